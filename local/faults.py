@@ -1,0 +1,126 @@
+"""Fault injection for the local services: what can go wrong on the way, on order.
+
+A fault spoils a reply that the service has already worked out: the signature was checked and the nonce is spent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from local.http import Reply, Request
+
+KINDS = ("delay", "reset", "http", "truncate", "garbage", "code")
+JSON_HEADERS = {"Content-Type": "application/json"}
+
+
+class Service(Protocol):
+    """A local service: one function, a count of calls by action, and its own way of saying an error code."""
+
+    calls: Counter[str]
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        ...
+
+    def error(self, code: str) -> Reply:
+        """Answer with one of the service's documented error codes."""
+        ...
+
+
+class Fault(NamedTuple):
+    """One fault: `value` is seconds for `delay`, a status for `http`, the service's own code for `code`."""
+
+    kind: str
+    value: float | str | None
+    rate: float
+
+
+class Faults:
+    """The faults in force, drawn anew for each reply."""
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        self._chance = chance
+        self._faults: list[Fault] = []
+        self._left: list[float] = []
+
+    def replace(self, specs: object) -> None:
+        """Put a list of `{"kind", "value", "rate", "times"}` in force. Raises ValueError naming what is wrong."""
+        if not isinstance(specs, list):
+            raise ValueError("faults: a JSON list is needed")
+        parsed = [_parse(spec) for spec in specs]
+        self._faults = [fault for fault, _ in parsed]
+        self._left = [times for _, times in parsed]
+
+    def draw(self) -> list[Fault]:
+        """The faults of one reply: any delays, and at most one of the other kinds."""
+        drawn: list[Fault] = []
+        for index, fault in enumerate(self._faults):
+            if self._left[index] > 0 and self._chance() < fault.rate:
+                self._left[index] -= 1
+                drawn.append(fault)
+                if fault.kind != "delay":
+                    break
+        return drawn
+
+
+class Faulty:
+    """A service behind its faults, with the paths that exist in the local cloud only."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.faults = Faults()
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer one request, spoiled as the faults in force say."""
+        if request.path == "/_local/faults" and request.method == "POST":
+            return self._set_faults(request.body)
+        if request.path == "/_local/calls":
+            return _json(200, self.service.calls)
+        reply = self.service.handle(request)
+        if request.path.startswith("/_local/"):
+            return reply
+        for fault in self.faults.draw():
+            if fault.kind == "delay":
+                await asyncio.sleep(float(fault.value or 0))
+            else:
+                reply = self._spoiled(reply, fault)
+        return reply
+
+    def _set_faults(self, body: bytes) -> Reply:
+        try:
+            self.faults.replace(json.loads(body))
+        except ValueError as error:
+            return _json(400, {"error": str(error)})
+        return _json(200, {"faults": len(self.faults._faults)})
+
+    def _spoiled(self, reply: Reply, fault: Fault) -> Reply:
+        if fault.kind == "http":
+            return Reply(int(fault.value or 503), {"Content-Type": "text/html"}, b"<html>Service unavailable</html>")
+        if fault.kind == "garbage":
+            return reply._replace(body=b'\x00\xff{"code": 0, "da' + bytes(range(32)))
+        if fault.kind == "code":
+            return self.service.error(str(fault.value or ""))
+        return reply._replace(broken=fault.kind)
+
+
+def _parse(spec: object) -> tuple[Fault, float]:
+    if not isinstance(spec, Mapping) or spec.get("kind") not in KINDS:
+        raise ValueError(f"faults: each needs a kind, one of {', '.join(KINDS)}")
+    value, rate, times = spec.get("value"), spec.get("rate", 1), spec.get("times")
+    for name, number in (("rate", rate), ("times", 0 if times is None else times)):
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise ValueError(f"faults: {name} must be a number")  # noqa: TRY004 - one kind of error for bad orders
+    if spec["kind"] in ("delay", "http") and isinstance(value, (str, bool)):
+        raise ValueError(f"faults: the value of {spec['kind']} must be a number")
+    if value is not None and not isinstance(value, (int, float, str)):
+        raise ValueError("faults: value must be a number or a text")
+    return Fault(spec["kind"], value, float(rate)), float("inf") if times is None else float(times)
+
+
+def _json(status: int, value: object) -> Reply:
+    return Reply(status, JSON_HEADERS, json.dumps(value).encode())

@@ -1,0 +1,1 @@
+"""What both functions need; this and functions/ are all that is deployed."""
