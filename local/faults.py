@@ -114,7 +114,7 @@ def _parse(spec: object) -> tuple[Fault, float]:
     value, rate, times = spec.get("value"), spec.get("rate", 1), spec.get("times")
     for name, number in (("rate", rate), ("times", 0 if times is None else times)):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise ValueError(f"faults: {name} must be a number")  # noqa: TRY004 - one kind of error for bad orders
+            raise ValueError(f"faults: {name} must be a number")
     if spec["kind"] in ("delay", "http") and isinstance(value, (str, bool)):
         raise ValueError(f"faults: the value of {spec['kind']} must be a number")
     if value is not None and not isinstance(value, (int, float, str)):

@@ -92,7 +92,7 @@ def _reset(request: web.Request) -> None:
     if transport is not None:
         linger_zero = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_zero)
-        transport.abort()  # type: ignore[attr-defined]  # asyncio's socket transports have it
+        transport.abort()
 
 
 async def _truncated(request: web.Request, reply: Reply) -> web.StreamResponse:

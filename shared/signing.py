@@ -46,9 +46,9 @@ class Credentials(NamedTuple):
 def api2_string_to_sign(method: str, host: str, path: str, params: Mapping[str, object]) -> str:
     """Return the text that an API 2.0 signature covers.
 
-    `host` is the Host that the request is sent to, `params` all parameters (`Signature` is left out here). In names, not
-    values, `_` becomes `.` before sorting; on POST a value that begins with `@` (a file upload) is not signed:
-    the order and both rules are those of QcloudApi/common/sign.py of qcloudapi-sdk-python.
+    `host` is the Host that the request is sent to, `params` all parameters (`Signature` is left out here). In
+    names, not values, `_` becomes `.` before sorting; on POST a value that begins with `@` (a file upload) is not
+    signed: the order and both rules are those of QcloudApi/common/sign.py of qcloudapi-sdk-python.
     """
     signed = {
         name.replace("_", "."): value
