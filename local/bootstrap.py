@@ -1,0 +1,245 @@
+"""The child side of the SCF runtime shim: loads the handler, then answers one event after the other.
+
+Started by file path, with any Python from 3.10 on, as the leader of a new session and in the code directory:
+`python bootstrap.py HANDLER EVENTS_FD REPLIES_FD`. What it imports is part of the cold start, so it imports little.
+
+Protocol, all frames being one line of JSON. A reply is two frames: `{"status", "message", "stack", "memory_mb"}` and
+the handler's return value (null unless the status is 200). The first reply tells how the start went; each later one
+answers an event, which is two frames as well: `{"context", "environ", "marker"}` and the event itself.
+"""
+
+import sys
+
+if __name__ == "__main__":
+    # A script's directory comes first in sys.path. Out with it before anything else is imported: it is no part of
+    # SCF's path, and its http.py would stand in for the standard library's.
+    sys.path[:] = [entry for entry in sys.path if entry != __file__.rpartition("/")[0]]
+
+import _thread
+import json
+import os
+import select
+from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec, PathFinder
+from io import BufferedReader, BufferedWriter  # typing has names for these, but is slow to import
+from types import FunctionType, ModuleType
+
+#: The largest response, in bytes (SCF quota limits: 6 MB for a synchronous one).
+MAX_RESPONSE = 6 * 1024 * 1024
+#: signal.SIGKILL, which is 9 on every POSIX system, without importing signal.
+SIGKILL = 9
+
+Handler = Callable[[object, Mapping[str, object]], object]
+
+
+class HandlerFault(Exception):
+    """The handler can't be called: `status` is SCF's code, the message says what was looked for and what was found."""
+
+    def __init__(self, status: int, message: str, stack: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.stack = stack
+
+
+class LogToStderr:
+    """A meta path finder that gives the root logger its handler the moment `logging` is first imported.
+
+    SCF's bootstrap (the 2020 CLI mirror) imports logging and adds a DEBUG handler to the root logger before user
+    code. Doing it at the import has the same effect, and costs nothing where a function doesn't log.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return the usual spec for `logging`, its loader made to set up the root logger; None for the rest."""
+        if name != "logging":
+            return None
+        sys.meta_path.remove(LogToStderr)
+        spec = PathFinder.find_spec(name)
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError("the standard library has no logging", name=name)
+        execute = spec.loader.exec_module
+
+        def execute_and_set_up(module: ModuleType) -> None:
+            execute(module)
+            set_up_logging(module)
+
+        spec.loader.exec_module = execute_and_set_up  # type: ignore[method-assign]
+        return spec
+
+
+def set_up_logging(logging: ModuleType) -> None:
+    """Send every record of the root logger of this `logging` module to stderr, as text alone."""
+    root = logging.getLogger()
+    root.setLevel(logging.DEBUG)
+    root.addHandler(logging.StreamHandler())
+
+
+def load(handler: str) -> Handler:
+    """Return the function that `<file>.<function>` names, the file being in the working directory.
+
+    Raises HandlerFault: 437 when there is no such thing to call, 443 when importing the file fails. SCF's status
+    code page (583/35311) files a wrong entry file or execution method under 437, failing code under 443.
+    """
+    file, _, function = handler.partition(".")
+    if not file or not function or "." in function or "/" in handler:
+        raise HandlerFault(437, f"handler {handler!r} is not of the form <file without .py>.<function>")
+    if not os.path.isfile(f"{file}.py"):
+        found = [name for name in sorted(os.listdir()) if name.endswith(".py")]
+        raise HandlerFault(437, f"no {file}.py at the root of the code directory, which has {listed(found)}")
+    module = import_entry(file)
+    if not hasattr(module, function):
+        found = sorted(name for name, value in vars(module).items() if isinstance(value, FunctionType))
+        raise HandlerFault(437, f"no function {function} in {file}.py, which has {listed(found)}")
+    value = getattr(module, function)
+    if not callable(value):
+        raise HandlerFault(437, f"{function} in {file}.py is not callable: it is of type {type(value).__name__}")
+    return value  # type: ignore[no-any-return]
+
+
+def import_entry(file: str) -> ModuleType:
+    """Import the entry file. Raises HandlerFault for whatever that raises; SystemExit ends the process, as in SCF."""
+    try:
+        return __import__(file)
+    except SystemExit:
+        raise
+    except SyntaxError as error:
+        where = f"{os.path.relpath(error.filename or file)}, line {error.lineno}"
+        raise HandlerFault(443, f"syntax error in {where}: {error.msg}", stack_of(error)) from error
+    except ModuleNotFoundError as error:
+        found = [name.removesuffix(".py") for name in sorted(os.listdir()) if name.endswith(".py") or is_package(name)]
+        message = f"{file}.py needs a module that can't be found: {error.name}; the code directory has {listed(found)}"
+        raise HandlerFault(443, message, stack_of(error)) from error
+    except BaseException as error:
+        message = f"importing {file}.py raised {type(error).__name__}: {error}"
+        raise HandlerFault(443, message, stack_of(error)) from error
+
+
+def is_package(name: str) -> bool:
+    """Whether the directory of this name, in the working directory, can be imported."""
+    return name.isidentifier() and name != "__pycache__" and os.path.isdir(name)
+
+
+def listed(names: list[str]) -> str:
+    """Names as a message shows them."""
+    return ", ".join(names) or "none"
+
+
+def stack_of(error: BaseException) -> str:
+    """The stack trace as text, from the first frame that isn't this file's."""
+    import traceback  # noqa: PLC0415 - only failures pay for it
+
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename == stack_of.__code__.co_filename:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def run(function: Handler, event: object, context: Mapping[str, object]) -> tuple[dict[str, object], bytes]:
+    """Call the handler; return the reply's head, still without `memory_mb`, and the return value as JSON.
+
+    SystemExit passes: SCF sees a process that ended.
+    """
+    try:
+        # JSON has no NaN and, being UTF-8 on the wire, no lone surrogate. SCF says only that an invocation fails
+        # when its result isn't serialisable; that the failure looks like an exception of the user's is our guess.
+        value = json.dumps(function(event, context), ensure_ascii=False, allow_nan=False).encode()
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever user code raises is its result
+        return {"status": 430, "message": "user code exception caught", "stack": stack_of(error)}, b"null"
+    if len(value) > MAX_RESPONSE:
+        return {"status": 407, "message": "The size of response exceeds the upper limit (6MB)", "stack": ""}, b"null"
+    return {"status": 200, "message": "", "stack": ""}, value
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held, in MB.
+
+    VmHWM starts at zero with the new program. ru_maxrss, where there is no /proc, doesn't: it survives exec, and so
+    begins with what the parent held when it forked.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+    except FileNotFoundError:
+        import resource  # noqa: PLC0415 - only where there is no /proc
+
+        unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def update_environ(variables: Mapping[str, str | None]) -> None:
+    """Set the variables that come with an event; None means that there is none of the name."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def flush_output() -> None:
+    """Flush stdout and stderr, whatever user code has put in their places."""
+    for stream in (sys.stdout, sys.stderr):
+        if not getattr(stream, "closed", True):
+            stream.flush()
+
+
+def reply(replies: BufferedWriter, head: dict[str, object], value: bytes = b"null") -> None:
+    """Write one reply."""
+    head["memory_mb"] = peak_memory_mb()
+    replies.write(json.dumps(head).encode() + b"\n" + value + b"\n")
+    replies.flush()
+
+
+def serve(handler: str, events: BufferedReader, replies: BufferedWriter, log_fd: int) -> None:
+    """Load the handler and answer events until there are no more, or until loading has failed.
+
+    After each event, a line with the event's marker goes to `log_fd`, which is where stdout and stderr lead: pipes
+    race, so the parent couldn't tell otherwise whether it has read all that the handler printed. A newline comes
+    before it, because the handler's last line may not have one.
+    """
+    try:
+        function = load(handler)
+    except HandlerFault as fault:
+        reply(replies, {"status": fault.status, "message": str(fault), "stack": fault.stack})
+        return
+    reply(replies, {"status": 200, "message": "", "stack": ""})
+    while head := events.readline():
+        told = json.loads(head)
+        update_environ(told["environ"])
+        answer, value = run(function, json.loads(events.readline()), told["context"])
+        flush_output()
+        os.write(log_fd, f"\n{told['marker']}\n".encode())
+        reply(replies, answer, value)
+
+
+def die_with_parent(events_fd: int) -> None:
+    """Wait until nobody can send events any more, then kill this process group, whatever it is doing.
+
+    Without this a handler that never returns would outlive a parent that was killed. Hanging up is reported even
+    when no other event of the pipe is asked for, so the wait costs nothing.
+    """
+    poll = select.poll()
+    poll.register(events_fd, 0)
+    poll.poll()
+    os.killpg(os.getpid(), SIGKILL)
+    os._exit(1)
+
+
+def main(handler: str, events_fd: int, replies_fd: int) -> None:
+    """Serve the two pipes, given as file descriptors, until the parent closes them."""
+    for fd in (events_fd, replies_fd):
+        os.set_inheritable(fd, False)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a kill must not lose what was printed
+    if "logging" in sys.modules:
+        set_up_logging(sys.modules["logging"])
+    else:
+        sys.meta_path.insert(0, LogToStderr)
+    _thread.start_new_thread(die_with_parent, (events_fd,))
+    with open(events_fd, "rb", 1 << 16) as events, open(replies_fd, "wb") as replies:
+        # A descriptor of our own for the markers: user code may close or redirect its stdout.
+        serve(handler, events, replies, os.dup(1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,216 @@
+"""Objects of one bucket, as plain files in a directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from fastcrc import crc64
+
+from local import keys
+
+#: The longest piece of a file name, in characters: with its mark and an escaped dot it stays below the 255 bytes that
+#: common file systems take.
+_PIECE = 240
+#: Ends every piece of a name but the last. quote() never yields it, so a folder and an object can't collide.
+_MORE = "+"
+
+
+class StoredObject(NamedTuple):
+    """What is known of one object: `size` in bytes, `modified` in Unix seconds, `etag` the hex MD5 without quotes."""
+
+    key: str
+    size: int
+    modified: int
+    etag: str
+    crc64: int
+    headers: Mapping[str, str]
+
+
+class Page(NamedTuple):
+    """One page of a list, in UTF-8 byte order; `next_marker` is empty on the last page."""
+
+    objects: tuple[StoredObject, ...]
+    prefixes: tuple[str, ...]
+    next_marker: str
+
+
+class CosStore:
+    """The objects of one bucket below `directory`.
+
+    `<directory>/<bucket>/` holds contents and nothing else, a file an object. `.headers` beside it holds a JSON
+    sidecar an object, `.incoming` what is being written; no bucket is called that, names have no dots. A sidecar
+    describes a file by its time and size, so content that was changed by hand is never given a stale ETag.
+    `clock` gives Unix time in nanoseconds. Methods may be called from several threads, and raise OSError when the
+    disk does.
+    """
+
+    def __init__(self, directory: Path, bucket: str = keys.BUCKET, clock: Callable[[], int] = time.time_ns) -> None:
+        self._objects = directory / bucket
+        self._sidecars = directory / ".headers" / bucket
+        self._incoming = directory / ".incoming"
+        self._clock = clock
+        self._lock = Lock()
+        for folder in (self._objects, self._sidecars, self._incoming):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, key: str, body: bytes, headers: Mapping[str, str], *, replace: bool = True) -> StoredObject:
+        """Store an object in one step: whoever reads meanwhile sees the old one or the new one, whole.
+
+        `headers` are kept and handed back by `get`. Raises FileExistsError when `replace` is false and the key is
+        taken, ValueError when the key is empty. After any failure the old object is still there.
+        """
+        name = _file_name(key)
+        target, sidecar = self._objects / name, self._sidecars / name
+        for path in (target, sidecar):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with self._temporary(body) as content, self._lock:
+            if not replace and target.exists():
+                raise FileExistsError(f"{key!r} exists")
+            # A time of our own, finer than the kernel's tick: two objects of one size never look the same.
+            os.utime(content, ns=(self._clock(),) * 2)
+            status = content.stat()
+            record = {"etag": _md5(body), "crc64": crc64.xz(body), "headers": dict(headers)}
+            # The sidecar goes first and describes the object to be replaced as well, so it is right whether or not
+            # the second step succeeds.
+            records = {**self._current_record(target, sidecar), _identity(status): record}
+            with self._temporary(json.dumps(records).encode()) as description:
+                description.replace(sidecar)
+            content.replace(target)
+        return _stored(key, status, record)
+
+    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
+        """Return an object and its content, or None when there is none."""
+        name = _file_name(key)
+        try:
+            with self._lock:
+                file = (self._objects / name).open("rb")
+                records = _read_records(self._sidecars / name)
+        except FileNotFoundError:
+            return None
+        with file:
+            body, status = file.read(), os.fstat(file.fileno())
+        # Changed by hand: nothing is cached then, since a second change may fall in the same tick of the clock.
+        record = records.get(_identity(status)) or {"etag": _md5(body), "crc64": crc64.xz(body), "headers": {}}
+        return _stored(key, status, record), body
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return what is known of an object, or None when there is none. Reads the content only when it must."""
+        name = _file_name(key)
+        try:
+            with self._lock:
+                status = (self._objects / name).stat()
+                record = _read_records(self._sidecars / name).get(_identity(status))
+        except FileNotFoundError:
+            return None
+        if record:
+            return _stored(key, status, record)
+        found = self.get(key)
+        return found[0] if found else None
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when there is none."""
+        name = _file_name(key)
+        with self._lock:
+            (self._objects / name).unlink(missing_ok=True)
+            (self._sidecars / name).unlink(missing_ok=True)
+
+    def list(self, prefix: str = "", delimiter: str = "", marker: str = "", max_keys: int = 1000) -> Page:
+        """Return the keys that begin with `prefix` and come after `marker`, at most `max_keys` (1 or more) entries.
+
+        With a `delimiter`, keys that share their text up to the first one after the prefix are one entry, a common
+        prefix (GET Bucket, 436/7734).
+        """
+        # No page says what becomes of a common prefix that a marker lies in. Here an entry is listed when it comes
+        # after the marker itself, so that a page that ends in a common prefix is not followed by the same one.
+        entries = {_entry(key, prefix, delimiter) for key in self._keys() if key.startswith(prefix)}
+        after = sorted((entry for entry in entries if entry[0].encode() > marker.encode()), key=_utf8)
+        page = after[:max_keys]
+        found = (self.head(name) for name, is_prefix in page if not is_prefix)
+        return Page(
+            # An object that was deleted since is left out.
+            tuple(stored for stored in found if stored),
+            tuple(name for name, is_prefix in page if is_prefix),
+            page[-1][0] if len(after) > len(page) else "",
+        )
+
+    def _keys(self) -> Iterator[str]:
+        """The key of every object. A file that `put` would not have called so is not one: no key leads to it."""
+        for folder, _, names in os.walk(self._objects):
+            for name in names:
+                path = (Path(folder) / name).relative_to(self._objects)
+                key = unquote("".join(part.removesuffix(_MORE) for part in path.parts))
+                if str(path).isascii() and path == _file_name(key):
+                    yield key
+
+    def _current_record(self, target: Path, sidecar: Path) -> dict[str, Any]:
+        """What the sidecar says of the object as it is now."""
+        records = _read_records(sidecar)
+        try:
+            identity = _identity(target.stat())
+        except FileNotFoundError:
+            return {}
+        return {identity: records[identity]} if identity in records else {}
+
+    @contextmanager
+    def _temporary(self, content: bytes) -> Iterator[Path]:
+        """A file with this content on the disk of the objects; gone afterwards unless it was moved away."""
+        path = self._incoming / uuid4().hex
+        try:
+            path.write_bytes(content)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _file_name(key: str) -> Path:
+    """The relative path of a key: flat and quoted, so no key leads out of the directory.
+
+    A long name is cut into pieces. The last piece never begins with a dot, so none is `.` or `..`.
+    """
+    if not key:
+        raise ValueError("an object needs a key")
+    name = quote(key, safe="")
+    *folders, last = (name[start : start + _PIECE] for start in range(0, len(name), _PIECE))
+    return Path(*(folder + _MORE for folder in folders), "%2E" + last[1:] if last.startswith(".") else last)
+
+
+def _entry(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:
+    """What stands for a key in a list: itself, or the common prefix that it falls under (and True)."""
+    end = key.find(delimiter, len(prefix)) if delimiter else -1
+    return (key, False) if end < 0 else (key[: end + len(delimiter)], True)
+
+
+def _utf8(entry: tuple[str, bool]) -> tuple[bytes, bool]:
+    return entry[0].encode(), entry[1]
+
+
+def _read_records(sidecar: Path) -> dict[str, Any]:
+    """A sidecar's records by identity of the file they describe; none when it is missing or was spoiled by a crash."""
+    try:
+        records: dict[str, Any] = json.loads(sidecar.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return records
+
+
+def _identity(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def _stored(key: str, status: os.stat_result, record: Mapping[str, Any]) -> StoredObject:
+    modified = status.st_mtime_ns // 10**9
+    return StoredObject(key, status.st_size, modified, record["etag"], record["crc64"], record["headers"])
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

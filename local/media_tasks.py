@@ -1,0 +1,185 @@
+"""What the local media API knows: the examples of the two documents, a few tasks that move, and what people add."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Record = dict[str, Any]
+
+VIDEO_ACTION = "GetVpResult"
+AUDIO_ACTION = "GetCtsaudioInfo"
+ACTIONS = (VIDEO_ACTION, AUDIO_ACTION)
+
+#: The ids of the request examples. No document shows their records, so they get a copy of their page's only one.
+VIDEO_REQUEST_EXAMPLES = ("b0756cd02571355df87533cb4c291afe1530607530", "b70bcd298ed25445c0b1f7d7083342431530606888")
+AUDIO_REQUEST_EXAMPLE = "000628c22a4cfa9daac321c31d496393"
+
+#: Invented ids of the documented form: 32 hex digits and the Unix seconds of the upload.
+VIDEO_SUCCEEDS = "cafef00d" * 4 + "1700000001"
+VIDEO_FAILS = "deadbeef" * 4 + "1700000002"
+VIDEO_DELETED = "defaced0" * 4 + "1700000003"
+AUDIO_SUCCEEDS = "c0ffee00" * 4 + "1700000004"
+AUDIO_FAILS = "badc0de0" * 4 + "1700000005"
+AUDIO_DELETED = "decade00" * 4 + "1700000006"
+
+#: Seconds between two steps of a moving task: long enough to be seen, short enough to be waited for.
+STEP = 10
+
+#: What status 2 means by "basic information obtained" (GetCtsaudioInfo document, notes).
+AUDIO_BASICS = ("size", "duration", "bitrate", "format", "sample_rate", "encoder")
+
+#: The only error code that any document shows is the 122 of the CTS document's failure callback; the text is invented.
+FAILURE = {"status": 4, "error_code": 122, "error_msg": "the source file can not be decoded"}
+
+
+class Step(NamedTuple):
+    """What changes in a record `after` so many seconds."""
+
+    after: float
+    fields: Record
+
+
+class Task(NamedTuple):
+    """A record as it was when its time `start` (Unix seconds) began, and what happens to it from there."""
+
+    record: Record
+    timeline: list[Step]
+    start: float
+
+
+class MediaTasks:
+    """All tasks by action and id; the time of the demo tasks begins when this is made."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._tasks: dict[tuple[str, str], Task] = {}
+        video, audio = documented(VIDEO_ACTION)["data"][0], documented(AUDIO_ACTION)["data"]
+        self.add({"action": VIDEO_ACTION, "tasks": [video, *_copies(video, *VIDEO_REQUEST_EXAMPLES)]})
+        self.add({"action": AUDIO_ACTION, "tasks": [audio, *_copies(audio, AUDIO_REQUEST_EXAMPLE)]})
+        self.add({"action": VIDEO_ACTION, "tasks": list(_moving_videos(video))})
+        self.add({"action": AUDIO_ACTION, "tasks": list(_moving_audios(audio))})
+
+    def find(self, action: str, vid: str) -> Record | None:
+        """Return a fresh copy of a task's record as it is now, or None when the action knows no such id."""
+        task = self._tasks.get((action, vid))
+        if task is None:
+            return None
+        age = self._clock() - task.start
+        record = dict(task.record)
+        for step in task.timeline:
+            if age >= step.after:
+                record.update(step.fields)
+        return copy.deepcopy(record)
+
+    def add(self, spec: object) -> int:
+        """Add or replace tasks, all or none, and return how many; their time begins now.
+
+        `spec` is a record, a list of records, or `{"action": …, "tasks": [records]}`. A record is what the API
+        answers, with a `vid`, and may have `action` (else both actions know it) and `timeline`, a list of
+        `{"after": seconds, …fields}`; neither of the two is part of the answer. Raises ValueError naming the field.
+        """
+        group = spec if isinstance(spec, Mapping) and "tasks" in spec else {"tasks": _listed(spec)}
+        if not isinstance(group["tasks"], list):
+            raise ValueError("tasks: a list of records is needed")
+        now = self._clock()
+        parsed = [
+            _parse(f"tasks[{index}]", record, group.get("action"), now) for index, record in enumerate(group["tasks"])
+        ]
+        for actions, task in parsed:
+            self._tasks.update({(action, task.record["vid"]): task for action in actions})
+        return len(parsed)
+
+
+def documented(action: str) -> Record:
+    """Return the reply example of an action's document, the whole envelope."""
+    example: Record = json.loads((Path(__file__).parent / "documents" / f"{action}.json").read_text("utf-8"))
+    return example
+
+
+def _listed(spec: object) -> list[object]:
+    return spec if isinstance(spec, list) else [spec]
+
+
+def _parse(where: str, spec: object, group_action: object, now: float) -> tuple[tuple[str, ...], Task]:
+    """One record of a spec as the actions that know it and the task; `where` names it in errors."""
+    if not isinstance(spec, Mapping):
+        raise ValueError(f"{where}: a record is needed")
+    record = dict(spec)
+    action, timeline = record.pop("action", group_action), record.pop("timeline", [])
+    if action is not None and action not in ACTIONS:
+        raise ValueError(f"{where}.action: one of {', '.join(ACTIONS)} is needed")
+    if not isinstance(record.get("vid"), str) or not record["vid"]:
+        raise ValueError(f"{where}.vid: a text is needed")
+    if not isinstance(timeline, list):
+        raise ValueError(f"{where}.timeline: a list is needed")
+    steps = [_step(f"{where}.timeline[{index}]", step) for index, step in enumerate(timeline)]
+    steps.sort(key=lambda step: step.after)
+    return ACTIONS if action is None else (str(action),), Task(record, steps, now)
+
+
+def _step(where: str, spec: object) -> Step:
+    if not isinstance(spec, Mapping):
+        raise ValueError(f"{where}: an object is needed")
+    after = spec.get("after")
+    if isinstance(after, bool) or not isinstance(after, (int, float)) or not after >= 0:
+        raise ValueError(f"{where}.after: a number of seconds, 0 or more, is needed")
+    if "vid" in spec:
+        raise ValueError(f"{where}.vid: a task keeps its id")
+    return Step(after, {name: value for name, value in spec.items() if name != "after"})
+
+
+def _copies(record: Record, *vids: str) -> Iterator[Record]:
+    return ({**record, "vid": vid} for vid in vids)
+
+
+def _stamp(vid: str, after: float = 0) -> str:
+    """The time `after` a task began, in the documents' form: they show UTC+8, and tasks that began when the id says."""
+    moment = datetime.fromtimestamp(int(vid[-10:]) + after, timezone(timedelta(hours=8)))
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _moving_videos(example: Record) -> Iterator[Record]:
+    """Video tasks of each outcome. That `finish_time` and `result` are null until then is invented."""
+    for vid, outcome in ((VIDEO_SUCCEEDS, {"status": 5, "result": example["result"]}), (VIDEO_FAILS, FAILURE)):
+        yield {
+            **example,
+            "vid": vid,
+            "create_time": _stamp(vid),
+            "finish_time": None,
+            "status": 3,
+            "result": None,
+            "timeline": [{"after": 3 * STEP, "finish_time": _stamp(vid, 3 * STEP), **outcome}],
+        }
+    times = {"create_time": _stamp(VIDEO_DELETED), "finish_time": _stamp(VIDEO_DELETED, 3 * STEP)}
+    yield {**example, "vid": VIDEO_DELETED, **times, "deleted": "yes"}
+
+
+def _moving_audios(example: Record) -> Iterator[Record]:
+    """Audio tasks of each outcome. That what is not known yet is null, rather than absent, is invented."""
+    basics = {name: example[name] for name in AUDIO_BASICS}
+    courses: dict[str, list[Record]] = {
+        AUDIO_SUCCEEDS: [{"status": 2, **basics}, {"status": 3}, {"status": 5, "result": example["result"]}],
+        AUDIO_FAILS: [{"status": 3, **basics}, FAILURE],
+    }
+    for vid, course in courses.items():
+        yield {
+            **example,
+            **dict.fromkeys(AUDIO_BASICS),
+            "vid": vid,
+            "create_time": _stamp(vid),
+            "update_time": _stamp(vid),
+            "status": 1,
+            "result": None,
+            "timeline": [
+                {"after": number * STEP, "update_time": _stamp(vid, number * STEP), **fields}
+                for number, fields in enumerate(course, start=1)
+            ],
+        }
+    times = {"create_time": _stamp(AUDIO_DELETED), "update_time": _stamp(AUDIO_DELETED, 3 * STEP)}
+    yield {**example, "vid": AUDIO_DELETED, **times, "deleted": "yes"}

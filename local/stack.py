@@ -1,0 +1,151 @@
+"""The whole local cloud: reads serverless.yml and starts everything that it describes and needs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from local import keys
+from local.cos_service import CosService
+from local.cos_store import CosStore
+from local.faults import Faulty
+from local.gateway import Gateway
+from local.http import Reply, Request, Server
+from local.media_service import MediaService
+from local.media_tasks import MediaTasks
+from local.project import FunctionConfig, read_project
+from local.runtime import Function, FunctionSpec, Outcome
+from local.timer import Timers
+
+#: The settings of the functions (design: settings). Those in the environment win over serverless.yml's.
+SETTINGS = (
+    *("SECRET_ID", "SECRET_KEY", "MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD"),
+    *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "API_TOKEN", "MAX_VIDS", "BATCH_SIZE", "CONCURRENCY"),
+)
+JSON_HEADERS = {"Content-Type": "application/json"}
+
+
+class Ports(NamedTuple):
+    """Where the three servers listen; 0 means any free port."""
+
+    gateway: int = 0
+    media: int = 0
+    cos: int = 0
+
+
+class Cloud:
+    """The local cloud. `gateway`, `media` and `cos` are URLs once `start` has returned.
+
+    `root` is the checkout, `state` the directory that keeps COS objects, `environ` the settings that win over
+    serverless.yml's, `log` takes each line of the functions' logs.
+    """
+
+    def __init__(
+        self, root: Path, state: Path, environ: Mapping[str, str], ports: Ports, log: Callable[[str], None]
+    ) -> None:
+        self.gateway = self.media = self.cos = ""
+        self.store = CosStore(state)
+        self.media_service = MediaService(MediaTasks())
+        self._environ = environ
+        self._log = log
+        self._root = root
+        self._ports = ports
+        self._project = read_project(root / "serverless.yml", environ)
+        self._bundle = tempfile.TemporaryDirectory(prefix="bundle-")
+        self._functions: dict[str, Function] = {}
+        self._timers = Timers(self._project.timers, self.invoke)
+        self._servers: list[Server] = []
+        self._media = Faulty(self.media_service)
+        self._cos = Faulty(CosService(self.store))
+
+    async def start(self) -> None:
+        """Listen, and load the functions when they are first called. Raises OSError when a port is taken."""
+        stage_bundle(self._root, Path(self._bundle.name))
+        try:
+            self.media = f"{await self._listen(Server(self._media.handle, self._ports.media))}/v2/index.php"
+            self.cos = await self._listen(Server(self._cos.handle, self._ports.cos))
+            gateway = Gateway(self._project, self.invoke)
+            self.gateway = await self._listen(Server(_Control(self, gateway).handle, self._ports.gateway))
+        except OSError:
+            await self.stop()
+            raise
+        for name, config in self._project.functions.items():
+            spec = self._spec(name, config)
+            self._functions[name] = Function(spec, lambda: keys.ROLE, log=self._log)
+        self._timers.start()
+
+    async def stop(self) -> None:
+        """End every instance and close every port."""
+        await self._timers.stop()
+        for function in self._functions.values():
+            await function.close()
+        for server in self._servers:
+            await server.stop()
+        self._bundle.cleanup()
+
+    async def invoke(self, name: str, event: object, trigger: str = "") -> Outcome:
+        """Invoke a function with an event, as it is. Raises KeyError naming the functions there are."""
+        if name not in self._functions:
+            raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self._functions)}")
+        return await self._functions[name].invoke(event, trigger=trigger)
+
+    async def fire(self, name: str, message: str | None = None) -> Outcome:
+        """Fire a timer of serverless.yml now, with its own message or another one."""
+        return await self._timers.fire(name, message)
+
+    async def _listen(self, server: Server) -> str:
+        url = await server.start()
+        self._servers.append(server)
+        return url
+
+    def _spec(self, name: str, config: FunctionConfig) -> FunctionSpec:
+        local = {
+            "MEDIA_API_URL": self.media,
+            "COS_URL": self.cos,
+            "COS_BUCKET": keys.BUCKET,
+            "COS_REGION": keys.REGION,
+        }
+        chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
+        return FunctionSpec(
+            name=name,
+            handler=config.handler,
+            code_dir=Path(self._bundle.name),
+            timeout=config.timeout,
+            memory=config.memory,
+            environment={**config.environment, **local, **chosen},
+            runtime=config.runtime,
+        )
+
+
+class _Control:
+    """The gateway with the paths that `python -m local` uses to reach a running cloud."""
+
+    def __init__(self, cloud: Cloud, gateway: Gateway) -> None:
+        self._cloud = cloud
+        self._gateway = gateway
+
+    async def handle(self, request: Request) -> Reply:
+        prefix, _, name = request.path.rpartition("/")
+        if request.method != "POST" or prefix not in ("/_local/invoke", "/_local/fire"):
+            return await self._gateway.handle(request)
+        try:
+            if prefix == "/_local/fire":
+                outcome = await self._cloud.fire(name)
+            else:
+                outcome = await self._cloud.invoke(name, json.loads(request.body))
+        except (KeyError, ValueError) as error:
+            return Reply(400, JSON_HEADERS, json.dumps({"error": str(error.args[0])}).encode())
+        return Reply(200, JSON_HEADERS, json.dumps(outcome._asdict()).encode())
+
+
+def stage_bundle(root: Path, target: Path) -> None:
+    """Lay the checkout's functions out as the bundle does: entry files at the root, `shared` beside them.
+
+    They are links, so that a cold start after an edit runs the edited code.
+    """
+    for entry in (root / "functions").glob("*.py"):
+        (target / entry.name).symlink_to(entry)
+    (target / "shared").symlink_to(root / "shared", target_is_directory=True)

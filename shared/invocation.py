@@ -1,0 +1,78 @@
+"""One invocation: its id, its time, and what it did, told in one log line."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+#: SCF's default timeout, for a context that does not say (reference: component multi-scf).
+DEFAULT_LIMIT_MS = 3000
+#: SCF's longest timeout in seconds (quota page).
+LONGEST_LIMIT = 900.0
+#: Seconds kept for turning the answer into a reply, and for writing what has come to COS; each at most the given share
+#: of the time limit, so that a three-second function still has time to ask.
+REPLY_MARGIN, REPLY_SHARE = 0.5, 0.1
+WRITE_MARGIN, WRITE_SHARE = 3.0, 0.2
+
+
+class Deadline:
+    """A point in time that work has to end by."""
+
+    def __init__(self, at: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._at = at
+        self._clock = clock
+
+    def remaining(self) -> float:
+        """Seconds left, never below 0."""
+        return max(0.0, self._at - self._clock())
+
+    def earlier(self, seconds: float) -> Deadline:
+        """A deadline that many seconds before this one."""
+        return Deadline(self._at - seconds, self._clock)
+
+
+class Invocation:
+    """What SCF's context says of one invocation, and what has been done so far. Counting is thread-safe."""
+
+    def __init__(self, context: object, clock: Callable[[], float] = time.monotonic) -> None:
+        known: Mapping[str, object] = context if isinstance(context, Mapping) else {}
+        limit = _seconds(known.get("time_limit_in_ms"))
+        self.started = clock()
+        self.request_id = _request_id(known.get("request_id"))
+        self.deadline = Deadline(self.started + limit - min(REPLY_MARGIN, limit * REPLY_SHARE), clock)
+        self.write_margin = min(WRITE_MARGIN, limit * WRITE_SHARE)
+        self.facts: dict[str, object] = {}
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._clock = clock
+
+    def count(self, what: str) -> None:
+        """Count something that happened: a call, a retry."""
+        with self._lock:
+            self._counts[what] = self._counts.get(what, 0) + 1
+
+    def log(self) -> None:
+        """Print the invocation's one line. CLS splits a line that is one JSON object into fields."""
+        milliseconds = round((self._clock() - self.started) * 1000)
+        line = {"request_id": self.request_id, **self.facts, **self._counts, "ms": milliseconds}
+        print(json.dumps(line), flush=True)
+
+
+def _seconds(limit_ms: object) -> float:
+    try:
+        seconds = float(limit_ms if isinstance(limit_ms, (int, float, str)) else DEFAULT_LIMIT_MS) / 1000
+    except (ValueError, OverflowError):
+        return DEFAULT_LIMIT_MS / 1000
+    return min(LONGEST_LIMIT, max(0.0, seconds))
+
+
+def _request_id(given: object) -> str:
+    """The platform's request id, or one of our own: it becomes part of a COS key, so anything odd is replaced."""
+    if isinstance(given, str) and re.fullmatch(r"[\w-]{1,64}", given):
+        return given
+    import uuid  # only an emulator sends no request id, so a cold start need not load it
+
+    return str(uuid.uuid4())

@@ -1,0 +1,59 @@
+"""Many calls in flight, within the time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from shared.errors import OutOfTime, QueryError
+from shared.invocation import Deadline
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def each(
+    items: Sequence[Item], call: Callable[[Item], Result], workers: int, deadline: Deadline
+) -> Iterator[tuple[Item, Result | QueryError]]:
+    """Yield each item with what `call` returned or the QueryError that it raised, as they come.
+
+    Up to `workers` calls run at once. At the deadline whatever has not come is yielded as OutOfTime: calls run in
+    threads of their own, even a single one, because no timeout of a socket bounds a reply that trickles in. Raises any
+    other exception of a call.
+    """
+    todo = deque(enumerate(items))
+    done: queue.SimpleQueue[tuple[int, Result | BaseException]] = queue.SimpleQueue()
+    for _ in range(min(workers, len(items))):
+        threading.Thread(target=_work, args=(todo, done, call, deadline), daemon=True).start()
+    waiting = dict(enumerate(items))
+    while waiting:
+        try:
+            index, result = done.get(timeout=deadline.remaining())
+        except queue.Empty:
+            break
+        if isinstance(result, BaseException) and not isinstance(result, QueryError):
+            raise result
+        yield waiting.pop(index), result
+    for item in waiting.values():
+        yield item, OutOfTime("there was no time to ask")
+
+
+def _work(
+    todo: deque[tuple[int, Item]],
+    done: queue.SimpleQueue[tuple[int, Result | BaseException]],
+    call: Callable[[Item], Result],
+    deadline: Deadline,
+) -> None:
+    """One worker: call after call until nothing is left to do or the time is over."""
+    while todo and deadline.remaining():
+        try:
+            index, item = todo.popleft()
+        except IndexError:  # another worker was faster
+            return
+        try:
+            done.put((index, call(item)))
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            done.put((index, error))

@@ -1,0 +1,136 @@
+"""The functions' settings, read from the environment and checked.
+
+Read at each invocation, never at import: SCF may renew the role's keys between two calls of one instance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from shared.errors import Misconfigured
+from shared.signing import HMAC_SHA1, HMAC_SHA256, Credentials
+
+#: Parameters that signing sets itself, so that MEDIA_API_PARAMS can't contradict them.
+_RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+
+
+class Settings(NamedTuple):
+    """What the environment says. The names are those of the variables, in lower case."""
+
+    credentials: Credentials
+    media_api_url: str
+    media_api_params: tuple[tuple[str, str], ...]
+    signature_method: str
+    cos_bucket: str
+    cos_region: str
+    cos_prefix: str
+    cos_url: str
+    api_token: str
+    max_vids: int
+    batch_size: int
+    concurrency: int
+
+    def __repr__(self) -> str:
+        """Never the token."""
+        return f"Settings(media_api_url={self.media_api_url!r}, cos_bucket={self.cos_bucket!r}, …)"
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the checked settings of an environment; an empty variable counts as absent.
+
+    Permanent keys (SECRET_ID, SECRET_KEY) win over the run role's when both are set.
+    Raises Misconfigured naming the variable, never its value.
+    """
+    bucket = _matching(environ, "COS_BUCKET", r"[a-z0-9][a-z0-9-]*-\d+", "like name-1250000000")
+    region = _matching(environ, "COS_REGION", r"[a-z0-9-]+", "like ap-guangzhou")
+    params = _params(environ)
+    if environ.get("MEDIA_API_REGION"):
+        params += (("Region", environ["MEDIA_API_REGION"]),)
+    return Settings(
+        credentials=_credentials(environ),
+        media_api_url=_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php"),
+        media_api_params=params,
+        signature_method=_signature_method(environ),
+        cos_bucket=bucket,
+        cos_region=region,
+        cos_prefix=_prefix(environ),
+        cos_url=_url(environ, "COS_URL", f"https://{bucket}.cos.{region}.myqcloud.com" if bucket and region else ""),
+        api_token=environ.get("API_TOKEN", ""),
+        max_vids=_positive(environ, "MAX_VIDS", 1000),
+        batch_size=_positive(environ, "BATCH_SIZE", 100),
+        concurrency=_positive(environ, "CONCURRENCY", 16),
+    )
+
+
+def _credentials(environ: Mapping[str, str]) -> Credentials:
+    if environ.get("SECRET_ID") and environ.get("SECRET_KEY"):
+        return Credentials(environ["SECRET_ID"], environ["SECRET_KEY"])
+    secret_id, secret_key = environ.get("TENCENTCLOUD_SECRETID"), environ.get("TENCENTCLOUD_SECRETKEY")
+    if not (secret_id and secret_key):
+        raise Misconfigured("no credentials: give the function a run role, or set SECRET_ID and SECRET_KEY")
+    return Credentials(secret_id, secret_key, environ.get("TENCENTCLOUD_SESSIONTOKEN", ""))
+
+
+def _url(environ: Mapping[str, str], name: str, default: str) -> str:
+    """An https URL without a trailing slash; plain http only to this machine, for the local cloud."""
+    url = environ.get(name) or default
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port  # reading the port checks it
+    except ValueError as error:
+        raise Misconfigured(f"{name} is not a URL") from error
+    safe = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
+    if not (safe and host) or parts.query or parts.fragment or "@" in parts.netloc:
+        raise Misconfigured(f"{name} must be an https URL without query or user (http only on loopback)")
+    return url.rstrip("/")
+
+
+def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    try:
+        pairs = parse_qsl(environ.get("MEDIA_API_PARAMS", ""), keep_blank_values=True, strict_parsing=True)
+    except ValueError as error:
+        if environ.get("MEDIA_API_PARAMS"):
+            raise Misconfigured("MEDIA_API_PARAMS must be a query string like Uin=1&AppId=2") from error
+        return ()
+    if clash := _RESERVED_PARAMS & {name for name, _ in pairs}:
+        raise Misconfigured(f"MEDIA_API_PARAMS must not set {', '.join(sorted(clash))}")
+    return tuple(pairs)
+
+
+def _signature_method(environ: Mapping[str, str]) -> str:
+    method = environ.get("SIGNATURE_METHOD") or HMAC_SHA1
+    if method not in (HMAC_SHA1, HMAC_SHA256):
+        raise Misconfigured(f"SIGNATURE_METHOD must be {HMAC_SHA1} or {HMAC_SHA256}")
+    return method
+
+
+def _prefix(environ: Mapping[str, str]) -> str:
+    prefix = environ.get("COS_PREFIX", "media-query/").strip("/")
+    if not prefix or not is_safe_key(prefix):
+        raise Misconfigured("COS_PREFIX must be a path of letters, digits, '_', '-', '.' and '/', without '..'")
+    return f"{prefix}/"
+
+
+def is_safe_key(key: str) -> bool:
+    """Whether a COS key is a plain relative path: no empty, `.` or `..` part, nothing that needs escaping."""
+    return len(key) <= 512 and all(re.fullmatch(r"[\w.-]+", part) and part.strip(".") for part in key.split("/"))
+
+
+def _matching(environ: Mapping[str, str], name: str, pattern: str, example: str) -> str:
+    value = environ.get(name, "")
+    if value and not re.fullmatch(pattern, value):
+        raise Misconfigured(f"{name} must be {example}")
+    return value
+
+
+def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise Misconfigured(f"{name} must be a whole number above 0")
+    return int(text)

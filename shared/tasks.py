@@ -1,0 +1,108 @@
+"""The two kinds of task: their records and status codes, as the two API documents define them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple, TypedDict
+
+#: What becomes of a task, as a timer's summary counts it.
+PENDING, SUCCEEDED, FAILED, DELETED = "pending", "succeeded", "failed", "deleted"
+
+
+class Kind(NamedTuple):
+    """One kind of task: its name, the function that serves it and the action that it asks."""
+
+    name: str
+    function: str
+    action: str
+
+
+VIDEO = Kind("video", "query-video", "GetVpResult")
+AUDIO = Kind("audio", "query-audio", "GetCtsaudioInfo")
+
+
+class Status(IntEnum):
+    """`status` of both documents. The video document lists 3 to 5 only."""
+
+    WAITING = 1
+    INFO_OBTAINED = 2
+    PROCESSING = 3
+    FAILED = 4
+    SUCCEEDED = 5
+
+
+class Record(TypedDict, total=False):
+    """What both documents' records share. Records pass through as they come, unknown fields kept."""
+
+    vid: str
+    app_id: int
+    bucket_name: str
+    bucket_region: str
+    url: str
+    create_time: str  # YYYY-MM-DD HH:MM:SS, UTC+8
+    status: int
+    error_code: int | None
+    error_msg: str | None
+    deleted: str  # "yes" or "no"
+
+
+class VideoRecord(Record, total=False):
+    """A record of GetVpResult."""
+
+    finish_time: str | None
+    result: list[str] | None  # the document's table says objects with a url, its example says strings
+
+
+class AudioInfo(TypedDict, total=False):
+    """One output of an audio transcode."""
+
+    name: str
+    bitrate: int  # bit/s; 0 for ape and flac
+    sample_rate: int  # Hz
+    format: str
+    encoder: str
+    path: str
+    trans_size: int  # bytes
+
+
+class AudioOutputs(TypedDict, total=False):
+    """`result.audio`: the outputs, and the bucket that holds them."""
+
+    info: list[AudioInfo]
+    dst: Mapping[str, object]
+
+
+class AudioRecord(Record, total=False):
+    """A record of GetCtsaudioInfo; the fields here describe the source file."""
+
+    name: str
+    url_f0: str
+    v_type: str
+    size: int  # bytes
+    duration: int  # seconds
+    bitrate: int  # kbit/s
+    format: str
+    sample_rate: int  # Hz
+    encoder: str
+    update_time: str
+    result: Mapping[str, AudioOutputs] | None  # the document's table says Array, its example shows an object
+
+
+def state(record: Mapping[str, object]) -> str:
+    """Return what became of a task: pending, succeeded, failed or deleted.
+
+    `deleted: "yes"` wins over the status: the file was submitted again and this task replaced, so its status may never
+    change (audio document, notes). A status that no document lists counts as pending.
+    """
+    if record.get("deleted") == "yes":
+        return DELETED
+    # Numbers arrive as text now and then: one sample of API 2.0 shows `"code": "5100"`.
+    return {str(int(Status.FAILED)): FAILED, str(int(Status.SUCCEEDED)): SUCCEEDED}.get(
+        str(record.get("status")), PENDING
+    )
+
+
+def is_final(record: Mapping[str, object]) -> bool:
+    """Whether a task will not change any more, so that nobody needs to ask again."""
+    return state(record) != PENDING

@@ -1,0 +1,178 @@
+"""The command line: run, serve, invoke and fire, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from local import replay
+from local.__main__ import main
+from tests.e2e.conftest import ROOT
+
+DIRECT = str(ROOT / "events" / "query-video.direct.200.json")
+VIDEO = json.loads((ROOT / "local/documents/GetVpResult.json").read_text())
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that was free a moment ago, and so were the two above it."""
+    while True:
+        with ExitStack() as probes:
+            port = 0
+            try:
+                for number in range(3):
+                    probe = probes.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", port and port + number))
+                    port = port or probe.getsockname()[1]
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+@pytest.fixture
+def here(tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The environment of a shell in which no local cloud runs."""
+    monkeypatch.setenv("LOCAL_PORT", str(free_port))
+    monkeypatch.setenv("LOCAL_STATE", str(tmp_path / "state"))
+    return free_port
+
+
+@pytest.fixture
+def served(here: int) -> Iterator[subprocess.Popen[str]]:
+    """`python -m local serve` in a process of its own, ready."""
+    command = [sys.executable, "-m", "local", "serve"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == (
+            f"ready gateway=http://127.0.0.1:{here} media=http://127.0.0.1:{here + 1}/v2/index.php "
+            f"cos=http://127.0.0.1:{here + 2}\n"
+        )
+        yield process
+        process.kill()
+
+
+def test_run_keeps_what_every_event_promises(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run"]) == 0
+    out = capsys.readouterr().out
+    events = len(list((ROOT / "events").glob("*.json")))
+    assert f"{events} of {events} replies are what their events' names promise." in out
+    assert json.dumps(VIDEO["data"][0]["result"][0]) in out
+    assert "cold start" in out
+    assert "media-query/results/video.json" in out
+
+
+def test_run_tells_a_broken_promise(
+    here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = replay.read_event
+
+    def promising_too_much(path: Path) -> replay.Event:
+        event = read(path)
+        return event._replace(promise=200) if event.case == "gateway-bad-id" else event
+
+    monkeypatch.setattr(replay, "read_event", promising_too_much)
+    assert main(["run"]) == 1
+    assert "400, promised 200" in capsys.readouterr().out
+
+
+def test_an_event_whose_name_promises_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text("{}")
+    with pytest.raises(ValueError, match=r"event\.json: a name like"):
+        replay.read_event(path)
+
+
+def test_invoke_on_a_private_cloud(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["invoke", "query-video", "--event", DIRECT]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["data"][0] == VIDEO["data"][0]
+    log = printed.err.splitlines()
+    assert any(line.startswith("START RequestId:") for line in log)
+    assert any(line.startswith("Report RequestId:") for line in log)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["invoke", "query-movie", "--event", DIRECT], "there are: query-video, query-audio"),
+        (["invoke", "query-video", "--event", "/none.json"], "/none.json can't be read"),
+        (["invoke", "query-video", "--event", str(ROOT / "README.md")], "is not JSON"),
+        (["fire", "collect-video"], "make serve"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_one_line(
+    here: int, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("local: ")
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["0", "x", "65534", "-1"])
+def test_a_bad_port_is_refused(port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LOCAL_PORT", port)
+    assert main(["serve"]) == 2
+    assert "LOCAL_PORT" in capsys.readouterr().err
+
+
+def test_a_function_that_fails_is_exit_1(here: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"Type": "Timer", "TriggerName": "t", "Message": "no id !"}))
+    assert main(["invoke", "query-video", "--event", str(event)]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["statusCode"] == 430
+    assert "vids" in printed.out
+
+
+def test_serve_answers_until_it_is_told_to_stop(
+    served: subprocess.Popen[str], here: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{here}"
+    reply = requests.get(f"{url}/query-video", params={"vids": VIDEO["data"][0]["vid"]}, timeout=60)
+    assert reply.json() == VIDEO
+    assert main(["invoke", "query-video", "--event", DIRECT]) == 0
+    assert main(["fire", "collect-audio"]) == 0
+    assert main(["fire", "nothing"]) == 2
+    assert "collect-video" in capsys.readouterr().err
+    assert main(["serve"]) == 2  # the port is taken
+    served.send_signal(signal.SIGTERM)
+    out, log = served.communicate(timeout=60)
+    assert (served.returncode, out) == (0, "")
+    assert "START RequestId:" in log
+    assert "local-role-key" not in log
+
+
+def test_serve_in_this_process(here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same code where coverage sees it: the signal comes as soon as the cloud is ready."""
+    real_print = print
+
+    def print_and_stop(*values: object, **options: object) -> None:
+        real_print(*values)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("builtins.print", print_and_stop)
+    assert main(["serve"]) == 0
+    assert capsys.readouterr().out.startswith("ready gateway=")
+
+
+def test_an_event_from_standard_input(
+    here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(DIRECT, encoding="utf-8") as event:
+        monkeypatch.setattr("sys.stdin", event)
+        assert main(["invoke", "query-video", "--event", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["code"] == 0

@@ -1,0 +1,107 @@
+"""The documents' own results, through every trigger and real sockets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import ROOT, LiveCloud, live_cloud
+
+VIDEO = json.loads((ROOT / "local/documents/GetVpResult.json").read_text())
+AUDIO = json.loads((ROOT / "local/documents/GetCtsaudioInfo.json").read_text())
+VID = VIDEO["data"][0]["vid"]
+AUDIO_VID = AUDIO["data"]["vid"]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("path", ["/query-video", "/_url/query-video"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"params": {"vids": VID}},
+        {"params": {"vids.0": VID}},
+        {"json": {"vids": [VID]}},
+        {"data": {"vids": VID}},
+        {"data": json.dumps({"vids": VID}), "headers": FORM},
+    ],
+    ids=["query", "dotted query", "json", "form", "json as curl sends it"],
+)
+def test_video(live: LiveCloud, path: str, request_: dict[str, Any]) -> None:
+    ask = live.get if "params" in request_ else live.post
+    response = ask(path, **request_)
+    assert (response.status_code, response.json()) == (200, VIDEO)
+    assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/query-audio", "/_url/query-audio"])
+def test_audio(live: LiveCloud, path: str) -> None:
+    assert live.get(path, params={"vid": AUDIO_VID}).json() == AUDIO
+    assert live.post(path, json={"vid": AUDIO_VID}).json() == AUDIO
+    assert live.get(path, params={"vids": AUDIO_VID}).json() == {**AUDIO, "data": [AUDIO["data"]]}
+
+
+def test_direct(live: LiveCloud) -> None:
+    assert live.invoke("query-video", {"vids": [VID]}).result == VIDEO
+    assert live.invoke("query-audio", {"vid": AUDIO_VID}).result == AUDIO
+
+
+def test_output_cos(live: LiveCloud) -> None:
+    reply = live.get("/query-video", params={"vids": VID, "output": "cos"}).json()
+    place = reply["data"]
+    assert (place["bucket"], place["region"], place["count"]) == ("media-1253125191", "ap-guangzhou", 1)
+    assert place["key"].startswith("media-query/query-video/")
+    assert live.stored(place["key"]) == VIDEO
+
+
+def test_timers_write_results_objects(live: LiveCloud) -> None:
+    outcome = live.fire("collect-video", {"vids": [VID], "results": "results/v.json"})
+    assert outcome.result == {"watched": 1, "succeeded": 1, "failed": 0, "pending": 0, "deleted": 0, "missing": 0}
+    stored = live.stored("media-query/results/v.json")
+    assert stored["action"] == "GetVpResult"
+    assert stored["tasks"] == {VID: VIDEO["data"][0]}
+    assert live.fire("collect-audio", AUDIO_VID).ok
+    assert live.stored("media-query/results/audio.json")["tasks"] == {AUDIO_VID: AUDIO["data"]}
+
+
+def test_a_watch_object_is_swept_and_finished_tasks_are_not_asked_again(live: LiveCloud) -> None:
+    live.cloud.store.put("media-query/watch/video.json", json.dumps([VID]).encode(), {})
+    assert live.fire("collect-video").ok
+    before = live.media("calls")["GetVpResult"]
+    assert live.fire("collect-video").result["succeeded"] == 1  # type: ignore[index]
+    assert live.media("calls")["GetVpResult"] == before
+
+
+def test_a_token_guards_http_only(tmp_path: Path) -> None:
+    with live_cloud(tmp_path, API_TOKEN="open sesame") as live:
+        refused = live.get("/query-video", params={"vids": VID})
+        assert (refused.status_code, refused.json()["code"]) == (401, 4100)
+        allowed = live.get("/query-video", params={"vids": VID}, headers={"authorization": "Bearer open sesame"})
+        assert allowed.json() == VIDEO
+        assert live.invoke("query-video", {"vids": [VID]}).result == VIDEO
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "word"),
+    [
+        ("/query-video", 400, 4000, "vids"),
+        ("/query-video?vids=a/../b", 400, 4000, "vids"),
+        ("/query-video?vids=x&output=disk", 400, 4000, "output"),
+        ("/query-audio?vid=a,b", 400, 4000, "vid"),
+        ("/query-audio", 400, 4000, "vid"),
+        ("/query-audio?vid=unknown", 404, 5000, ""),
+        ("/query-video?vids=" + ",".join(map(str, range(1001))), 413, 4000, "1000"),
+    ],
+)
+def test_errors_tell_the_field(live: LiveCloud, path: str, status: int, code: int, word: str) -> None:
+    response = live.get(path)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert word in response.json()["message"]
+    assert "data" not in response.json()
+
+
+def test_what_is_unknown_is_listed(live: LiveCloud) -> None:
+    reply = live.get("/query-video", params={"vids": f"nobody,{VID}"}).json()
+    assert (reply["code"], reply["data"], reply["missing"]) == (0, VIDEO["data"], ["nobody"])
