@@ -26,7 +26,10 @@ _MORE = "+"
 
 
 class StoredObject(NamedTuple):
-    """What is known of one object: `size` in bytes, `modified` in Unix seconds, `etag` the hex MD5 without quotes."""
+    """One object: `size` in bytes, `modified` in Unix seconds, `etag` the hex MD5 without quotes.
+
+    `body` is the content from `get`, and empty from `head` and `put`.
+    """
 
     key: str
     size: int
@@ -34,12 +37,13 @@ class StoredObject(NamedTuple):
     etag: str
     crc64: int
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 class Page(NamedTuple):
     """One page of a list, in UTF-8 byte order; `next_marker` is empty on the last page."""
 
-    objects: tuple[StoredObject, ...]
+    keys: tuple[str, ...]
     prefixes: tuple[str, ...]
     next_marker: str
 
@@ -69,8 +73,7 @@ class CosStore:
         `headers` are kept and handed back by `get`. Raises FileExistsError when `replace` is false and the key is
         taken, ValueError when the key is empty. After any failure the old object is still there.
         """
-        name = _file_name(key)
-        target, sidecar = self._objects / name, self._sidecars / name
+        target, sidecar = self.path(key), self._sidecars / _file_name(key)
         for path in (target, sidecar):
             path.parent.mkdir(parents=True, exist_ok=True)
         with self._temporary(body) as content, self._lock:
@@ -79,50 +82,38 @@ class CosStore:
             # A time of our own, finer than the kernel's tick: two objects of one size never look the same.
             os.utime(content, ns=(self._clock(),) * 2)
             status = content.stat()
-            record = {"etag": _md5(body), "crc64": crc64.xz(body), "headers": dict(headers)}
-            # The sidecar goes first and describes the object to be replaced as well, so it is right whether or not
+            record = _record(body, headers)
+            # The sidecar goes first and still describes the object to be replaced, so it is right whether or not
             # the second step succeeds.
-            records = {**self._current_record(target, sidecar), _identity(status): record}
+            records = {**self._current_record(key), _identity(status): record}
             with self._temporary(json.dumps(records).encode()) as description:
                 description.replace(sidecar)
             content.replace(target)
         return _stored(key, status, record)
 
-    def get(self, key: str) -> tuple[StoredObject, bytes] | None:
-        """Return an object and its content, or None when there is none."""
-        name = _file_name(key)
-        try:
-            with self._lock:
-                file = (self._objects / name).open("rb")
-                records = _read_records(self._sidecars / name)
-        except FileNotFoundError:
-            return None
+    def get(self, key: str) -> StoredObject:
+        """Return an object with its content. Raises KeyError when there is none."""
+        with self._found(key), self._lock:
+            file = self.path(key).open("rb")
+            records = self._records(key)
         with file:
             body, status = file.read(), os.fstat(file.fileno())
         # Changed by hand: nothing is cached then, since a second change may fall in the same tick of the clock.
-        record = records.get(_identity(status)) or {"etag": _md5(body), "crc64": crc64.xz(body), "headers": {}}
-        return _stored(key, status, record), body
+        record = records.get(_identity(status)) or _record(body, {})
+        return _stored(key, status, record)._replace(body=body)
 
-    def head(self, key: str) -> StoredObject | None:
-        """Return what is known of an object, or None when there is none. Reads the content only when it must."""
-        name = _file_name(key)
-        try:
-            with self._lock:
-                status = (self._objects / name).stat()
-                record = _read_records(self._sidecars / name).get(_identity(status))
-        except FileNotFoundError:
-            return None
-        if record:
-            return _stored(key, status, record)
-        found = self.get(key)
-        return found[0] if found else None
+    def head(self, key: str) -> StoredObject:
+        """Return an object without its content, which is read only when it must. Raises KeyError as `get` does."""
+        with self._found(key), self._lock:
+            status = self.path(key).stat()
+            record = self._records(key).get(_identity(status))
+        return _stored(key, status, record) if record else self.get(key)._replace(body=b"")
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
-        name = _file_name(key)
         with self._lock:
-            (self._objects / name).unlink(missing_ok=True)
-            (self._sidecars / name).unlink(missing_ok=True)
+            self.path(key).unlink(missing_ok=True)
+            (self._sidecars / _file_name(key)).unlink(missing_ok=True)
 
     def list(self, prefix: str = "", delimiter: str = "", marker: str = "", max_keys: int = 1000) -> Page:
         """Return the keys that begin with `prefix` and come after `marker`, at most `max_keys` (1 or more) entries.
@@ -135,13 +126,15 @@ class CosStore:
         entries = {_entry(key, prefix, delimiter) for key in self._keys() if key.startswith(prefix)}
         after = sorted((entry for entry in entries if entry[0].encode() > marker.encode()), key=_utf8)
         page = after[:max_keys]
-        found = (self.head(name) for name, is_prefix in page if not is_prefix)
         return Page(
-            # An object that was deleted since is left out.
-            tuple(stored for stored in found if stored),
+            tuple(name for name, is_prefix in page if not is_prefix),
             tuple(name for name, is_prefix in page if is_prefix),
             page[-1][0] if len(after) > len(page) else "",
         )
+
+    def path(self, key: str) -> Path:
+        """Return the file that holds the content of an object. Raises ValueError when the key is empty."""
+        return self._objects / _file_name(key)
 
     def _keys(self) -> Iterator[str]:
         """The key of every object. A file that `put` would not have called so is not one: no key leads to it."""
@@ -152,14 +145,29 @@ class CosStore:
                 if str(path).isascii() and path == _file_name(key):
                     yield key
 
-    def _current_record(self, target: Path, sidecar: Path) -> dict[str, Any]:
-        """What the sidecar says of the object as it is now."""
-        records = _read_records(sidecar)
+    def _records(self, key: str) -> dict[str, Any]:
+        """A sidecar's records, by the identity of the file that each describes."""
         try:
-            identity = _identity(target.stat())
+            records: dict[str, Any] = json.loads((self._sidecars / _file_name(key)).read_bytes())
+        except (FileNotFoundError, ValueError):
+            # Made by hand, or cut short by a crash: nothing that the content can't tell again.
+            return {}
+        return records
+
+    def _current_record(self, key: str) -> dict[str, Any]:
+        """What the sidecar says of the object as it is now, and nothing of those before it."""
+        try:
+            identity = _identity(self.path(key).stat())
         except FileNotFoundError:
             return {}
-        return {identity: records[identity]} if identity in records else {}
+        return {known: record for known, record in self._records(key).items() if known == identity}
+
+    @contextmanager
+    def _found(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise KeyError(key) from error
 
     @contextmanager
     def _temporary(self, content: bytes) -> Iterator[Path]:
@@ -194,15 +202,6 @@ def _utf8(entry: tuple[str, bool]) -> tuple[bytes, bool]:
     return entry[0].encode(), entry[1]
 
 
-def _read_records(sidecar: Path) -> dict[str, Any]:
-    """A sidecar's records by identity of the file they describe; none when it is missing or was spoiled by a crash."""
-    try:
-        records: dict[str, Any] = json.loads(sidecar.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return records
-
-
 def _identity(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns}-{status.st_size}"
 
@@ -212,5 +211,7 @@ def _stored(key: str, status: os.stat_result, record: Mapping[str, Any]) -> Stor
     return StoredObject(key, status.st_size, modified, record["etag"], record["crc64"], record["headers"])
 
 
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+def _record(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    """What a sidecar says of a content. COS's CRC64 is the reflected ECMA one (cos-python-sdk-v5, `mkCrcFun`)."""
+    etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return {"etag": etag, "crc64": crc64.xz(body), "headers": dict(headers)}
