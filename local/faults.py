@@ -115,10 +115,14 @@ def _parse(spec: object) -> tuple[Fault, float]:
     for name, number in (("rate", rate), ("times", 0 if times is None else times)):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise ValueError(f"faults: {name} must be a number")
+    if not 0 <= rate <= 1:
+        raise ValueError("faults: rate must be from 0 to 1")
     if spec["kind"] in ("delay", "http") and isinstance(value, (str, bool)):
         raise ValueError(f"faults: the value of {spec['kind']} must be a number")
     if value is not None and not isinstance(value, (int, float, str)):
         raise ValueError("faults: value must be a number or a text")
+    if spec["kind"] == "http" and isinstance(value, (int, float)) and not 200 <= value <= 599:
+        raise ValueError("faults: the value of http must be a status from 200 to 599")
     return Fault(spec["kind"], value, float(rate)), float("inf") if times is None else float(times)
 
 

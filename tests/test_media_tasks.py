@@ -117,8 +117,12 @@ def test_audio_details_are_known_from_status_2_on(tasks: MediaTasks, clock: Cloc
     clock.now += media_tasks.STEP
     record = found(tasks, AUDIO_ACTION, media_tasks.AUDIO_SUCCEEDS)
     assert {name: record[name] for name in media_tasks.AUDIO_BASICS} == {
-        **{"size": 4113874, "duration": 170, "bitrate": 187},
-        **{"format": "mp3", "sample_rate": 44100, "encoder": "mp3"},
+        "size": 4113874,
+        "duration": 170,
+        "bitrate": 187,
+        "format": "mp3",
+        "sample_rate": 44100,
+        "encoder": "mp3",
     }
     assert record["create_time"] < record["update_time"]
 
