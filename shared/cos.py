@@ -97,7 +97,7 @@ def _code(response: Response) -> str:
 def _error(response: Response) -> QueryError:
     status, code = response.status, _code(response)
     said = f"COS answered {status} {code}".rstrip()
-    if status in (401, 403):
+    if status in (401, 403) or code == "ExpiredToken":
         return KeysRejected(f"{said}: the function's keys or permissions do not allow it")
     if status == 429 or code == "SlowDown":
         return Throttled(said, retryable=True)

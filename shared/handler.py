@@ -65,7 +65,7 @@ def _answer(kind: Kind, query: Query, settings: Settings, backend: Backend, invo
     if objects is None:
         return made
     stored = objects.put(f"{kind.function}/{invocation.request_id}.json", made, invocation.deadline)
-    count = len(made["data"]) if isinstance(made["data"], list) else 1
+    count = len(made["data"]) if isinstance(made["data"], list) else int(made["data"] is not None)
     return {**made, "data": {**stored._asdict(), "count": count}}
 
 

@@ -71,7 +71,7 @@ def _seconds(limit_ms: object) -> float:
 
 def _request_id(given: object) -> str:
     """The platform's request id, or one of our own: it becomes part of a COS key, so anything odd is replaced."""
-    if isinstance(given, str) and re.fullmatch(r"[\w-]{1,64}", given):
+    if isinstance(given, str) and re.fullmatch(r"[\w-]{1,64}", given, re.ASCII):
         return given
     import uuid  # only an emulator sends no request id, so a cold start need not load it
 

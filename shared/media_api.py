@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -86,30 +87,40 @@ class MediaApi:
         if code in CLOCK_CODES:
             self._set_clock(response)
         if code:
-            raise _error(code, envelope)
+            raise _error(code, str(envelope.get("message")))
         return envelope.get("data")
 
     def _set_clock(self, response: Response) -> None:
         """Follow the server's clock, so that the next attempt is inside its window."""
         try:
             self._skew = parsedate_to_datetime(response.headers.get("date", "")).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             self._skew = 0.0  # no usable Date: our own clock is the best there is
 
 
 def _parse(body: bytes) -> tuple[int, Mapping[str, object]]:
     """The code, as a number (one sample shows it as text), and the envelope."""
     try:
-        envelope = json.loads(body)
+        envelope = json.loads(body, parse_constant=_no_json)
         return int(envelope["code"]), envelope
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UpstreamFailed(f"{UPSTREAM} answered with something that is no envelope", retryable=True) from error
 
 
-def _error(code: int, envelope: Mapping[str, object]) -> QueryError:
+def _no_json(constant: str) -> object:
+    """Python reads NaN and Infinity, JSON has neither, and our own replies must be JSON."""
+    raise ValueError(constant)
+
+
+def _error(code: int, said: str) -> QueryError:
+    """What a code means for the caller, in our words: the API's own may name hosts, keys and accounts.
+
+    Only what it says of a bad parameter is passed on, and only where it is plain words.
+    """
     retryable = code in RETRYABLE
     if code == 4000:
-        return BadInput(f"{UPSTREAM} refuses a parameter: {str(envelope.get('message', ''))[:200]}")
+        plain = re.fullmatch(r"[\w\s(),:;'-]{1,200}", said) and "AKID" not in said
+        return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter{f': {said}' if plain else ''}")
     if code == 4400:
         return Throttled(f"{UPSTREAM} is over its quota", retryable=retryable)
     if code == 5000:

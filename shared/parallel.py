@@ -48,12 +48,15 @@ def _work(
     deadline: Deadline,
 ) -> None:
     """One worker: call after call until nothing is left to do or the time is over."""
-    while todo and deadline.remaining():
+    while deadline.remaining():
         try:
             index, item = todo.popleft()
-        except IndexError:  # another worker was faster
+        except IndexError:  # nothing is left
             return
         try:
             done.put((index, call(item)))
+        except QueryError as error:
+            done.put((index, error))
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            todo.clear()  # nobody will want the rest
             done.put((index, error))

@@ -15,7 +15,7 @@ from shared.signing import HMAC_SHA1, HMAC_SHA256, Credentials
 
 #: Parameters that signing sets itself, so that MEDIA_API_PARAMS can't contradict them.
 _RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 class Settings(NamedTuple):
@@ -45,7 +45,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Permanent keys (SECRET_ID, SECRET_KEY) win over the run role's when both are set.
     Raises Misconfigured naming the variable, never its value.
     """
-    bucket = _matching(environ, "COS_BUCKET", r"[a-z0-9][a-z0-9-]*-\d+", "like name-1250000000")
+    bucket = _matching(environ, "COS_BUCKET", r"[a-z0-9][a-z0-9-]*-[0-9]+", "like name-1250000000")
     region = _matching(environ, "COS_REGION", r"[a-z0-9-]+", "like ap-guangzhou")
     params = _params(environ)
     if environ.get("MEDIA_API_REGION"):
@@ -88,16 +88,15 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     safe = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
     if not (safe and host) or parts.query or parts.fragment or "@" in parts.netloc:
         raise Misconfigured(f"{name} must be an https URL without query or user (http only on loopback)")
-    return url.rstrip("/")
+    return parts.geturl().rstrip("/")
 
 
 def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    try:
-        pairs = parse_qsl(environ.get("MEDIA_API_PARAMS", ""), keep_blank_values=True, strict_parsing=True)
+    text = environ.get("MEDIA_API_PARAMS", "")
+    try:  # strict parsing refuses an empty text, in some versions of Python
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
     except ValueError as error:
-        if environ.get("MEDIA_API_PARAMS"):
-            raise Misconfigured("MEDIA_API_PARAMS must be a query string like Uin=1&AppId=2") from error
-        return ()
+        raise Misconfigured("MEDIA_API_PARAMS must be a query string like Uin=1&AppId=2") from error
     if clash := _RESERVED_PARAMS & {name for name, _ in pairs}:
         raise Misconfigured(f"MEDIA_API_PARAMS must not set {', '.join(sorted(clash))}")
     return tuple(pairs)
@@ -111,7 +110,7 @@ def _signature_method(environ: Mapping[str, str]) -> str:
 
 
 def _prefix(environ: Mapping[str, str]) -> str:
-    prefix = environ.get("COS_PREFIX", "media-query/").strip("/")
+    prefix = (environ.get("COS_PREFIX") or "media-query/").strip("/")
     if not prefix or not is_safe_key(prefix):
         raise Misconfigured("COS_PREFIX must be a path of letters, digits, '_', '-', '.' and '/', without '..'")
     return f"{prefix}/"
@@ -119,7 +118,8 @@ def _prefix(environ: Mapping[str, str]) -> str:
 
 def is_safe_key(key: str) -> bool:
     """Whether a COS key is a plain relative path: no empty, `.` or `..` part, nothing that needs escaping."""
-    return len(key) <= 512 and all(re.fullmatch(r"[\w.-]+", part) and part.strip(".") for part in key.split("/"))
+    parts = key.split("/")
+    return len(key) <= 512 and all(re.fullmatch(r"[\w.-]+", part, re.ASCII) and part.strip(".") for part in parts)
 
 
 def _matching(environ: Mapping[str, str], name: str, pattern: str, example: str) -> str:

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
@@ -107,7 +107,7 @@ class Api2Auth(AuthBase):
         params["SignatureMethod"] = self.signature_method
         if self.credentials.token:
             params["Token"] = self.credentials.token
-        text = api2_string_to_sign(method, url.netloc, url.path, params)
+        text = api2_string_to_sign(method, _host(url), url.path, params)
         params["Signature"] = api2_signature(self.credentials.secret_key, text, self.signature_method)
         if method == "POST":
             r.prepare_body(urlencode(params), None)
@@ -170,10 +170,15 @@ class CosAuth(AuthBase):
             str(r.method),
             unquote(url.path),
             dict(parse_qsl(url.query, keep_blank_values=True)),
-            {"host": url.netloc, **signed},
+            {"host": _host(url), **signed},
             f"{now - COS_CLOCK_MARGIN};{now + COS_SIGNATURE_LIFETIME}",
         )
         return r
+
+
+def _host(url: SplitResult) -> str:
+    """The Host header that is sent to a URL: http.client leaves a scheme's default port out of it."""
+    return url.netloc.removesuffix(":443" if url.scheme == "https" else ":80")
 
 
 def _cos_pairs(items: Mapping[str, str]) -> list[tuple[str, str]]:

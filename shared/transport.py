@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -43,8 +44,9 @@ def warm_session() -> HTTPAdapter:
     """Return the connection pool that outlives an invocation.
 
     It is requests' adapter rather than its Session: proxies from the environment, cookies and redirects must not reach
-    a signed request, and leaving them out halves the cost of a call. Retries are off: a resent signature is a replay.
+    a signed request. Retries are off: a resent signature is a replay.
     """
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # SCF's root logger prints DEBUG: two lines a call
     return HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE, max_retries=0)
 
 
@@ -61,17 +63,18 @@ def send(request: PreparedRequest, auth: AuthBase, deadline: Deadline, upstream:
     `upstream` names the other side in messages. Raises OutOfTime or UpstreamFailed; `retryable` says which are worth
     another attempt.
     """
-    if not deadline.remaining():
-        raise OutOfTime(f"no time left to ask {upstream}")
     timeout = min(ATTEMPT_TIMEOUT, deadline.remaining())
+    if not timeout:
+        raise OutOfTime(f"no time left to ask {upstream}")
     try:
         with warm_session().send(auth(request.copy()), stream=True, timeout=timeout) as response:
             body = _read_body(response, deadline, upstream)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Response(response.status_code, headers, body)
-    except exceptions.Timeout as error:
-        raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error
     except exceptions.RequestException as error:
+        # A timeout amid the body comes as a ConnectionError, so the clock tells as well.
+        if isinstance(error, exceptions.Timeout) or not deadline.remaining():
+            raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error
         raise UpstreamFailed(f"the connection to {upstream} failed", retryable=True) from error
 
 

@@ -60,7 +60,7 @@ def read_query(event: object, kind: Kind, settings: Settings) -> Query:
     """Return the query of an HTTP or direct event. Raises BadInput naming the field, or another QueryError."""
     if not isinstance(event, Mapping):
         raise BadInput("event: must be a JSON object")
-    if source(event) == DIRECT:
+    if source(event) != HTTP:
         return _query(event, kind)
     _authorize(event, settings.api_token)
     query = _query(_http_params(event), kind)
@@ -216,7 +216,7 @@ def _json(text: str, field: str) -> object:
 
 def _key(params: Params, field: str, default: str) -> str:
     """An object's name under the prefix."""
-    name = params.get(field, default)
+    name = default if params.get(field) is None else params[field]
     if not isinstance(name, str) or not is_safe_key(name):
         raise BadInput(f"{field}: must be a path of letters, digits, '_', '-', '.' and '/', without '..'")
     return name

@@ -1,0 +1,51 @@
+"""What every test starts from: an environment without our settings, and hypothesis without a stop-watch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from unittest.mock import patch
+
+import hypothesis
+import pytest
+
+from local.keys import BUCKET, REGION, ROLE
+
+#: The functions' settings and those of the local cloud, as the design document lists them.
+SETTINGS = {
+    *("SECRET_ID", "SECRET_KEY", "MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD"),
+    *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "BACKEND", "CI_URL", "API_TOKEN"),
+    *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"),
+}
+
+# Examples on a busy machine take as long as they take.
+hypothesis.settings.register_profile("unhurried", hypothesis.settings.get_profile("default"), deadline=None)
+hypothesis.settings.load_profile("unhurried")
+
+
+def _matters(name: str) -> bool:
+    return name in SETTINGS or name.startswith("TENCENTCLOUD_") or name.lower().endswith("_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """Nothing that changes what the code does comes from outside a test, and nothing leaves it."""
+    with patch.dict(os.environ):
+        for name in filter(_matters, list(os.environ)):
+            del os.environ[name]
+        yield
+
+
+@pytest.fixture
+def local_environment() -> Callable[..., dict[str, str]]:
+    """Make the environment that SCF gives a function of the local cloud, with changes: its role's keys, its bucket."""
+
+    def environment(**changes: str) -> dict[str, str]:
+        role = {
+            "TENCENTCLOUD_SECRETID": ROLE.secret_id,
+            "TENCENTCLOUD_SECRETKEY": ROLE.secret_key,
+            "TENCENTCLOUD_SESSIONTOKEN": ROLE.token,
+        }
+        return {**role, "COS_BUCKET": BUCKET, "COS_REGION": REGION, **changes}
+
+    return environment

@@ -1,0 +1,135 @@
+"""One invocation's id, time and log line, with a clock that moves when told to."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.invocation import Deadline, Invocation
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_deadline_counts_down_to_zero(clock: Clock) -> None:
+    deadline = Deadline(1010, clock)
+    assert deadline.remaining() == 10
+    assert deadline.earlier(4).remaining() == 6
+    assert deadline.earlier(4).earlier(4).remaining() == 2
+    clock.now = 1007
+    assert deadline.remaining() == 3
+    assert deadline.earlier(4).remaining() == 0
+    clock.now = 2000
+    assert deadline.remaining() == 0
+
+
+# Milliseconds that SCF gives; seconds to ask in (0.5 s, at most a tenth, is kept for the reply); seconds kept for COS.
+LIMITS = [
+    (3000, 2.7, 0.6),
+    (30_000, 29.5, 3.0),
+    (900_000, 899.5, 3.0),
+    ("30000", 29.5, 3.0),
+    (1000.0, 0.9, 0.2),
+    (0, 0.0, 0.0),
+    (-1, 0.0, 0.0),
+    (10**9, 899.5, 3.0),
+    (float("inf"), 899.5, 3.0),
+    # What says nothing counts as SCF's default of three seconds.
+    (None, 2.7, 0.6),
+    ("soon", 2.7, 0.6),
+    ([3], 2.7, 0.6),
+    (10**400, 2.7, 0.6),
+]
+
+
+@pytest.mark.parametrize(("limit", "asking", "writing"), LIMITS, ids=lambda value: repr(value)[:20])
+def test_the_time_limit(clock: Clock, limit: object, asking: float, writing: float) -> None:
+    invocation = Invocation({"time_limit_in_ms": limit}, clock)
+    assert invocation.deadline.remaining() == pytest.approx(asking)
+    assert invocation.write_margin == pytest.approx(writing)
+
+
+@pytest.mark.parametrize("context", [None, {}, [], "context", {"request_id": None}], ids=repr)
+def test_a_context_that_says_nothing(clock: Clock, context: object) -> None:
+    invocation = Invocation(context, clock)
+    assert invocation.deadline.remaining() == pytest.approx(2.7)
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", invocation.request_id)
+
+
+@pytest.mark.parametrize("given", ["b07f7b1c-0f7e-4a9c-8b1a-7e3b0f1c2d3e", "A_b-9", "x" * 64])
+def test_the_platforms_request_id_is_kept(given: str) -> None:
+    assert Invocation({"request_id": given}).request_id == given
+
+
+@pytest.mark.parametrize("given", ["", "../x", "a/b", "a b", "id\n", "x" * 65, "é", 7, None, ["a"]])
+def test_an_odd_request_id_is_replaced(given: object) -> None:
+    first, second = (Invocation({"request_id": given}).request_id for _ in range(2))
+    assert given not in (first, second)
+    assert first != second
+
+
+def test_the_log_is_one_json_line(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    invocation = Invocation({"request_id": "r1"}, clock)
+    invocation.facts.update(function="query-video", error="音乐\nnext line")
+    for what in ("calls", "calls", "retries"):
+        invocation.count(what)
+    clock.now += 0.25
+    invocation.log()
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    assert json.loads(printed) == {
+        "request_id": "r1",
+        "function": "query-video",
+        "error": "音乐\nnext line",
+        "calls": 2,
+        "retries": 1,
+        "ms": 250,
+    }
+
+
+@pytest.fixture
+def _hasty_threads() -> Iterator[None]:
+    """Threads take turns as often as they can, so that a race shows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("_hasty_threads")
+def test_counting_from_many_threads_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    invocation = Invocation({})
+
+    def count(_: int) -> None:
+        for _ in range(5000):
+            invocation.count("calls")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count, range(4)))
+    invocation.log()
+    assert json.loads(capsys.readouterr().out)["calls"] == 20_000
+
+
+def test_two_invocations_share_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = Invocation({"request_id": "1"}), Invocation({"request_id": "2"})
+    first.count("calls")
+    first.facts["code"] = 0
+    second.log()
+    assert json.loads(capsys.readouterr().out).keys() == {"request_id", "ms"}
