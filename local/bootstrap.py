@@ -26,6 +26,8 @@ from types import FunctionType, ModuleType
 
 #: The largest response, in bytes (SCF quota limits: 6 MB for a synchronous one).
 MAX_RESPONSE = 6 * 1024 * 1024
+#: The most characters of a message or a stack trace. Nothing says what SCF's limit is; some end there must be.
+MAX_TEXT = 256 * 1024
 #: signal.SIGKILL, which is 9 on every POSIX system, without importing signal.
 SIGKILL = 9
 
@@ -36,7 +38,7 @@ class HandlerFault(Exception):
     """The handler can't be called: `status` is SCF's code, the message says what was looked for and what was found."""
 
     def __init__(self, status: int, message: str, stack: str = "") -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         self.status = status
         self.stack = stack
 
@@ -49,7 +51,7 @@ class LogToStderr:
     """
 
     @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+    def find_spec(name: str, *_: object) -> ModuleSpec | None:
         """Return the usual spec for `logging`, its loader made to set up the root logger; None for the rest."""
         if name != "logging":
             return None
@@ -119,6 +121,11 @@ def is_package(name: str) -> bool:
     return name.isidentifier() and name != "__pycache__" and os.path.isdir(name)
 
 
+def printable(text: str) -> str:
+    """A text cut to size, its lone surrogates escaped: whoever prints or encodes it must not fail over them."""
+    return text[:MAX_TEXT].encode(errors="backslashreplace").decode()
+
+
 def listed(names: list[str]) -> str:
     """Names as a message shows them."""
     return ", ".join(names) or "none"
@@ -126,12 +133,12 @@ def listed(names: list[str]) -> str:
 
 def stack_of(error: BaseException) -> str:
     """The stack trace as text, from the first frame that isn't this file's."""
-    import traceback  # noqa: PLC0415 - only failures pay for it
+    import traceback  # only failures pay for it
 
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename == stack_of.__code__.co_filename:
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    return printable("".join(traceback.format_exception(type(error), error, trace)))
 
 
 def run(function: Handler, event: object, context: Mapping[str, object]) -> tuple[dict[str, object], bytes]:
@@ -162,7 +169,7 @@ def peak_memory_mb() -> float:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
     except FileNotFoundError:
-        import resource  # noqa: PLC0415 - only where there is no /proc
+        import resource  # only where there is no /proc
 
         unit = 1024 * 1024 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
@@ -236,7 +243,8 @@ def main(handler: str, events_fd: int, replies_fd: int) -> None:
     else:
         sys.meta_path.insert(0, LogToStderr)
     _thread.start_new_thread(die_with_parent, (events_fd,))
-    with open(events_fd, "rb", 1 << 16) as events, open(replies_fd, "wb") as replies:
+    # The descriptors stay open until the process has really ended: the parent takes the end of the pipe for that.
+    with open(events_fd, "rb", closefd=False) as events, open(replies_fd, "wb", closefd=False) as replies:
         # A descriptor of our own for the markers: user code may close or redirect its stdout.
         serve(handler, events, replies, os.dup(1))
 

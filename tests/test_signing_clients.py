@@ -130,7 +130,8 @@ def official_authorization(request: PreparedRequest, key: str, query: dict[str, 
         return str(auth(request.copy()).headers["Authorization"])
 
 
-segments = texts.filter(lambda segment: segment.strip("."))  # requests resolves `.` and `..` before anything is sent
+# requests resolves the parts `.` and `..` of a path before anything is sent.
+segments = texts.map(lambda text: text.replace("/", "")).filter(lambda segment: segment not in (".", ".."))
 object_keys = st.lists(segments, min_size=1, max_size=4).map("/".join).filter(lambda key: key.strip("/") == key != "")
 queries = st.dictionaries(texts.map(str.lower).filter(bool), texts, max_size=4)
 header_values = st.from_regex(r"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True)

@@ -1,0 +1,3 @@
+"""Imports what nobody has installed."""
+
+import no_such_package  # type: ignore[import-not-found] # noqa: F401
