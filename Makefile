@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run serve test lint lock clean
+.PHONY: help run serve test lint package deploy bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -23,10 +23,20 @@ lint: $(VENV)/.dev ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+package: $(VENV)/.local ## dist/bundle and dist/bundle.zip: what SCF runs
+	@$(BIN)/python -m deploy.package
+
+deploy: $(VENV)/.local ## package, then Tencent's own CLI; keys and settings from .env, GATEWAY=1 for the API gateway
+	@$(BIN)/python -m deploy
+
+bench: $(VENV)/.local ## cold start, CPU, throughput, memory, size: writes benchmarks/results.md
+	@$(BIN)/python -m benchmarks
+
 lock: $(VENV)/.dev ## renew the pinned dependencies in requirements/
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml -o requirements/bundle.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/bundle.txt pyproject.toml --group local -o requirements/local.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/local.txt pyproject.toml --group local --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/dev.txt --group peers -o requirements/peers.txt
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .local dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

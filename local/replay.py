@@ -15,7 +15,7 @@ import aiohttp
 
 from local.cos_store import CosStore
 from local.runtime import Outcome
-from local.stack import Cloud, Ports
+from local.stack import Bundle, Cloud, Ports
 
 #: The HTTP status that an envelope's code stands for, for replies that do not travel by HTTP.
 STATUS_OF_CODE = {0: 200, 5400: 207, 4000: 400, 4100: 401, 4400: 429, 5000: 404, 6000: 502}
@@ -38,11 +38,12 @@ class Answer(NamedTuple):
     reply: object
 
 
-async def run(root: Path, state: Path, say: Callable[[str], None]) -> bool:
+async def run(root: Path, state: Path, say: Callable[[str], None], bundle: Bundle | None = None) -> bool:
     """Replay every event of the checkout `root` on a local cloud of its own, and say what happens.
 
-    `state` is emptied first, then holds the objects that the events read and write. Returns whether every reply is
-    what its event's name promises. Raises ValueError for an event file that can't be used.
+    `state` is emptied first, then holds the objects that the events read and write. `bundle` replaces the checkout's
+    own functions. Returns whether every reply is what its event's name promises. Raises ValueError for an event file
+    that can't be used.
     """
     events = sorted((read_event(path) for path in (root / "events").glob("*.json")), key=_reading_order)
     shutil.rmtree(state, ignore_errors=True)
@@ -51,7 +52,7 @@ async def run(root: Path, state: Path, say: Callable[[str], None]) -> bool:
         name = path.relative_to(root / "events" / "objects").as_posix()
         store.put(f"media-query/{name}", path.read_bytes(), {"Content-Type": "application/json"})
     given = set(store.list().keys)
-    cloud = Cloud(root, state, {}, Ports(), lines.append)
+    cloud = Cloud(root, state, {}, Ports(), lines.append, bundle)
     await cloud.start()
     say(f"The local cloud is up: gateway {cloud.gateway}, media API {cloud.media}, COS {cloud.cos}")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,15 +37,28 @@ class Ports(NamedTuple):
     cos: int = 0
 
 
+class Bundle(NamedTuple):
+    """The code that the functions run: a folder with the entry files at its root, and the interpreter that runs it."""
+
+    folder: Path
+    python: str = sys.executable
+
+
 class Cloud:
     """The local cloud. `gateway`, `media` and `cos` are URLs once `start` has returned.
 
     `root` is the checkout, `state` the directory that keeps COS objects, `environ` the settings that win over
-    serverless.yml's, `log` takes each line of the functions' logs.
+    serverless.yml's, `log` takes each line of the functions' logs. `bundle` replaces the checkout's own functions.
     """
 
     def __init__(
-        self, root: Path, state: Path, environ: Mapping[str, str], ports: Ports, log: Callable[[str], None]
+        self,
+        root: Path,
+        state: Path,
+        environ: Mapping[str, str],
+        ports: Ports,
+        log: Callable[[str], None],
+        bundle: Bundle | None = None,
     ) -> None:
         self.gateway = self.media = self.cos = ""
         self.store = CosStore(state)
@@ -54,7 +68,8 @@ class Cloud:
         self._root = root
         self._ports = ports
         self._project = read_project(root / "serverless.yml", environ)
-        self._bundle = tempfile.TemporaryDirectory(prefix="bundle-")
+        self._staged = tempfile.TemporaryDirectory(prefix="bundle-")
+        self._bundle = bundle or Bundle(Path(self._staged.name))
         self._functions: dict[str, Function] = {}
         self._timers = Timers(self._project.timers, self.invoke)
         self._servers: list[Server] = []
@@ -63,7 +78,7 @@ class Cloud:
 
     async def start(self) -> None:
         """Listen, and load the functions when they are first called. Raises OSError when a port is taken."""
-        stage_bundle(self._root, Path(self._bundle.name))
+        stage_bundle(self._root, Path(self._staged.name))
         try:
             self.media = f"{await self._listen(Server(self._media.handle, self._ports.media))}/v2/index.php"
             self.cos = await self._listen(Server(self._cos.handle, self._ports.cos))
@@ -84,7 +99,7 @@ class Cloud:
             await function.close()
         for server in self._servers:
             await server.stop()
-        self._bundle.cleanup()
+        self._staged.cleanup()
 
     async def invoke(self, name: str, event: object, trigger: str = "") -> Outcome:
         """Invoke a function with an event, as it is. Raises KeyError naming the functions there are."""
@@ -112,11 +127,12 @@ class Cloud:
         return FunctionSpec(
             name=name,
             handler=config.handler,
-            code_dir=Path(self._bundle.name),
+            code_dir=self._bundle.folder,
             timeout=config.timeout,
             memory=config.memory,
             environment={**config.environment, **local, **chosen},
             runtime=config.runtime,
+            python=self._bundle.python,
         )
 
 
