@@ -1,0 +1,1 @@
+"""What `make package` and `make deploy` run."""

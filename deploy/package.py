@@ -1,0 +1,136 @@
+"""Builds dist/bundle and dist/bundle.zip: what SCF runs, and nothing else.
+
+SCF's code directory is read-only and writes no byte code, so the bundle ships its own, compiled by the runtime's
+minor version. It is not checked against the source at import (unchecked hashes): nothing can change there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements" / "bundle.txt"
+#: SCF's newest documented Python (583/11061), the runtime of serverless.yml.
+RUNTIME = (3, 10)
+#: Where SCF unpacks the code: stack traces name it, and byte code compiled for it is loaded as it is.
+CODE_DIR = "/var/user"
+#: What wheels bring along and nothing in the bundle reads; certifi installs its tests.
+NOT_NEEDED = ("*.dist-info", "__pycache__", "bin", "tests", "py.typed", "*.pyi")
+
+
+class PackageError(Exception):
+    """The bundle can't be built; the message is one line that says what is missing and what to type."""
+
+
+def build(dist: Path) -> Path:
+    """Build `bundle/` and `bundle.zip` in `dist`, byte for byte the same each time, and return the zip's path.
+
+    Says so on stderr when there is no Python 3.10 to compile byte code with. Raises PackageError.
+    """
+    bundle, archive = dist / "bundle", dist / "bundle.zip"
+    shutil.rmtree(bundle, ignore_errors=True)
+    archive.unlink(missing_ok=True)
+    install_dependencies(bundle)
+    for pattern in NOT_NEEDED:
+        for path in list(bundle.rglob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    copy_sources(ROOT / "functions", bundle)
+    copy_sources(ROOT / "shared", bundle / "shared")
+    python = find_python()
+    if python:
+        compile_bundle(bundle, python)
+    else:
+        wanted = ".".join(map(str, RUNTIME))
+        print(
+            f"package: no Python {wanted} starts on this machine, so the bundle has no byte code and every cold start "
+            f"compiles its imports; install one (pyenv install {wanted}), then: make package",
+            file=sys.stderr,
+        )
+    write_zip(bundle, archive)
+    return archive
+
+
+def install_dependencies(bundle: Path) -> None:
+    """Install the locked dependencies, hashes checked, as pure Python: it runs on any of SCF's machines."""
+    if not LOCK.is_file():
+        raise PackageError(f"package: {LOCK.relative_to(ROOT)} is missing; make it with: make lock")
+    options = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:", "--platform=any"]
+    target = ["--implementation=py", "--abi=none", f"--python-version={RUNTIME[0]}.{RUNTIME[1]}", f"--target={bundle}"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, *target]
+    if subprocess.run([*command, "-r", str(LOCK)], check=False).returncode:
+        raise PackageError("package: pip could not install requirements/bundle.txt; its own words are above")
+
+
+def copy_sources(source: Path, target: Path) -> None:
+    """Copy a folder's Python files; whatever else lies there stays behind."""
+    for path in source.rglob("*.py"):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
+def find_python() -> str | None:
+    """Return an interpreter of the runtime's minor version, None when none starts.
+
+    Tried in this order: this one, one on the PATH (which may be a shim that refuses to start), pyenv's.
+    """
+    name = f"python{RUNTIME[0]}.{RUNTIME[1]}"
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    candidates = [sys.executable, shutil.which(name), *sorted(map(str, pyenv.glob(f"versions/*/bin/{name}")))]
+    return next((python for python in candidates if python and _is_runtime(python)), None)
+
+
+def _is_runtime(python: str) -> bool:
+    code = f"import sys; sys.exit(sys.version_info[:2] != {RUNTIME})"
+    try:
+        return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+    except OSError:  # a link that leads nowhere, a program for another machine
+        return False
+
+
+def compile_bundle(bundle: Path, python: str) -> None:
+    """Compile all of the bundle. Raises PackageError when that Python can't.
+
+    A fixed hash seed keeps the order of set constants, and so the bytes, the same; no other PYTHON variable counts.
+    """
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [python, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", "-s", str(bundle)]
+    compiling = subprocess.run(
+        [*command, "-p", CODE_DIR, str(bundle)], check=False, env={**environ, "PYTHONHASHSEED": "0"}
+    )
+    if compiling.returncode:
+        raise PackageError("package: the bundle does not compile; Python's own words are above")
+
+
+def write_zip(bundle: Path, target: Path) -> None:
+    """Write the bundle's files, sorted, with one fixed time and the modes that SCF needs (readable by all)."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in _files(bundle):
+            info = zipfile.ZipInfo(path.relative_to(bundle).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
+            info.external_attr = 0o100644 << 16
+            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def _files(bundle: Path) -> Iterator[Path]:
+    return (path for path in sorted(bundle.rglob("*")) if path.is_file())
+
+
+def main() -> int:
+    """Build into dist/ and say what came of it; 2 when something is missing."""
+    try:
+        archive = build(ROOT / "dist")
+    except PackageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size / 1e6:.2f} MB; unpacked in dist/bundle")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
