@@ -1,0 +1,63 @@
+"""`python -m benchmarks`: measure everything, write benchmarks/results.md."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import cold_start, memory, size, throughput, warm_query
+from benchmarks.machine import description
+from benchmarks.server import media_process
+from benchmarks.stage import BenchError, Stage, lay_out
+from benchmarks.table import Topic, markdown
+from deploy.package import PackageError
+
+RESULTS = Path(__file__).resolve().parent / "results.md"
+TOPICS = (size, cold_start, warm_query, throughput, memory)
+INTRODUCTION = """# Benchmarks
+
+`make bench` writes this file again. What is compared runs by turns in the one run, on the same machine, so that what
+else the machine does touches both: the ratio is the result, the absolute numbers are for orientation. A ratio is the
+median of the ratios of the pairs; beside it is the range that the middle half of them lies in.
+"""
+
+
+def main() -> int:
+    """Measure and write; 1 when a bar is missed, 2 when something is missing."""
+    started = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as work:
+            _say("building the bundle and its peers")
+            stage = lay_out(Path(work))
+            told = description(stage.python)
+            topics = asyncio.run(_measure(stage))
+    except (BenchError, PackageError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    parts = (INTRODUCTION, f"{told}\n- Duration: {minutes} min {seconds} s\n", *map(markdown, topics))
+    RESULTS.write_text("\n".join(parts), encoding="utf-8")
+    missed = [f"{topic.title}: {row.what}" for topic in topics for row in topic.rows if row.missed]
+    _say(f"wrote {RESULTS.name}; " + (f"missed: {'; '.join(missed)}" if missed else "every bar is met"))
+    return 1 if missed else 0
+
+
+async def _measure(stage: Stage) -> list[Topic]:
+    topics = []
+    with media_process() as media:
+        for topic in TOPICS:
+            _say(topic.__name__.rpartition(".")[2].replace("_", " "))
+            topics.append(await topic.measure(stage, media))
+            print(markdown(topics[-1]), file=sys.stderr)
+    return topics
+
+
+def _say(what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The media API in a process of its own, so that its work is not counted as the functions' work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import requests
+
+from local.faults import Faulty, Service
+from local.http import Reply, Request, Server
+from local.media_service import MediaService
+from local.media_tasks import MediaTasks, documented
+from shared.signing import API2_PATH
+
+#: A signed request can't be sent twice, so this path stands for the same reply without a signature.
+SAME_PATH = "/same"
+
+
+class MediaProcess(NamedTuple):
+    """A running media API, by the URL of its server."""
+
+    url: str
+
+    @property
+    def api(self) -> str:
+        """What MEDIA_API_URL is set to."""
+        return self.url + API2_PATH
+
+    @property
+    def same(self) -> str:
+        """The URL that a plain GET gets the last reply of the API from."""
+        return self.url + SAME_PATH
+
+    def add_tasks(self, action: str, count: int) -> list[str]:
+        """Add tasks like the one in the action's document, and return their ids."""
+        example = documented(action)["data"]
+        record = example[0] if isinstance(example, list) else example
+        vids = [f"{number:032x}1700000000" for number in range(count)]
+        self._post("tasks", {"action": action, "tasks": [{**record, "vid": vid} for vid in vids]})
+        return vids
+
+    def set_delay(self, seconds: float) -> None:
+        """Let each reply be late by so many seconds."""
+        self._post("faults", [{"kind": "delay", "value": seconds}] if seconds else [])
+
+    def _post(self, path: str, value: object) -> None:
+        requests.post(f"{self.url}/_local/{path}", data=json.dumps(value), timeout=30).raise_for_status()
+
+
+class Repeating:
+    """A service that remembers its last reply, for a GET of SAME_PATH."""
+
+    def __init__(self, service: Service) -> None:
+        self.calls = service.calls
+        self.error = service.error
+        self._service = service
+        self._last = Reply(404)
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        if request.path == SAME_PATH:
+            return self._last
+        reply = self._service.handle(request)
+        if request.path == API2_PATH:
+            self._last = reply
+        return reply
+
+
+@contextmanager
+def media_process() -> Iterator[MediaProcess]:
+    """Run the media API as long as the context is open. It also ends when this process does, however that may be."""
+    command = [sys.executable, "-m", "benchmarks.server"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield MediaProcess(json.loads(process.stdout.readline()))
+
+
+async def _serve() -> None:
+    server = Server(Faulty(Repeating(MediaService(MediaTasks()))).handle)
+    print(json.dumps(await server.start()), flush=True)
+    await asyncio.to_thread(sys.stdin.read)  # its end is the end of whoever started this
+    await server.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -1,0 +1,45 @@
+"""Throughput with the media API 50 ms away."""
+
+from __future__ import annotations
+
+import math
+
+from benchmarks.server import MediaProcess
+from benchmarks.stage import Stage, function_of, invoke, spec
+from benchmarks.table import Row, Topic, against
+from local.media_tasks import AUDIO_ACTION
+
+#: Seconds by which each reply is late.
+DELAY = 0.05
+#: Calls in flight, and how often the query is repeated: the slow one less often.
+IN_FLIGHT = {1: 2, 8: 7, 32: 7, 64: 7}
+NOTE = (
+    f"Audio ids answered a second by a warm instance, one call an id, each reply of the media API {DELAY * 1000:.0f} "
+    "ms late, against the ideal of calls in flight ÷ delay. The media API is a single Python process on the same "
+    "machine, so a part of what is missing to 1 is its own."
+)
+
+
+async def measure(stage: Stage, media: MediaProcess) -> Topic:
+    """Query with each number of calls in flight."""
+    vids = media.add_tasks(AUDIO_ACTION, 20 * max(IN_FLIGHT))
+    media.set_delay(DELAY)
+    try:
+        rows = [await _row(stage, media, vids, in_flight, times) for in_flight, times in IN_FLIGHT.items()]
+    finally:
+        media.set_delay(0)
+    return Topic("Throughput 50 ms away", NOTE, rows)
+
+
+async def _row(stage: Stage, media: MediaProcess, vids: list[str], in_flight: int, times: int) -> Row:
+    asked = vids[: max(200, 20 * in_flight)]
+    function = function_of(spec(stage, stage.bundle, "query_audio.main_handler", media, CONCURRENCY=str(in_flight)))
+    try:
+        await invoke(function, {"vids": asked[:in_flight]})  # opens the connections
+        took = [(await invoke(function, {"vids": asked})).duration_ms / 1000 for _ in range(times)]
+    finally:
+        await function.close()
+    # With a whole number of rounds the ideal is exactly in_flight / DELAY.
+    ideal = len(asked) / (math.ceil(len(asked) / in_flight) * DELAY)
+    what = f"{in_flight} in flight, {len(asked)} ids, {times} times"
+    return against(what, [len(asked) / seconds for seconds in took], ideal, "/s")
