@@ -1,4 +1,4 @@
-"""The command line of the local cloud: `python -m local run|serve|invoke|fire`."""
+"""The command line of the local cloud: `python -m local run|serve|invoke|fire|sweep`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from tqdm import tqdm
 
-from local import replay
+from local import replay, sweep
 from local.project import ProjectError
 from local.stack import Cloud, Ports
 
@@ -46,6 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     invoke.add_argument("function", metavar="FUNCTION")
     invoke.add_argument("--event", required=True, metavar="FILE", help="a JSON file; - for standard input")
     invoke.set_defaults(command=_invoke)
+    large = commands.add_parser("sweep", help="sweep many ids on a local cloud of its own and say how it went")
+    large.add_argument("--kind", choices=("video", "audio"), default="video")
+    large.add_argument("--ids", type=_positive, default=50_000)
+    large.add_argument("--shard-size", type=_positive, default=5000, metavar="IDS")
+    large.add_argument("--delay", type=float, default=0.05, metavar="SECONDS", help="how far away the API is")
+    large.add_argument("--faults", type=float, default=0.05, metavar="SHARE", help="of the calls that fail, 0 to 1")
+    large.add_argument("--instances", type=_positive, default=4, help="of the function, at most")
+    large.add_argument("--concurrency", type=_positive, default=16, help="calls in flight an instance")
+    large.add_argument("--kills", type=int, default=0, help="instances to kill at random moments")
+    large.set_defaults(command=_sweep)
     fire = commands.add_parser("fire", help="fire one timer of serverless.yml on the running local cloud")
     fire.add_argument("trigger", metavar="TRIGGER")
     fire.set_defaults(command=_fire)
@@ -63,6 +74,7 @@ async def _serve(_: argparse.Namespace, environ: Mapping[str, str]) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stopped.set)
     await cloud.start()
+    cloud.start_timers()
     print(f"ready gateway={cloud.gateway} media={cloud.media} cos={cloud.cos}", flush=True)
     await stopped.wait()
     await cloud.stop()
@@ -77,6 +89,22 @@ async def _invoke(options: argparse.Namespace, environ: Mapping[str, str]) -> in
     return _report(outcome)
 
 
+async def _sweep(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Swept ids on a progress bar, then the figures; 1 when an id was lost or asked about again once final."""
+    order = sweep.Order(**{name: getattr(options, name) for name in sweep.Order._fields})
+    with tqdm(total=order.ids, unit=" ids") as bar:
+        outcome = await sweep.run(ROOT, _state(environ) / "sweep", order, lambda final: bar.update(final - bar.n))
+        bar.update(order.ids - outcome.lost - bar.n)
+    print("\n".join(outcome.lines()))
+    return 1 if outcome.lost or (outcome.repeated and not order.kills) else 0
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError("must be a whole number above 0")
+    return int(text)
+
+
 async def _fire(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
     outcome = await _ask_running(environ, f"fire/{options.trigger}", None)
     if outcome is None:
@@ -88,10 +116,14 @@ async def _ask_running(environ: Mapping[str, str], path: str, event: object) -> 
     """The outcome of a running local cloud; None when none is running."""
     url = f"http://127.0.0.1:{_port(environ)}/_local/{path}"
     try:
-        async with aiohttp.ClientSession() as session, session.post(url, json=event) as response:
+        async with aiohttp.ClientSession() as session, session.post(url, data=json.dumps(event)) as response:
             answer: dict[str, Any] = await response.json()
     except aiohttp.ClientConnectorError:
         return None
+    except aiohttp.ClientError as error:
+        raise CommandError(f"what answers on port {_port(environ)} is no local cloud; see LOCAL_PORT") from error
+    if "error" not in answer:
+        raise CommandError(f"what answers on port {_port(environ)} is no local cloud; see LOCAL_PORT")
     if response.status != 200:
         raise CommandError(answer["error"])
     return answer
@@ -123,7 +155,7 @@ def _read_event(name: str) -> object:
         return json.loads(text)
     except OSError as error:
         raise CommandError(f"{name} can't be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(f"{name} is not JSON: {error}") from error
 
 

@@ -37,11 +37,11 @@ class Signed(NamedTuple):
     headers: Mapping[str, str]
 
 
-def check_signature(request: Signed, now: float) -> None:
+def check_signature(request: Signed, now: float, token_name: str = TOKEN) -> None:
     """Raise CosError unless the request bears a good signature, in `Authorization` or in the query string.
 
-    `now` is in Unix seconds. No page says which of several faults is named first; here they come in the order that
-    a server meets them.
+    `now` is in Unix seconds, `token_name` the header or parameter of the session token. No page says which of several
+    faults is named first; here they come in the order that a server meets them.
     """
     in_header = "authorization" in request.headers
     fields = _fields(request.headers["authorization"]) if in_header else request.query
@@ -54,7 +54,7 @@ def check_signature(request: Signed, now: float) -> None:
         raise CosError("InvalidAccessKeyId")
     # The token goes where the signature goes. A wrong or missing one is AccessDenied here: no page names a code but
     # ExpiredToken, which is for one that was right once.
-    token = (request.headers if in_header else request.query).get(TOKEN, "")
+    token = (request.headers if in_header else request.query).get(token_name, "")
     if not _same(token, keys.token):
         raise CosError("AccessDenied")
     if not any(_same(fields["q-signature"], signature) for signature in _signatures(request, fields)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -64,6 +65,15 @@ class CosStore:
         self._incoming = directory / ".incoming"
         self._clock = clock
         self._lock = Lock()
+        self._make_folders()
+
+    def clear(self) -> None:
+        """Remove every object, and nothing else that may lie in the directory."""
+        for folder in (self._objects, self._sidecars, self._incoming):
+            shutil.rmtree(folder)
+        self._make_folders()
+
+    def _make_folders(self) -> None:
         for folder in (self._objects, self._sidecars, self._incoming):
             folder.mkdir(parents=True, exist_ok=True)
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from local.http import Reply, Request
@@ -24,6 +24,20 @@ class Service(Protocol):
     calls: Counter[str]
 
     def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        ...
+
+    def error(self, code: str) -> Reply:
+        """Answer with one of the service's documented error codes."""
+        ...
+
+
+class SlowService(Protocol):
+    """A service whose answer takes the time that something else takes."""
+
+    calls: Counter[str]
+
+    def handle(self, request: Request) -> Awaitable[Reply]:
         """Answer one request."""
         ...
 
@@ -71,7 +85,7 @@ class Faults:
 class Faulty:
     """A service behind its faults, with the paths that exist in the local cloud only."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service | SlowService) -> None:
         self.service = service
         self.faults = Faults()
 
@@ -81,7 +95,8 @@ class Faulty:
             return self._set_faults(request.body)
         if request.path == "/_local/calls":
             return _json(200, self.service.calls)
-        reply = self.service.handle(request)
+        answer = self.service.handle(request)
+        reply = await answer if isinstance(answer, Awaitable) else answer
         if request.path.startswith("/_local/"):
             return reply
         for fault in self.faults.draw():
@@ -94,7 +109,7 @@ class Faulty:
     def _set_faults(self, body: bytes) -> Reply:
         try:
             self.faults.replace(json.loads(body))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _json(400, {"error": str(error)})
         return _json(200, {"faults": len(self.faults._faults)})
 

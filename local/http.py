@@ -55,7 +55,7 @@ class Server:
     async def start(self) -> str:
         """Listen on the port (0: any free one) and return the URL. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_route("*", "/{path:.*}", self._answer)
+        app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -78,7 +78,8 @@ class Server:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
-        headers = {name.lower(): value for name, value in request.headers.items()}
+        # Header bytes that are no UTF-8 can't go into an event, which is JSON.
+        headers = {name.lower(): value.encode(errors="replace").decode() for name, value in request.headers.items()}
         body = await request.read()
         reply = await self._handle(Request(request.method, path, query, headers, body, request.remote or ""))
         if reply.broken == "reset":

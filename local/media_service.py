@@ -9,7 +9,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
-from email.utils import collapse_rfc2231_value
+from email.utils import collapse_rfc2231_value, formatdate
 from heapq import heappop, heappush
 from urllib.parse import parse_qsl
 
@@ -87,7 +87,14 @@ class MediaService:
         self._actions = {VIDEO_ACTION: self._get_vp_result, AUDIO_ACTION: self._get_ctsaudio_info}
 
     def handle(self, request: Request) -> Reply:
-        """Answer one request: of the API, or of the local cloud's own `POST /_local/tasks`."""
+        """Answer one request: of the API, or of the local cloud's own `POST /_local/tasks`.
+
+        The Date is the service's own: who is told 4200 sees by it how far off its clock is.
+        """
+        reply = self._answer(request)
+        return reply._replace(headers={**reply.headers, "Date": formatdate(self._clock(), usegmt=True)})
+
+    def _answer(self, request: Request) -> Reply:
         if request.path == TASKS_PATH:
             return self._add_tasks(request)
         refused = _transport_refusal(request)
@@ -169,7 +176,7 @@ class MediaService:
             return _refusal(405, Allow="POST")
         try:
             added = self._tasks.add(json.loads(request.body))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return Reply(400, JSON_HEADERS, json.dumps({"error": str(error)}).encode())
         return Reply(200, JSON_HEADERS, json.dumps({"tasks": added}).encode())
 

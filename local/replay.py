@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,29 +38,40 @@ class Answer(NamedTuple):
 
 
 async def run(root: Path, state: Path, say: Callable[[str], None], bundle: Bundle | None = None) -> bool:
-    """Replay every event of the checkout `root` on a local cloud of its own, and say what happens.
+    """Replay every event of the checkout `root` on local clouds of their own, and say what happens.
 
-    `state` is emptied first, then holds the objects that the events read and write. `bundle` replaces the checkout's
-    own functions. Returns whether every reply is what its event's name promises. Raises ValueError for an event file
-    that can't be used.
+    Those of `events/ci` go to one whose functions ask Cloud Infinite. `state` is emptied first, then holds the objects
+    that the events read and write, a folder a cloud. `bundle` replaces the checkout's own functions. Returns whether
+    every reply is what its event's name promises. Raises ValueError for an event file that can't be used.
     """
-    events = sorted((read_event(path) for path in (root / "events").glob("*.json")), key=_reading_order)
-    shutil.rmtree(state, ignore_errors=True)
-    store, lines = CosStore(state), list[str]()
-    for path in sorted((root / "events" / "objects").rglob("*.json")):
-        name = path.relative_to(root / "events" / "objects").as_posix()
-        store.put(f"media-query/{name}", path.read_bytes(), {"Content-Type": "application/json"})
-    given = set(store.list().keys)
-    cloud = Cloud(root, state, {}, Ports(), lines.append, bundle)
-    await cloud.start()
-    say(f"The local cloud is up: gateway {cloud.gateway}, media API {cloud.media}, COS {cloud.cos}")
-    try:
-        kept = [await _show(cloud, event, lines, say) for event in events]
-    finally:
-        await cloud.stop()
-    _show_objects(store, given, say)
+    kept: list[bool] = []
+    for backend, folder in (("api2", root / "events"), ("ci", root / "events" / "ci")):
+        events = sorted((read_event(path) for path in folder.glob("*.json")), key=_reading_order)
+        lines: list[str] = []
+        cloud = Cloud(root, state / backend, {"BACKEND": backend}, Ports(), lines.append, bundle)
+        cloud.store.clear()
+        given = _give_objects(cloud.store, folder / "objects")
+        await cloud.start()
+        say(f"The local cloud is up: gateway {cloud.gateway}, {_upstream(cloud, backend)}, COS {cloud.cos}")
+        try:
+            kept += [await _show(cloud, event, lines, say) for event in events]
+        finally:
+            await cloud.stop()
+        _show_objects(cloud.store, given, say)
     say(f"\n{sum(kept)} of {len(kept)} replies are what their events' names promise.")
     return all(kept)
+
+
+def _upstream(cloud: Cloud, backend: str) -> str:
+    return f"Cloud Infinite {cloud.ci}" if backend == "ci" else f"media API {cloud.media}"
+
+
+def _give_objects(store: CosStore, folder: Path) -> set[str]:
+    """Store the files of a folder under the functions' prefix, and return the keys."""
+    for path in sorted(folder.rglob("*.json")):
+        name = path.relative_to(folder).as_posix()
+        store.put(f"media-query/{name}", path.read_bytes(), {"Content-Type": "application/json"})
+    return set(store.list().keys)
 
 
 def _reading_order(event: Event) -> tuple[bool, int, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import secrets
 import sys
 import time
@@ -116,6 +117,13 @@ class Function:
             await self._slots.acquire()
         for _ in range(self._max_instances):
             self._slots.release()
+
+    def kill_one(self) -> bool:
+        """Kill an instance that is at work with SIGKILL, as a host that fails would; return whether there was one."""
+        busy = [instance for instance in self._instances if instance not in self._idle]
+        if busy:
+            random.choice(busy).kill()  # noqa: S311 - any will do
+        return bool(busy)
 
     async def _run(self, call: _Call, event: bytes, trigger: str) -> Reply:
         spec, marker = self._spec, secrets.token_hex(16)

@@ -1,33 +1,29 @@
-"""The timer: cron of serverless.yml to Timer events, delivered asynchronously with SCF's two retries."""
+"""The timer: cron of serverless.yml to Timer events, invoked asynchronously."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import datetime, timedelta, timezone
 
 from croniter import croniter
 
+from local.asynchronous import Asynchronous
 from local.project import ProjectError, Timer
 from local.runtime import Outcome
 
 #: SCF's crons are read in Beijing time (uniCloud's page on Tencent timers; SCF's own pages do not say).
 CRON_ZONE = timezone(timedelta(hours=8))
-#: A failed asynchronous invocation is run again twice, a minute apart (error types and retry policies, 583/39851).
-RETRIES, RETRY_DELAY = 2, 60.0
-
-Invoke = Callable[[str, object, str], Awaitable[Outcome]]
 
 
 class Timers:
     """The timer triggers of a project."""
 
-    def __init__(self, timers: tuple[Timer, ...], invoke: Invoke, retry_delay: float = RETRY_DELAY) -> None:
+    def __init__(self, timers: tuple[Timer, ...], asynchronous: Asynchronous) -> None:
         for timer in timers:
             next_firing(timer.cron, datetime.now(CRON_ZONE))
         self._timers = {timer.name: timer for timer in timers}
-        self._invoke = invoke
-        self._retry_delay = retry_delay
+        self._asynchronous = asynchronous
         self._tasks: set[asyncio.Task[object]] = set()
 
     def start(self) -> None:
@@ -37,13 +33,13 @@ class Timers:
                 self._spawn(self._run(timer))
 
     async def stop(self) -> None:
-        """Forget what is scheduled and what is waiting for a retry."""
+        """Forget what is scheduled."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def fire(self, name: str, message: str | None = None) -> Outcome:
-        """Fire one timer now and return its first attempt's outcome; retries follow in the background.
+        """Fire one timer now and return its first run's outcome; a failed one is run again in the background.
 
         Raises KeyError, with the names of the timers there are, for a name that is none.
         """
@@ -51,22 +47,15 @@ class Timers:
             raise KeyError(f"no timer {name!r} in serverless.yml; there are: {', '.join(self._timers)}")
         timer = self._timers[name]
         event = timer_event(timer, datetime.now(timezone.utc), message)
-        outcome = await self._invoke(timer.function, event, "timer")
-        if not outcome.ok:
-            self._spawn(self._retry(timer, event))
-        return outcome
+        return await self._asynchronous.accept(timer.function, event, "timer").first
 
     async def _run(self, timer: Timer) -> None:
+        due = datetime.now(CRON_ZONE)
         while True:
             now = datetime.now(CRON_ZONE)
-            await asyncio.sleep((next_firing(timer.cron, now) - now).total_seconds())
+            due = next_firing(timer.cron, max(now, due))  # a sleep may end a little early
+            await asyncio.sleep((due - now).total_seconds())
             self._spawn(self.fire(timer.name))  # how it went is seen in the log only, as on SCF
-
-    async def _retry(self, timer: Timer, event: object) -> None:
-        for _ in range(RETRIES):
-            await asyncio.sleep(self._retry_delay)
-            if (await self._invoke(timer.function, event, "timer")).ok:
-                return
 
     def _spawn(self, coroutine: Coroutine[object, object, object]) -> None:
         task = asyncio.create_task(coroutine)

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from shared.errors import QueryError, UnknownTask
 from shared.invocation import Deadline
 from shared.parallel import each
-from shared.tasks import Kind
+from shared.tasks import IdForm, Kind
 
 Record = Mapping[str, object]
 Envelope = dict[str, object]
@@ -20,12 +20,21 @@ PARTLY_DONE = 5400
 class Backend(Protocol):
     """What answers: the API 2.0 or one of its successors."""
 
+    @property
+    def ids(self) -> IdForm:
+        """What its ids look like."""
+        ...
+
     def batch_size(self, kind: Kind) -> int:
         """How many ids one call can ask about."""
         ...
 
-    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Mapping[str, Record]:
-        """The records of those ids that are known, by id. Raises a QueryError."""
+    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Mapping[str, Record | QueryError]:
+        """The records of those ids that are known, by id, or why one id of several has none. Raises a QueryError."""
+        ...
+
+    def joined(self, kind: Kind, records: dict[str, Record]) -> dict[str, Record]:
+        """The records as a list shows them, still by id: several ids may share one record, the same object."""
         ...
 
     def without_ids(self, kind: Kind, deadline: Deadline) -> object:
@@ -34,7 +43,10 @@ class Backend(Protocol):
 
 
 class Answers(NamedTuple):
-    """What came: records by id in the order asked, ids that are not known, and why other ids have no answer."""
+    """What came: records by id in the order asked, ids that are not known, and why other ids have no answer.
+
+    Each id asked is in exactly one of the three.
+    """
 
     records: dict[str, Record]
     missing: list[str]
@@ -51,7 +63,11 @@ def ask(backend: Backend, kind: Kind, vids: Sequence[str], workers: int, deadlin
         if isinstance(result, QueryError):
             failed.update(dict.fromkeys(batch, result))
         else:
-            found.update(result)
+            for vid, record in result.items():
+                if isinstance(record, QueryError):
+                    failed[vid] = record
+                else:
+                    found[vid] = record
     return Answers(
         records={vid: found[vid] for vid in vids if vid in found},
         missing=[vid for vid in vids if vid not in found and vid not in failed],
@@ -72,6 +88,7 @@ def refusal(error: QueryError) -> Envelope:
 def envelope(answers: Answers, *, single: bool) -> Envelope:
     """Put answers into the envelope; `data` is one record when a single one was asked for, else a list.
 
+    A record that several ids share is listed once, where the first of them was asked.
     Raises the first error when nothing was answered, UnknownTask when nothing of what was asked is known.
     """
     records, missing, failed = answers
@@ -79,7 +96,8 @@ def envelope(answers: Answers, *, single: bool) -> Envelope:
         raise next(iter(failed.values()))
     if not (records or failed):
         raise UnknownTask(f"unknown: {', '.join(_first(missing))}")
-    made = success(next(iter(records.values())) if single else list(records.values()))
+    listed = list({id(record): record for record in records.values()}.values())
+    made = success(listed[0] if single else listed)
     if missing:
         made["missing"] = missing
     if failed:

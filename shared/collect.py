@@ -1,102 +1,118 @@
-"""A timer's work: a watch list in, one results object out."""
+"""One sweep: a watch list in, one results object out."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from shared.answer import Answers, Backend, Record, ask
-from shared.cos import CosObjects, to_json
-from shared.errors import DamagedObject
-from shared.invocation import Invocation
+from shared.cos import CosObjects
+from shared.invocation import Deadline, Invocation
+from shared.json_text import to_json
+from shared.notes import delete_old
+from shared.results import Results, Summary
 from shared.tasks import DELETED, FAILED, PENDING, SUCCEEDED, Kind, is_final, state
-from shared.triggers import Sweep, split_ids
-
-Summary = dict[str, object]
-Tasks = Mapping[str, Record]
+from shared.triggers import Sweep
+from shared.watch import Watched, ids_of, read_watched
 
 #: How many of a watch object's invalid entries a summary names, each cut to the length of an id.
 MOST_NAMED, LONGEST_NAME = 20, 64
 
 
-class Watched(NamedTuple):
-    """A watch list: the ids to ask about, and what in it is no id."""
+class Tools(NamedTuple):
+    """What a sweep works with; `workers` is how many calls may be in flight."""
 
-    vids: Sequence[str]
-    invalid: Sequence[object]
+    kind: Kind
+    backend: Backend
+    objects: CosObjects
+    workers: int
+    invocation: Invocation
 
 
-def collect(
-    kind: Kind, sweep: Sweep, backend: Backend, objects: CosObjects, workers: int, invocation: Invocation
-) -> Summary:
+def collect(tools: Tools, sweep: Sweep) -> Summary:
     """Ask about every watched task that is not final, merge the answers into the results object, return the summary.
 
-    The object is replaced by one PUT, only when something changed, so doing the work twice is harmless. Ids whose call
-    failed keep their last record and are counted as `unanswered`. Raises a QueryError when an object can't be read or
-    written, or when calls failed and none was answered: SCF runs the timer's event again then.
+    The ids take turns: where the last sweep's time was over, this one begins. Ids without an answer, for want of time
+    or because the call failed, keep their last record and count as `unanswered`. The object is written only when
+    something changed, so doing the work twice is harmless. Raises a QueryError when an object can't be read or written,
+    or when calls failed and none was answered: SCF runs the timer's event again then.
     """
+    kind, backend, objects, workers, invocation = tools
     deadline = invocation.deadline.earlier(invocation.write_margin)
-    watched = _watched(sweep, objects.get(sweep.watch, deadline) if sweep.vids is None else list(sweep.vids))
-    old = _results(kind, sweep, objects.get(sweep.results, deadline))
-    known: Tasks = old["tasks"]  # type: ignore[assignment]  # checked by _results
-    unfinished = [vid for vid in watched.vids if not is_final(known.get(vid, {}))]
+    if sweep.vids is None:
+        watched = read_watched(objects, sweep.watch, backend.ids, deadline)
+    else:
+        watched = Watched(list(sweep.vids), [], damaged=False, etag="", notes=[])
+    results = Results(kind, sweep.results, objects, invocation)
+    results.load(deadline)
+    unfinished = [vid for vid in _from(results.next, watched.vids) if not is_final(results.tasks.get(vid, {}))]
     answers = ask(backend, kind, unfinished, workers, deadline)
     if answers.failed and not (answers.records or answers.missing):
         raise next(iter(answers.failed.values()))
-    tasks = {**known, **answers.records}
-    summary = _summary(watched.vids, tasks, answers)
-    if watched.vids and (tasks, summary) != (known, old.get("summary")):
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        results = {"action": kind.action, "updated_at": now, "summary": summary, "tasks": tasks}
-        objects.put(sweep.results, results, invocation.deadline)
-    return {**summary, **_remarks(watched, answers)}
+    results.add(answers.records, invocation.deadline)
+    summary = _write(watched, answers, results, _following(unfinished, answers), invocation.deadline)
+    if sweep.summary:
+        part = {"etag": watched.etag, "summary": summary}
+        objects.put(sweep.summary, part, invocation.deadline)
+    _tidy(watched, results, objects, invocation)
+    return {**summary, **_remarks(sweep, watched, results, answers)}
 
 
-def _watched(sweep: Sweep, listed: object) -> Watched:
-    """The ids of a watch object, a JSON list or `{"vids": […]}`; an absent one has none."""
-    if isinstance(listed, Mapping):
-        listed = listed.get("vids")
-    elif listed is None:
-        listed = []
-    if not isinstance(listed, list):
-        raise DamagedObject(f"the watch object {sweep.watch} is no list of ids; it is left as it is")
-    return Watched(*split_ids(listed))
+def _from(vid: str, vids: list[str]) -> list[str]:
+    """The ids in turn, beginning with one of them."""
+    start = vids.index(vid) if vid in vids else 0
+    return vids[start:] + vids[:start]
 
 
-def _results(kind: Kind, sweep: Sweep, stored: object) -> Mapping[str, object]:
-    """The results object as it is, or a new one. Raises DamagedObject for anything that this function did not write."""
-    if stored is None:
-        return {"tasks": {}}
-    if isinstance(stored, Mapping) and stored.get("action") == kind.action:
-        tasks = stored.get("tasks")
-        if isinstance(tasks, Mapping) and all(isinstance(record, Mapping) for record in tasks.values()):
-            return stored
-    raise DamagedObject(f"the object {sweep.results} holds no {kind.action} results; it is left as it is")
+def _following(asked: Sequence[str], answers: Answers) -> str:
+    """The id that the next sweep begins with: the first after the last answer, else the first without one.
+
+    An id that fails time and again is not what each sweep begins with, so it does not keep the others from their turn.
+    """
+    rest = list(takewhile(answers.failed.__contains__, reversed(asked)))
+    return rest[-1] if rest else next(iter(answers.failed), "")
 
 
-def _summary(vids: Sequence[str], tasks: Tasks, answers: Answers) -> Summary:
+def _write(watched: Watched, answers: Answers, results: Results, following: str, deadline: Deadline) -> Summary:
+    """Write the results object, if it changes and anything is watched; return the summary."""
+
+    def summarize(tasks: Mapping[str, Record]) -> Summary:
+        return _summary(watched.vids, tasks, answers)
+
+    summary = summarize(results.tasks)
+    if watched.vids and results.changed(summary, following):
+        return results.save(summarize, following, deadline)
+    return summary
+
+
+def _tidy(watched: Watched, results: Results, objects: CosObjects, invocation: Invocation) -> None:
+    """Delete the notes that have done their work."""
+    results.tidy(invocation.deadline)
+    told = [(note, ids_of(note.content)) for note in watched.notes]
+    done = [note for note, vids in told if vids and all(isinstance(vid, str) and results.had(vid) for vid in vids)]
+    delete_old(objects, done, invocation, invocation.deadline)
+
+
+def _summary(vids: Sequence[str], tasks: Mapping[str, Record], answers: Answers) -> Summary:
     """Count what became of the watched tasks. What is neither final nor missing is pending."""
     states = Counter(state(tasks[vid]) for vid in vids if vid in tasks)
     missing = sum(vid not in tasks for vid in answers.missing)
-    final = {SUCCEEDED: states[SUCCEEDED], FAILED: states[FAILED], DELETED: states[DELETED]}
-    pending = len(vids) - sum(final.values()) - missing
+    final = states[SUCCEEDED] + states[FAILED] + states[DELETED]
     return {
         "watched": len(vids),
-        SUCCEEDED: final[SUCCEEDED],
-        FAILED: final[FAILED],
-        PENDING: pending,
-        DELETED: final[DELETED],
+        SUCCEEDED: states[SUCCEEDED],
+        FAILED: states[FAILED],
+        PENDING: len(vids) - final - missing,
+        DELETED: states[DELETED],
         "missing": missing,
     }
 
 
-def _remarks(watched: Watched, answers: Answers) -> Summary:
+def _remarks(sweep: Sweep, watched: Watched, results: Results, answers: Answers) -> Summary:
     """What the caller should know beside the counts; nothing when all is well."""
-    remarks: Summary = {}
-    if answers.failed:
-        remarks["unanswered"] = len(answers.failed)
-    if watched.invalid:
-        remarks["invalid"] = [to_json(entry)[:LONGEST_NAME] for entry in watched.invalid[:MOST_NAMED]]
-    return remarks
+    damaged = [*([sweep.watch] if watched.damaged else []), *([results.damaged] if results.damaged else [])]
+    invalid = [to_json(entry)[:LONGEST_NAME] for entry in watched.invalid[:MOST_NAMED]]
+    remarks = {"unanswered": len(answers.failed), "invalid": invalid, "damaged": damaged}
+    return {name: value for name, value in remarks.items() if value}

@@ -83,6 +83,10 @@ class UpstreamFailed(QueryError):
     code, http_status, description = 6000, 502, "UpstreamError"
 
 
+class ReplyTooLarge(UpstreamFailed):
+    """A reply is larger than what is read; one about fewer things may not be."""
+
+
 class OutOfTime(QueryError):
     """The invocation's time is over before the upstream has answered."""
 

@@ -7,14 +7,17 @@ import traceback
 from collections.abc import Mapping
 
 from shared.answer import PARTLY_DONE, Backend, Envelope, ask, envelope, refusal, success
-from shared.collect import Summary, collect
-from shared.cos import CosObjects
-from shared.errors import QueryError
-from shared.invocation import Invocation
-from shared.media_api import MediaApi
-from shared.settings import Settings, read_settings
+from shared.errors import QueryError, TooManyIds
+from shared.invocation import Deadline, Invocation, peak_memory_mb
+from shared.json_text import to_bytes
+from shared.settings import CI, Settings, read_settings
 from shared.tasks import Kind
 from shared.triggers import HTTP, TIMER, Query, http_reply, read_query, read_sweep, source
+
+#: The largest return value that SCF takes, in bytes (quota limits).
+MAX_REPLY = 6 * 1024 * 1024
+#: Records that are no such size together, even with all outputs that an audio may have.
+FEW = 100
 
 
 def handle(kind: Kind, event: object, context: object) -> object:
@@ -28,12 +31,13 @@ def handle(kind: Kind, event: object, context: object) -> object:
     invocation.facts.update(function=kind.function, trigger=origin)
     try:
         settings = read_settings(os.environ)
-        backend = MediaApi(settings, invocation)
+        backend = _backend(settings, invocation)
         if origin == TIMER and isinstance(event, Mapping):
             return _sweep(kind, event, settings, backend, invocation)
-        made = _answer(kind, read_query(event, kind, settings), settings, backend, invocation)
+        made = _answer(kind, read_query(event, kind, settings, backend.ids), settings, backend, invocation)
         invocation.facts["code"] = made["code"]
-        return http_reply(207 if made["code"] == PARTLY_DONE else 200, made, {}) if origin == HTTP else made
+        reply = http_reply(207 if made["code"] == PARTLY_DONE else 200, made, {}) if origin == HTTP else made
+        return _sendable(reply, made)
     except Exception as error:
         told = _told(error)
         invocation.facts.update(code=told.code, error=told.message)
@@ -44,29 +48,70 @@ def handle(kind: Kind, event: object, context: object) -> object:
         invocation.log()
 
 
+def _backend(settings: Settings, invocation: Invocation) -> Backend:
+    """The back end of the settings; what the other one needs is not imported."""
+    if settings.backend == CI:
+        from shared.ci import CloudInfinite
+
+        return CloudInfinite(settings, invocation)
+    from shared.media_api import MediaApi
+
+    return MediaApi(settings, invocation)
+
+
 def _sweep(
     kind: Kind, event: Mapping[str, object], settings: Settings, backend: Backend, invocation: Invocation
-) -> Summary:
-    objects = CosObjects(settings, invocation)
-    summary = collect(kind, read_sweep(event, kind), backend, objects, settings.concurrency, invocation)
-    invocation.facts.update(code=0, **summary)
+) -> Mapping[str, object]:
+    """Sweep one watch object, or see to it that the many under a watch prefix are swept."""
+    from shared.collect import Tools, collect  # late, as is whatever a query without COS does not need
+    from shared.cos import CosObjects
+
+    sweep = read_sweep(event, kind, backend.ids)
+    tools = Tools(kind, backend, CosObjects(settings, invocation), settings.concurrency, invocation)
+    if sweep.watch.endswith("/"):
+        from shared.scf_api import ScfApi
+        from shared.spread import spread
+
+        summary = spread(tools, sweep, ScfApi(settings, invocation))
+    else:
+        summary = collect(tools, sweep)
+    invocation.facts.update(code=0, **summary, memory_mb=peak_memory_mb())
     return summary
 
 
 def _answer(kind: Kind, query: Query, settings: Settings, backend: Backend, invocation: Invocation) -> Envelope:
-    """The envelope with the records, or with the place in COS where the envelope with the records is."""
+    """The envelope with the records, or with the place in COS where they or the watched ids are."""
     invocation.facts["ids"] = len(query.vids)
-    objects = CosObjects(settings, invocation) if query.output else None
-    deadline = invocation.deadline.earlier(invocation.write_margin) if objects else invocation.deadline
-    if query.vids:
-        made = envelope(ask(backend, kind, query.vids, settings.concurrency, deadline), single=query.single)
-    else:
-        made = success(backend.without_ids(kind, deadline))
-    if objects is None:
-        return made
+    if not query.output:
+        return _asked(kind, query, settings, backend, invocation.deadline)
+    from shared.cos import CosObjects
+
+    objects = CosObjects(settings, invocation)
+    if query.output == "watch":
+        from shared.watch import add_ids
+
+        stored = add_ids(objects, f"watch/{kind.name}/", query.vids, invocation)
+        return success({**stored._asdict(), "count": len(query.vids)})
+    made = _asked(kind, query, settings, backend, invocation.deadline.earlier(invocation.write_margin))
     stored = objects.put(f"{kind.function}/{invocation.request_id}.json", made, invocation.deadline)
-    count = len(made["data"]) if isinstance(made["data"], list) else int(made["data"] is not None)
+    data = made["data"]
+    count = len(data) if isinstance(data, list) else int(data is not None)
     return {**made, "data": {**stored._asdict(), "count": count}}
+
+
+def _asked(kind: Kind, query: Query, settings: Settings, backend: Backend, deadline: Deadline) -> Envelope:
+    if not query.vids:
+        return success(backend.without_ids(kind, deadline))
+    answers = ask(backend, kind, query.vids, settings.concurrency, deadline)
+    return envelope(answers._replace(records=backend.joined(kind, answers.records)), single=query.single)
+
+
+def _sendable(reply: object, made: Envelope) -> object:
+    """The reply, unless SCF would refuse it for its size. Few records can't be too many, so they are not measured."""
+    data = made["data"]
+    if isinstance(data, list) and len(data) > FEW and len(to_bytes(reply)) > MAX_REPLY:
+        raise TooManyIds("vids: the reply would be over 6 MB; ask for fewer ids, or use output=cos")
+    return reply
 
 
 def _told(error: Exception) -> QueryError:

@@ -7,6 +7,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 #: SCF's default timeout, for a context that does not say (reference: component multi-scf).
 DEFAULT_LIMIT_MS = 3000
@@ -34,6 +36,15 @@ class Deadline:
         return Deadline(self._at - seconds, self._clock)
 
 
+class Function(NamedTuple):
+    """What function is running, as SCF's own API names it."""
+
+    name: str
+    namespace: str
+    version: str
+    region: str
+
+
 class Invocation:
     """What SCF's context says of one invocation, and what has been done so far. Counting is thread-safe."""
 
@@ -42,12 +53,30 @@ class Invocation:
         limit = _seconds(known.get("time_limit_in_ms"))
         self.started = clock()
         self.request_id = _request_id(known.get("request_id"))
+        self.function = Function(
+            str(known.get("function_name", "")),
+            str(known.get("namespace", "default")),
+            str(known.get("function_version", "$LATEST")),
+            str(known.get("tencentcloud_region", "")),
+        )
         self.deadline = Deadline(self.started + limit - min(REPLY_MARGIN, limit * REPLY_SHARE), clock)
         self.write_margin = min(WRITE_MARGIN, limit * WRITE_SHARE)
         self.facts: dict[str, object] = {}
+        self._skew = 0.0
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self._clock = clock
+
+    def now(self) -> float:
+        """Unix seconds, by the clock of the services once they have told that ours is off."""
+        return time.time() + self._skew
+
+    def follow(self, date: str) -> None:
+        """Follow a service's clock: `date` is the Date header of a reply that finds our time wrong."""
+        try:
+            self._skew = parsedate_to_datetime(date).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            self._skew = 0.0  # no usable Date: our own clock is the best there is
 
     def count(self, what: str) -> None:
         """Count something that happened: a call, a retry."""
@@ -59,6 +88,16 @@ class Invocation:
         milliseconds = round((self._clock() - self.started) * 1000)
         line = {"request_id": self.request_id, **self.facts, **self._counts, "ms": milliseconds}
         print(json.dumps(line), flush=True)
+
+
+def peak_memory_mb() -> int:
+    """The most memory that this instance has held, in MB, as Linux counts it; 0 where there is no /proc."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            found = re.search(r"^VmHWM:\s+(\d+) kB", status.read(), re.MULTILINE)
+    except FileNotFoundError:
+        return 0
+    return round(int(found.group(1)) / 1024) if found else 0
 
 
 def _seconds(limit_ms: object) -> float:

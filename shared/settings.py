@@ -15,6 +15,8 @@ from shared.signing import HMAC_SHA1, HMAC_SHA256, Credentials
 
 #: Parameters that signing sets itself, so that MEDIA_API_PARAMS can't contradict them.
 _RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}
+#: What may answer: the API 2.0, or Cloud Infinite.
+API2, CI = "api2", "ci"
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -33,6 +35,10 @@ class Settings(NamedTuple):
     max_vids: int
     batch_size: int
     concurrency: int
+    backend: str
+    ci_url: str
+    ci_source_info: bool
+    invoke_url: str
 
     def __repr__(self) -> str:
         """Never the token."""
@@ -47,6 +53,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """
     bucket = _matching(environ, "COS_BUCKET", r"[a-z0-9][a-z0-9-]*-[0-9]+", "like name-1250000000")
     region = _matching(environ, "COS_REGION", r"[a-z0-9-]+", "like ap-guangzhou")
+    host = f"{bucket}.{{}}.{region}.myqcloud.com" if bucket and region else ""
     params = _params(environ)
     if environ.get("MEDIA_API_REGION"):
         params += (("Region", environ["MEDIA_API_REGION"]),)
@@ -58,11 +65,15 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         cos_bucket=bucket,
         cos_region=region,
         cos_prefix=_prefix(environ),
-        cos_url=_url(environ, "COS_URL", f"https://{bucket}.cos.{region}.myqcloud.com" if bucket and region else ""),
+        cos_url=_url(environ, "COS_URL", host and f"https://{host.format('cos')}"),
         api_token=environ.get("API_TOKEN", ""),
         max_vids=_positive(environ, "MAX_VIDS", 1000),
         batch_size=_positive(environ, "BATCH_SIZE", 100),
         concurrency=_positive(environ, "CONCURRENCY", 16),
+        backend=_backend(environ, host),
+        ci_url=_url(environ, "CI_URL", host and f"https://{host.format('ci')}"),
+        ci_source_info=_switch(environ, "CI_SOURCE_INFO"),
+        invoke_url=_url(environ, "INVOKE_URL", "https://scf.tencentcloudapi.com"),
     )
 
 
@@ -107,6 +118,22 @@ def _signature_method(environ: Mapping[str, str]) -> str:
     if method not in (HMAC_SHA1, HMAC_SHA256):
         raise Misconfigured(f"SIGNATURE_METHOD must be {HMAC_SHA1} or {HMAC_SHA256}")
     return method
+
+
+def _backend(environ: Mapping[str, str], host: str) -> str:
+    backend = environ.get("BACKEND") or API2
+    if backend not in (API2, CI):
+        raise Misconfigured(f"BACKEND must be {API2} or {CI}")
+    if backend == CI and not host:
+        raise Misconfigured("COS_BUCKET and COS_REGION must be set: BACKEND=ci asks about the jobs of that bucket")
+    return backend
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(name) or "0"
+    if value not in ("0", "1"):
+        raise Misconfigured(f"{name} must be 1 or 0")
+    return value == "1"
 
 
 def _prefix(environ: Mapping[str, str]) -> str:

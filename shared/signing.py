@@ -27,7 +27,7 @@ HMAC_SHA256 = "HmacSHA256"
 COS_CLOCK_MARGIN = 60
 #: Seconds for which a COS signature holds.
 COS_SIGNATURE_LIFETIME = 600
-#: Headers that a COS signature covers, beside every x-cos-*: those that say what is stored and where.
+#: Headers that a COS signature covers, beside every x-cos-* and x-ci-*: those that say what is stored and where.
 COS_SIGNED_HEADERS = frozenset({"host", "content-type", "content-md5", "content-length"})
 
 
@@ -150,6 +150,8 @@ def cos_authorization(
 class CosAuth(AuthBase):
     """Signs a prepared COS request: path, query, Host and the headers that say what is stored."""
 
+    token_header = "x-cos-security-token"  # noqa: S105 - a header's name
+
     def __init__(self, credentials: Credentials, clock: Callable[[], float] = time.time) -> None:
         self.credentials = credentials
         self.clock = clock
@@ -158,11 +160,11 @@ class CosAuth(AuthBase):
         """Return the request with `Authorization`, and the session token when there is one."""
         url = urlsplit(str(r.url))
         if self.credentials.token:
-            r.headers["x-cos-security-token"] = self.credentials.token
+            r.headers[self.token_header] = self.credentials.token
         signed = {
             name: value
             for name, value in ((name.lower(), _text(value)) for name, value in r.headers.items())
-            if name in COS_SIGNED_HEADERS or name.startswith("x-cos-")
+            if name in COS_SIGNED_HEADERS or name.startswith(("x-cos-", "x-ci-"))
         }
         now = int(self.clock())
         r.headers["Authorization"] = cos_authorization(
@@ -174,6 +176,16 @@ class CosAuth(AuthBase):
             f"{now - COS_CLOCK_MARGIN};{now + COS_SIGNATURE_LIFETIME}",
         )
         return r
+
+
+class CiAuth(CosAuth):
+    """Signs a prepared request to Cloud Infinite: COS's signature, and a header of its own for the session token.
+
+    The header is that of the official clients (cos-python-sdk-v5, send_request with ci_request; cos-android's CIService
+    and the C++ SDK have it too); no page names it.
+    """
+
+    token_header = "x-ci-security-token"  # noqa: S105 - a header's name
 
 
 def tc3_authorization(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple, TypedDict
@@ -20,6 +21,13 @@ class Kind(NamedTuple):
 
 VIDEO = Kind("video", "query-video", "GetVpResult")
 AUDIO = Kind("audio", "query-audio", "GetCtsaudioInfo")
+
+
+class IdForm(NamedTuple):
+    """What the ids of a back end look like: an id is hostile until it matches. `words` tell it to people."""
+
+    pattern: re.Pattern[str]
+    words: str
 
 
 class Status(IntEnum):

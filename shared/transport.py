@@ -10,11 +10,13 @@ from functools import cache
 from typing import NamedTuple, TypeVar
 
 import requests
-from requests import PreparedRequest, exceptions
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.exceptions import RequestException, Timeout
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from shared.errors import OutOfTime, QueryError, UpstreamFailed
+from shared.errors import OutOfTime, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 
 #: Attempts at one call in all. With one call in five failing, eight leave 1 in 400,000 unanswered.
@@ -23,8 +25,10 @@ ATTEMPTS = 8
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 2.0
 #: Seconds that one attempt may wait for bytes, so that a hung connection leaves time for another attempt.
 ATTEMPT_TIMEOUT = 10.0
-#: The largest reply taken, in bytes: SCF's own limit for a response.
-MAX_REPLY = 6 * 1024 * 1024
+#: The largest reply taken, in bytes. A shard's results object is the largest thing read: 5,000 records of a few KB.
+MAX_REPLY = 32 * 1024 * 1024
+#: Bytes asked for at once.
+READ_SIZE = 16 * 1024
 #: More connections than this are never kept warm: the most calls in flight that a sweep uses.
 POOL_SIZE = 64
 
@@ -71,20 +75,23 @@ def send(request: PreparedRequest, auth: AuthBase, deadline: Deadline, upstream:
             body = _read_body(response, deadline, upstream)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Response(response.status_code, headers, body)
-    except exceptions.RequestException as error:
-        # A timeout amid the body comes as a ConnectionError, so the clock tells as well.
-        if isinstance(error, exceptions.Timeout) or not deadline.remaining():
-            raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error
+    except (Timeout, ReadTimeoutError) as error:
+        raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error
+    except (RequestException, HTTPError) as error:
         raise UpstreamFailed(f"the connection to {upstream} failed", retryable=True) from error
 
 
 def _read_body(response: requests.Response, deadline: Deadline, upstream: str) -> bytes:
-    """Read a body in pieces: a timeout bounds the wait for each piece only, the deadline all of them."""
+    """Read a body as its pieces arrive.
+
+    A timeout bounds the wait for each piece only, the deadline all of them: so urllib3's read1, which returns what is
+    there, and not iter_content, which waits until a piece is full.
+    """
     body = bytearray()
-    for piece in response.iter_content(65536):
+    while piece := response.raw.read1(READ_SIZE, decode_content=True):
         body += piece
         if len(body) > MAX_REPLY:
-            raise UpstreamFailed(f"the reply of {upstream} is larger than {MAX_REPLY} bytes")
+            raise ReplyTooLarge(f"the reply of {upstream} is larger than {MAX_REPLY} bytes")
         if not deadline.remaining():
             raise OutOfTime(f"{upstream} did not answer in time")
     return bytes(body)
@@ -105,5 +112,7 @@ def retrying(attempt: Callable[[], T], invocation: Invocation, deadline: Deadlin
             if not (error.retryable and left and wait < deadline.remaining()):
                 raise
             invocation.count("retries")
+            if isinstance(error, Throttled):
+                invocation.count("throttles")
             time.sleep(wait)
             backoff = min(LONGEST_BACKOFF, 2 * backoff)

@@ -15,15 +15,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from shared.cos import to_json
 from shared.errors import BadInput, MethodNotAllowed, TooManyIds, Unauthorized
+from shared.json_text import to_json
 from shared.settings import Settings, is_safe_key
-from shared.tasks import AUDIO, Kind
+from shared.tasks import AUDIO, IdForm, Kind
 
 HTTP, TIMER, DIRECT = "http", "timer", "direct"
 
-#: An id is hostile until it matches. The documents print ids of 27 to 42 characters, so length alone refuses none.
+#: The documents print ids of 27 to 42 characters, so length alone refuses none.
 VID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+#: The form of ids for back ends without a stricter one.
+VIDS = IdForm(VID, "letters, digits, '_', '-', up to 64")
 #: The largest number of form fields read: more than any query may have ids.
 MAX_FIELDS = 100_000
 
@@ -35,15 +37,20 @@ class Query(NamedTuple):
 
     vids: tuple[str, ...]
     single: bool
-    output: str  # "" or "cos"
+    output: str  # "", "cos" or "watch"
 
 
 class Sweep(NamedTuple):
-    """What a timer asks: the given ids (None: those of the watch object), and where the results go."""
+    """What a timer asks: the given ids (None: those of the watch object), and where the results go.
+
+    A `watch` that ends with `/` is a prefix of many watch objects, and so is `results` then. `summary` is the object
+    that the summary goes to as well, if any.
+    """
 
     vids: tuple[str, ...] | None
     watch: str
     results: str
+    summary: str = ""
 
 
 def source(event: object) -> str:
@@ -56,20 +63,23 @@ def source(event: object) -> str:
     return DIRECT
 
 
-def read_query(event: object, kind: Kind, settings: Settings) -> Query:
-    """Return the query of an HTTP or direct event. Raises BadInput naming the field, or another QueryError."""
+def read_query(event: object, kind: Kind, settings: Settings, ids: IdForm = VIDS) -> Query:
+    """Return the query of an HTTP or direct event; `ids` is the form of the back end's ids.
+
+    Raises BadInput naming the field, or another QueryError.
+    """
     if not isinstance(event, Mapping):
         raise BadInput("event: must be a JSON object")
     if source(event) != HTTP:
-        return _query(event, kind)
+        return _query(event, kind, ids)
     _authorize(event, settings.api_token)
-    query = _query(_http_params(event), kind)
+    query = _query(_http_params(event), kind, ids)
     if len(query.vids) > settings.max_vids:
         raise TooManyIds(f"vids: at most {settings.max_vids} ids in one query, got {len(query.vids)}")
     return query
 
 
-def read_sweep(event: Mapping[str, object], kind: Kind) -> Sweep:
+def read_sweep(event: Mapping[str, object], kind: Kind, ids: IdForm = VIDS) -> Sweep:
     """Return what a Timer event asks.
 
     `Message` is empty, ids separated by commas, or JSON. Raises BadInput naming the field.
@@ -79,14 +89,17 @@ def read_sweep(event: Mapping[str, object], kind: Kind) -> Sweep:
         raise BadInput("Message: must be text")
     asked: object = _json(message, "Message") if message.lstrip()[:1] in ("{", "[") else {"vids": message or None}
     params: Params = asked if isinstance(asked, Mapping) else {"vids": asked}
-    vids = None if params.get("vids") is None else _ids(params["vids"], "vids")
+    vids = None if params.get("vids") is None else _ids(params["vids"], "vids", ids)
     if vids == ():
         raise BadInput("vids: no id given")
-    return Sweep(
-        vids=vids,
-        watch=_key(params, "watch", f"watch/{kind.name}.json"),
-        results=_key(params, "results", f"results/{kind.name}.json"),
-    )
+    watch = _key(params, "watch", f"watch/{kind.name}.json")
+    suffix = "/" if watch.endswith("/") else ".json"
+    results = _key(params, "results", f"results/{kind.name}{suffix}")
+    if watch.endswith("/") != results.endswith("/"):
+        raise BadInput("results: must end with '/' when watch does, and only then")
+    if watch.endswith("/") and vids is not None:
+        raise BadInput("watch: a prefix does not go with vids")
+    return Sweep(vids, watch, results, _key(params, "summary", "") if params.get("summary") else "")
 
 
 def http_reply(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> dict[str, object]:
@@ -99,25 +112,25 @@ def http_reply(status: int, body: Mapping[str, object], headers: Mapping[str, st
     }
 
 
-def split_ids(values: list[object]) -> tuple[list[str], list[object]]:
+def split_ids(values: list[object], ids: IdForm = VIDS) -> tuple[list[str], list[object]]:
     """Sort values into valid ids, each once and in order, and the rest."""
-    valid = {value: None for value in values if isinstance(value, str) and VID.fullmatch(value)}
+    valid = {value: None for value in values if isinstance(value, str) and ids.pattern.fullmatch(value)}
     return list(valid), [value for value in values if not (isinstance(value, str) and value in valid)]
 
 
-def _query(params: Params, kind: Kind) -> Query:
+def _query(params: Params, kind: Kind, ids: IdForm) -> Query:
     output = params.get("output") or ""
-    if output not in ("", "cos"):
-        raise BadInput("output: must be cos, or left out")
+    if output not in ("", "cos", "watch"):
+        raise BadInput("output: must be cos or watch, or left out")
     vid, vids = params.get("vid"), _vids(params)
     if vid is not None and vids is not None:
         raise BadInput("vid: give vid or vids, not both")
     if vid is not None:
-        found = _ids(vid, "vid")
+        found = _ids(vid, "vid", ids)
         return Query(found, kind == AUDIO, str(output))
-    if vids is None and kind == AUDIO:
+    if vids is None and kind == AUDIO and output != "watch":
         return Query((), True, str(output))  # the document calls vid optional
-    found = _ids(vids or [], "vids")
+    found = _ids(vids or [], "vids", ids)
     if not found:
         raise BadInput("vids: no id given")
     return Query(found, False, str(output))
@@ -131,26 +144,25 @@ def _vids(params: Params) -> object:
     return [dotted[index] for index in sorted(dotted)] or None
 
 
-def _ids(given: object, field: str) -> tuple[str, ...]:
+def _ids(given: object, field: str, ids: IdForm) -> tuple[str, ...]:
     """The ids of a field, each once, in the order given: a list, or text separated by commas."""
     values: list[object] = []
     for value in given if isinstance(given, list) else [given]:
         values += [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else [value]
     if field == "vid" and len(values) != 1:
         raise BadInput("vid: exactly one id is needed; for several use vids")
-    valid, rest = split_ids(values)
+    valid, rest = split_ids(values, ids)
     if rest:
-        raise BadInput(
-            f"{field}: number {values.index(rest[0]) + 1} is not an id (letters, digits, '_', '-', up to 64)"
-        )
+        raise BadInput(f"{field}: number {values.index(rest[0]) + 1} is not an id ({ids.words})")
     return tuple(valid)
 
 
 def _authorize(event: Params, token: str) -> None:
     if not token:
         return
-    sent = _headers(event).get("authorization", "")
-    if not hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), f"Bearer {token}".encode()):
+    scheme, _, sent = _headers(event).get("authorization", "").partition(" ")
+    same = hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), token.encode())
+    if not (scheme.lower() == "bearer" and same):  # RFC 9110: a scheme's name comes in any case
         raise Unauthorized("Authorization: a valid Bearer token is needed")
 
 
@@ -199,10 +211,11 @@ def _body(event: Params) -> str:
     body = event.get("body") or ""
     if not isinstance(body, str):
         raise BadInput("body: must be text")
+    body = body.removeprefix("\ufeff")
     if event.get("isBase64Encoded") is not True:
         return body
     try:
-        return base64.b64decode(body, validate=True).decode()
+        return base64.b64decode(body, validate=True).decode("utf-8-sig")
     except ValueError as error:  # both binascii's and the codec's
         raise BadInput("body: is not UTF-8 in Base64") from error
 
@@ -215,8 +228,8 @@ def _json(text: str, field: str) -> object:
 
 
 def _key(params: Params, field: str, default: str) -> str:
-    """An object's name under the prefix."""
+    """The name of an object under the prefix, or of a folder there, which ends with `/`."""
     name = default if params.get(field) is None else params[field]
-    if not isinstance(name, str) or not is_safe_key(name):
+    if not isinstance(name, str) or not is_safe_key(name.removesuffix("/")):
         raise BadInput(f"{field}: must be a path of letters, digits, '_', '-', '.' and '/', without '..'")
     return name

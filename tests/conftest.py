@@ -14,7 +14,17 @@ from local.keys import BUCKET, REGION, ROLE
 #: The functions' settings and those of the local cloud, as the design document lists them.
 SETTINGS = {
     *("SECRET_ID", "SECRET_KEY", "MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD"),
-    *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "BACKEND", "CI_URL", "API_TOKEN"),
+    *(
+        "COS_BUCKET",
+        "COS_REGION",
+        "COS_PREFIX",
+        "COS_URL",
+        "BACKEND",
+        "CI_URL",
+        "CI_SOURCE_INFO",
+        "INVOKE_URL",
+        "API_TOKEN",
+    ),
     *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"),
 }
 

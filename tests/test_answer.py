@@ -13,7 +13,10 @@ from shared.answer import Answers, ask, envelope, refusal, success
 from shared.errors import OutOfTime, QueryError, Throttled, UnknownTask, UpstreamFailed
 from shared.invocation import Deadline
 from shared.tasks import AUDIO, VIDEO, Kind
+from shared.triggers import VIDS
 from tests.wire import Clock, documented, task
+
+Found = Mapping[str, Mapping[str, object] | QueryError]
 
 DEAD = UpstreamFailed("the media API failed")
 BUSY = Throttled("the media API is over its quota")
@@ -22,6 +25,8 @@ BUSY = Throttled("the media API is over its quota")
 class Backend:
     """Knows some ids and fails for others."""
 
+    ids = VIDS
+
     def __init__(self, size: int, known: set[str], failing: set[str]) -> None:
         self.size, self.known, self.failing = size, known, failing
         self.asked: list[tuple[str, ...]] = []
@@ -29,11 +34,14 @@ class Backend:
     def batch_size(self, kind: Kind) -> int:
         return self.size if kind == VIDEO else 1
 
-    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Mapping[str, Mapping[str, object]]:
+    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Found:
         self.asked.append(tuple(vids))
         if self.failing & set(vids):
             raise DEAD
         return {vid: task(vid) for vid in reversed(vids) if vid in self.known}
+
+    def joined(self, kind: Kind, records: dict[str, Mapping[str, object]]) -> dict[str, Mapping[str, object]]:
+        raise NotImplementedError
 
     def without_ids(self, kind: Kind, deadline: Deadline) -> object:
         raise NotImplementedError
@@ -67,7 +75,7 @@ def test_calls_run_in_parallel() -> None:
     together = threading.Barrier(3)  # nobody gets through alone
 
     class Meeting(Backend):
-        def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Mapping[str, Mapping[str, object]]:
+        def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Found:
             together.wait(timeout=30)
             return super().records(kind, vids, deadline)
 
@@ -83,7 +91,7 @@ def test_after_the_deadline_nobody_is_asked() -> None:
 
 def test_a_defect_is_not_taken_for_a_failed_call() -> None:
     class Broken(Backend):
-        def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Mapping[str, Mapping[str, object]]:
+        def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Found:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -161,3 +169,15 @@ def test_a_refusal_has_no_data() -> None:
         "message": "the media API is over its quota",
         "codeDesc": "QuotaExceeded",
     }
+
+
+def test_an_id_of_a_batch_may_fail_alone_and_ids_may_share_a_record() -> None:
+    class Picky(Backend):
+        def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Found:
+            return {vid: DEAD if vid == "b" else task(vid) for vid in vids}
+
+    answers = ask(Picky(9, set(), set()), VIDEO, ["a", "b", "c"], 2, later())
+    assert (list(answers.records), answers.missing, answers.failed) == (["a", "c"], [], {"b": DEAD})
+    one, other = task("x"), task("x")
+    shared = Answers({"a": one, "b": other, "c": one}, [], {})
+    assert envelope(shared, single=False)["data"] == [one, other], "the same object once, an equal one is another"

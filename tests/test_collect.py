@@ -11,15 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.collect import Summary, collect
+from shared.collect import Tools, collect
 from shared.cos import CosObjects
 from shared.errors import DamagedObject, KeysRejected, OutOfTime, UpstreamFailed
 from shared.media_api import MediaApi
+from shared.results import Summary
 from shared.tasks import AUDIO, VIDEO, Kind
 from shared.triggers import Sweep
 from tests.wire import Cloud, Record, Turn, cloud, cos_error, said, settings, task
 
 WATCH, RESULTS = "media-query/watch/video.json", "media-query/results/video.json"
+RECOVERED, FOUND = "media-query/results/video.recovered.json", "media-query/results/video.found/"
 DEAD: Turn = (500, {}, b"")
 
 
@@ -35,7 +37,7 @@ def sweep(
     """Collect the given ids, or with none given those of the watch object."""
     invocation, found = net.invocation(limit_ms), settings(**env)
     asked = Sweep(vids or None, f"watch/{kind.name}.json", f"results/{kind.name}.json")
-    return collect(kind, asked, MediaApi(found, invocation), CosObjects(found, invocation), workers, invocation)
+    return collect(Tools(kind, MediaApi(found, invocation), CosObjects(found, invocation), workers, invocation), asked)
 
 
 def summary(**counts: int) -> dict[str, int]:
@@ -70,7 +72,10 @@ def test_every_state_is_counted(net: Cloud) -> None:
     assert written == {**results(counts, *tasks.values()), "updated_at": written["updated_at"]}
     assert list(written) == ["action", "updated_at", "summary", "tasks"]
     assert list(written["summary"]) == list(counts)
-    assert cos.puts == [RESULTS]
+    note, last = cos.puts
+    assert (note.startswith(FOUND), last) == (True, RESULTS)
+    final = {vid: task for vid, task in tasks.items() if vid not in ("running", "waiting", "odd")}
+    assert cos.json(note) == {"action": "GetVpResult", "tasks": final}, "final results are noted first"
 
 
 def test_audio_has_objects_of_its_own(net: Cloud) -> None:
@@ -85,17 +90,16 @@ def test_given_ids_need_no_watch_object(net: Cloud) -> None:
     net.media({"a": task("a")})
     cos = net.cos("GET", "PUT")
     assert sweep(net, "a") == summary(watched=1, succeeded=1)
-    assert [(request.method, str(request.url).rpartition("/media-query/")[2]) for request in cos.requests] == [
-        ("GET", "results/video.json"),
-        ("PUT", "results/video.json"),
-    ]
+    assert not [request.url for request in cos.requests if "watch" in str(request.url)]
+    assert cos.puts[-1] == RESULTS
 
 
 def test_every_key_is_under_the_prefix(net: Cloud) -> None:
     net.media({"a": task("a")})
     cos = net.cos("GET", "PUT", objects={"state/watch/video.json": ["a"]})
     assert sweep(net, COS_PREFIX="state") == summary(watched=1, succeeded=1)
-    assert cos.puts == ["state/results/video.json"]
+    assert all(key.startswith("state/results/video.") for key in cos.puts)
+    assert cos.puts[-1] == "state/results/video.json"
 
 
 def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Cloud) -> None:
@@ -175,22 +179,36 @@ def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"]})
     told = sweep(net, limit_ms=5_000, workers=1, BATCH_SIZE="1")
     assert told == {**summary(watched=2, succeeded=1, pending=1), "unanswered": 1}
-    assert cos.puts == [RESULTS]
+    assert cos.json(RESULTS)["tasks"] == {"a": task("a")}
+    assert cos.json(RESULTS)["next"] == "b"
 
 
-@pytest.mark.parametrize("key", [WATCH, RESULTS])
+#: What is no watch object.
+NO_LISTS = [b"", b'["a"', b"\xff", "text", 7, None, {}, {"vids": None}, {"vids": "a"}, {"vids": {"a": 1}}]
+
+
+@pytest.mark.parametrize("damaged", NO_LISTS, ids=str)
+def test_a_damaged_watch_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
+    cos = net.cos("GET", objects={WATCH: damaged})
+    before = dict(cos.objects)
+    assert sweep(net) == {**summary(), "damaged": ["watch/video.json"]}
+    assert cos.objects == before
+
+
+def test_beside_a_damaged_watch_object_the_added_ids_count(net: Cloud) -> None:
+    net.media({"a": task("a")})
+    net.cos("GET", "PUT", objects={WATCH: b"{", "media-query/watch/video.added/n.json": {"vids": ["a"]}})
+    assert sweep(net) == {**summary(watched=1, succeeded=1), "damaged": ["watch/video.json"]}
+
+
 @pytest.mark.parametrize(
     "damaged",
     [
         b"",
         b'["a"',
-        b"\xff",
         "text",
-        7,
+        ["a"],
         {},
-        {"vids": None},
-        {"vids": "a"},
-        {"vids": {"a": 1}},
         results(summary(), action="GetCtsaudioInfo"),
         {"action": "GetVpResult"},
         {"action": "GetVpResult", "tasks": []},
@@ -198,15 +216,20 @@ def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_damaged_object_is_left_alone(net: Cloud, key: str, damaged: object) -> None:
-    net.cos("GET", objects={WATCH: ["a"], RESULTS: results(summary()), key: damaged})
-    with pytest.raises(DamagedObject, match=key.removeprefix("media-query/")):
-        sweep(net)
+def test_a_damaged_results_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
+    net.media({"a": task("a"), "b": task("b", 3)})
+    cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"], RESULTS: damaged})
+    before = cos.objects[RESULTS]
+    told = {**summary(watched=2, succeeded=1, pending=1), "damaged": ["results/video.json"]}
+    assert sweep(net) == sweep(net) == told, "the next sweep goes on where this one ended"
+    assert cos.objects[RESULTS] == before
+    assert cos.json(RECOVERED)["tasks"] == {"a": task("a"), "b": task("b", 3)}
+    assert [key for key in cos.puts if "/results/" in key and "found" not in key] == [RECOVERED]
 
 
-def test_a_list_is_no_results_object(net: Cloud) -> None:
-    net.cos("GET", objects={WATCH: ["a"], RESULTS: ["a"]})
-    with pytest.raises(DamagedObject):
+def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: Cloud) -> None:
+    net.cos("GET", objects={WATCH: ["a"], RESULTS: b"{", RECOVERED: b"{"})
+    with pytest.raises(DamagedObject, match=r"results/video\.recovered\.json"):
         sweep(net)
 
 
@@ -231,8 +254,9 @@ def test_a_cos_that_refuses_is_told(net: Cloud, methods: tuple[str, ...]) -> Non
     refusal = cos_error(403, "AccessDenied")
     if "PUT" in methods:
         net.media({"a": task("a")})
-    script: list[Turn] = [(200, {}, b'["a"]'), cos_error(404, "NoSuchKey"), refusal] if "PUT" in methods else [refusal]
-    net.cos(*methods, script=script)
+    cos = net.cos(*methods, objects={WATCH: ["a"]})
+    answer = cos.answer
+    cos.answer = lambda request: refusal if request.method == methods[-1] else answer(request)  # type: ignore[method-assign]
     with pytest.raises(KeysRejected):
         sweep(net)
 

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 ACCOUNT = {"TENCENT_SECRET_ID": "AKIDdeployer", "TENCENT_SECRET_KEY": "key of the deployer"}
 PLACE = {"COS_BUCKET": "media-1250000000", "COS_REGION": "ap-guangzhou"}
 #: What the functions read that is not deployed from here: the role's keys, and what only the local cloud needs.
-NOT_DEPLOYED = {"TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN", "COS_URL"} | {
+NOT_DEPLOYED = {"TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"} | {
+    *("COS_URL", "CI_URL", "INVOKE_URL"),  # for the local cloud
     *("SECRET_ID", "SECRET_KEY"),  # anybody who may read the function's configuration could read them
 }
 #: Writes down its arguments, folder and environment, and ends as it is told to.

@@ -297,7 +297,9 @@ def test_a_timer_with_a_bad_message_raises(net: Cloud, message: str) -> None:
 
 @pytest.mark.parametrize("error", [UpstreamFailed, DamagedObject])
 def test_a_timer_that_can_not_work_raises(net: Cloud, error: type[QueryError]) -> None:
-    objects: dict[str, object] = {"media-query/watch/video.json": b"{" if error is DamagedObject else ["a"]}
+    objects: dict[str, object] = {"media-query/watch/video.json": ["a"]}
+    if error is DamagedObject:  # neither the results object nor the one kept beside a damaged one is ours
+        objects |= {f"media-query/results/{name}.json": b"{" for name in ("video", "video.recovered")}
     net.cos("GET", objects=objects)
     if error is UpstreamFailed:
         net.media({}, repeat(DEAD))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 
 import pytest
 
-from shared.invocation import Deadline, Invocation
+from shared.invocation import Deadline, Function, Invocation, peak_memory_mb
 
 
 class Clock:
@@ -125,6 +127,58 @@ def test_counting_from_many_threads_loses_nothing(capsys: pytest.CaptureFixture[
         list(pool.map(count, range(4)))
     invocation.log()
     assert json.loads(capsys.readouterr().out)["calls"] == 20_000
+
+
+def at(moment: float) -> str:
+    """A Date header."""
+    return formatdate(moment, usegmt=True)
+
+
+def test_time_is_that_of_this_machine_until_a_service_tells_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.invocation.time.time", lambda: 1_700_000_000.5)
+    invocation = Invocation({})
+    assert invocation.now() == 1_700_000_000.5
+    for moment in (1_700_086_400, 1_600_000_000):
+        invocation.follow(at(moment))
+        assert invocation.now() == moment
+    monkeypatch.setattr("shared.invocation.time.time", lambda: 1_700_000_060.5)
+    assert invocation.now() == 1_600_000_060
+    assert Invocation({}).now() == 1_700_000_060.5
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", f"Mon, 01 Jan 2024 {'3' * 25}:00:00 GMT", "Mon, 99 Jan 2024"])
+def test_without_a_usable_date_our_own_clock_is_the_best_there_is(monkeypatch: pytest.MonkeyPatch, date: str) -> None:
+    monkeypatch.setattr("shared.invocation.time.time", lambda: 1_700_000_000.0)
+    invocation = Invocation({})
+    invocation.follow(at(1_600_000_000))
+    invocation.follow(date)
+    assert invocation.now() == 1_700_000_000.0
+
+
+def test_the_function_is_that_of_the_context() -> None:
+    context = {
+        "function_name": "query-video",
+        "namespace": "media",
+        "function_version": "3",
+        "tencentcloud_region": "ap-guangzhou",
+    }
+    assert Invocation(context).function == Function("query-video", "media", "3", "ap-guangzhou")
+    assert Invocation(None).function == Function("", "default", "$LATEST", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "megabytes"),
+    [("Name:\tpython\nVmHWM:\t   51200 kB\nVmRSS:\t 1 kB\n", 50), ("VmRSS:\t 1024 kB\n", 0), (None, 0)],
+)
+def test_peak_memory(monkeypatch: pytest.MonkeyPatch, status: str | None, megabytes: int) -> None:
+    def opened(path: str, **_: object) -> io.StringIO:
+        assert path == "/proc/self/status"
+        if status is None:
+            raise FileNotFoundError
+        return io.StringIO(status)
+
+    monkeypatch.setattr("builtins.open", opened)
+    assert peak_memory_mb() == megabytes
 
 
 def test_two_invocations_share_nothing(capsys: pytest.CaptureFixture[str]) -> None:

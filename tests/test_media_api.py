@@ -291,6 +291,16 @@ def test_without_time_nothing_is_sent(net: Cloud) -> None:
         MediaApi(settings(), net.invocation()).records(VIDEO, VIDS, Deadline(net.clock.now, net.clock))
 
 
+def test_every_attempt_holds_a_place_and_one_that_is_throttled_makes_the_others_hold_back(net: Cloud) -> None:
+    net.media({}, [said(code=4400), GOOD])
+    invocation = net.invocation()
+    api = MediaApi(settings(CONCURRENCY="4"), invocation)
+    api.records(VIDEO, VIDS, invocation.deadline)
+    over = Deadline(0, net.clock)
+    with api._pace.call(over), api._pace.call(over), pytest.raises(OutOfTime), api._pace.call(over):
+        raise AssertionError("four halved are two")
+
+
 def test_calls_and_retries_are_counted(net: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     net.media({}, [said(code=6000), GOOD])
     invocation = net.invocation()

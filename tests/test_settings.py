@@ -26,6 +26,9 @@ DEFAULTS = {
     "MAX_VIDS": ("max_vids", 1000),
     "BATCH_SIZE": ("batch_size", 100),
     "CONCURRENCY": ("concurrency", 16),
+    "BACKEND": ("backend", "api2"),
+    "CI_URL": ("ci_url", f"https://{BUCKET}.ci.{REGION}.myqcloud.com"),
+    "CI_SOURCE_INFO": ("ci_source_info", False),
 }
 
 
@@ -62,6 +65,10 @@ VALID = [
     ("MAX_VIDS", "1", "max_vids", 1),
     ("BATCH_SIZE", "999999999", "batch_size", 999_999_999),
     ("CONCURRENCY", "32", "concurrency", 32),
+    ("BACKEND", "ci", "backend", None),
+    ("BACKEND", "api2", "backend", None),
+    ("CI_URL", "http://127.0.0.1:9003/", "ci_url", "http://127.0.0.1:9003"),
+    ("CI_SOURCE_INFO", "1", "ci_source_info", True),
 ]
 
 
@@ -84,6 +91,9 @@ def short(value: object) -> str:
 INVALID = {
     "MEDIA_API_URL": URLS,
     "COS_URL": URLS,
+    "CI_URL": URLS,
+    "BACKEND": ["API2", "ci ", "api3"],
+    "CI_SOURCE_INFO": ["yes", "true", " 1", "2"],
     "MEDIA_API_PARAMS": ["Uin", "Uin=1&&AppId", "=&x", "Action=Other", "Uin=1&Nonce=2", "Region=gz"],
     "SIGNATURE_METHOD": ["hmacsha1", "HmacSHA512", " HmacSHA1"],
     "COS_BUCKET": ["no-appid", "UPPER-125", "-125", "a-125/b", "a-125\n", "a-१"],
@@ -129,7 +139,9 @@ def test_no_part_of_an_invalid_value_is_told(local_environment: Environment, var
         ("http://[::2]", False),
     ],
 )
-@pytest.mark.parametrize(("variable", "field"), [("MEDIA_API_URL", "media_api_url"), ("COS_URL", "cos_url")])
+@pytest.mark.parametrize(
+    ("variable", "field"), [("MEDIA_API_URL", "media_api_url"), ("COS_URL", "cos_url"), ("CI_URL", "ci_url")]
+)
 def test_http_only_on_loopback(
     local_environment: Environment, variable: str, field: str, url: str, allowed: bool
 ) -> None:
@@ -145,6 +157,17 @@ def test_http_only_on_loopback(
 def test_without_a_bucket_there_is_no_cos_url(local_environment: Environment, missing: str) -> None:
     assert read_settings(local_environment(**{missing: ""})).cos_url == ""
     assert read_settings(local_environment(**{missing: "", "COS_URL": "https://x.example"})).cos_url
+
+
+@pytest.mark.parametrize("missing", ["COS_BUCKET", "COS_REGION"])
+def test_cloud_infinite_needs_a_bucket(local_environment: Environment, missing: str) -> None:
+    assert read_settings(local_environment(**{missing: ""})).ci_url == ""
+    with pytest.raises(Misconfigured, match=rf"{missing}.*BACKEND=ci"):
+        read_settings(local_environment(**{missing: "", "BACKEND": "ci", "CI_URL": "https://x.example"}))
+
+
+def test_a_switch_that_is_off(local_environment: Environment) -> None:
+    assert read_settings(local_environment(CI_SOURCE_INFO="0")).ci_source_info is False
 
 
 def test_the_region_joins_the_other_parameters(local_environment: Environment) -> None:

@@ -1,4 +1,4 @@
-"""The timer: SCF's cron, Timer events, two retries."""
+"""The timer: SCF's cron, Timer events, invoked asynchronously."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from local.asynchronous import Asynchronous
 from local.project import ProjectError, Timer
 from local.runtime import Outcome
 from local.timer import CRON_ZONE, Timers, next_firing, timer_event
@@ -44,7 +45,7 @@ def test_what_is_no_cron_is_named(cron: str) -> None:
 
 def test_a_project_with_a_bad_cron_does_not_start() -> None:
     with pytest.raises(ProjectError, match="cron"):
-        Timers((TICK._replace(cron="nonsense"),), Recorder())
+        Timers((TICK._replace(cron="nonsense"),), Asynchronous(Recorder()))
 
 
 def test_the_event_has_the_documented_fields_and_utc_time() -> None:
@@ -74,41 +75,29 @@ class Recorder:
         return Outcome("id", 430 if failed else 200, None, {} if failed else None, [], 1.0, None, 1.0)
 
 
-@pytest.mark.parametrize(("failures", "runs"), [(0, 1), (1, 2), (2, 3), (9, 3)])
-def test_a_failed_run_is_repeated_twice_with_the_same_event(failures: int, runs: int) -> None:
-    async def scenario() -> Recorder:
-        recorder = Recorder(failures)
-        timers = Timers((TICK,), recorder, retry_delay=0)
-        await timers.fire("tick")
-        while timers._tasks:
-            await asyncio.gather(*timers._tasks)
-        return recorder
+def test_firing_returns_the_first_outcome_and_a_failed_run_is_repeated_with_the_same_event() -> None:
+    async def scenario() -> list[object]:
+        recorder = Recorder(failures=1)
+        timers = Timers((TICK,), Asynchronous(recorder, retry_delay=0))
+        assert not (await timers.fire("tick", "another message")).ok
+        recorder.called.clear()
+        await recorder.called.wait()
+        return recorder.seen
 
-    recorder = asyncio.run(scenario())
-    assert len(recorder.seen) == runs
-    assert all(event == recorder.seen[0] for event in recorder.seen)
-
-
-def test_stopping_forgets_retries() -> None:
-    async def scenario() -> int:
-        recorder = Recorder(failures=9)
-        timers = Timers((TICK,), recorder)  # a minute's delay that nobody waits for
-        assert not (await timers.fire("tick")).ok
-        await timers.stop()
-        return len(recorder.seen)
-
-    assert asyncio.run(scenario()) == 1
+    first, second = asyncio.run(scenario())
+    assert first == second
+    assert first["Message"] == "another message"  # type: ignore[index]
 
 
 def test_an_unknown_timer_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(KeyError, match="there are: tick"):
-        asyncio.run(Timers((TICK,), Recorder()).fire("tock"))
+        asyncio.run(Timers((TICK,), Asynchronous(Recorder())).fire("tock"))
 
 
 def test_enabled_timers_fire_by_themselves() -> None:
     async def scenario() -> list[object]:
         recorder, disabled = Recorder(), TICK._replace(name="off", enabled=False)
-        timers = Timers((TICK, disabled), recorder)
+        timers = Timers((TICK, disabled), Asynchronous(recorder))
         timers.start()
         await recorder.called.wait()
         await timers.stop()

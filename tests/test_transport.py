@@ -123,19 +123,16 @@ def test_what_the_network_does_is_worth_another_attempt(
     assert "10.0.0.1" not in caught.value.message
 
 
-@pytest.mark.parametrize(("left", "error"), [(ATTEMPT_TIMEOUT / 2, OutOfTime), (ATTEMPT_TIMEOUT * 2, UpstreamFailed)])
-def test_a_body_that_hangs_is_out_of_time_once_the_time_is_over(
-    net: Cloud, left: float, error: type[QueryError]
-) -> None:
+@pytest.mark.parametrize("left", [ATTEMPT_TIMEOUT / 2, ATTEMPT_TIMEOUT * 2])
+def test_a_body_that_hangs_is_out_of_time(net: Cloud, left: float) -> None:
     def pieces() -> Iterable[bytes | Exception]:
         yield b"hung"
         net.clock.now += min(left, ATTEMPT_TIMEOUT)
         yield TimeoutError()
 
     reply(net, (200, {}, trickle(pieces())))
-    with pytest.raises(QueryError) as caught:
+    with pytest.raises(OutOfTime) as caught:
         send(seconds(net, left))
-    assert type(caught.value) is error
     assert caught.value.retryable
 
 
@@ -159,7 +156,7 @@ def test_a_body_that_trickles_ends_at_the_deadline(net: Cloud) -> None:
     def pieces() -> Iterable[bytes]:
         while True:
             net.clock.now += 1  # each piece comes well within the timeout
-            yield b"a" * 65536
+            yield b"a" * 1000
 
     reply(net, (200, {}, trickle(pieces())))
     with pytest.raises(OutOfTime) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ import pytest
 
 from shared.errors import BadInput, MethodNotAllowed, TooManyIds, Unauthorized
 from shared.settings import Settings, read_settings
-from shared.tasks import AUDIO, VIDEO, Kind
+from shared.tasks import AUDIO, VIDEO, IdForm, Kind
 from shared.triggers import DIRECT, HTTP, TIMER, Query, http_reply, read_query, source
 
 A, B, C = "421e6d34756e53814c99939ffeec49861519633537", "b-2", "C_3"
@@ -121,7 +122,30 @@ def test_audio_asks_for_one_record_by_vid(settings: Settings, event: Event, expe
     assert read_query(event, AUDIO, settings) == expected
 
 
+@pytest.mark.parametrize("kind", [VIDEO, AUDIO])
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (get(vids=f"{A},{B}", output="watch"), (A, B)),
+        (post({"vids": [A], "output": "watch"}, JSON), (A,)),
+        ({"vid": A, "output": "watch"}, (A,)),
+    ],
+)
+def test_ids_to_watch(settings: Settings, kind: Kind, event: Event, expected: tuple[str, ...]) -> None:
+    query = read_query(event, kind, settings)
+    assert (query.vids, query.output) == (expected, "watch")
+
+
+def test_ids_are_those_of_the_back_end(settings: Settings) -> None:
+    form = IdForm(re.compile("j[0-9]"), "j and a digit")
+    assert read_query(get(vids="j1,j2"), VIDEO, settings, form).vids == ("j1", "j2")
+    with pytest.raises(BadInput, match=r"vids: number 2 is not an id \(j and a digit\)"):
+        read_query(get(vids=f"j1,{A}"), VIDEO, settings, form)
+
+
 REFUSED: dict[str, tuple[object, Kind, str]] = {
+    "nothing to watch": (get(output="watch"), VIDEO, "vids"),
+    "nothing to watch, audio": ({"output": "watch"}, AUDIO, "vids"),
     "no id": (get(), VIDEO, "vids"),
     "empty ids": (get(vids=""), VIDEO, "vids"),
     "commas only": (get(vids=" , "), AUDIO, "vids"),

@@ -37,6 +37,13 @@ MESSAGES: dict[str, tuple[object, Sweep]] = {
     "empty object": ({}, Sweep(None, WATCH, RESULTS)),
     "white space around": (f'  {{"vids": "{A}"}}\n', Sweep((A,), WATCH, RESULTS)),
     "all three": ({"vids": [A], "watch": "w.json", "results": "a/r.json"}, Sweep((A,), "w.json", "a/r.json")),
+    "a prefix": ({"watch": "watch/video/"}, Sweep(None, "watch/video/", "results/video/")),
+    "both prefixes": ({"watch": "a/", "results": "b/c/"}, Sweep(None, "a/", "b/c/")),
+    "a shard": (
+        {"watch": "a/s.json", "results": "b/s.json", "summary": "b/summary/s.json"},
+        Sweep(None, "a/s.json", "b/s.json", "b/summary/s.json"),
+    ),
+    "an empty summary": ({"summary": ""}, Sweep(None, WATCH, RESULTS)),
     "another watch object": ({"watch": "team/a.json"}, Sweep(None, "team/a.json", RESULTS)),
     "nulls": ({"vids": None, "watch": None, "results": None}, Sweep(None, WATCH, RESULTS)),
     "unknown fields": ({"note": 1}, Sweep(None, WATCH, RESULTS)),
@@ -59,6 +66,15 @@ REFUSED: dict[str, tuple[object, str]] = {
     "broken object": ('{"vids": ', "Message"),
     "broken list": ("[", "Message"),
     "deep": ("[" * 100_000, "Message"),
+    "a prefix into one object": ({"watch": "a/", "results": "b.json"}, "results"),
+    "an object into a prefix": ({"watch": "a.json", "results": "b/"}, "results"),
+    "the default object into a prefix": ({"results": "b/"}, "results"),
+    "a prefix with ids": ({"watch": "a/", "vids": [A]}, "watch"),
+    "a hostile prefix": ({"watch": "../"}, "watch"),
+    "nothing but a slash": ({"watch": "/"}, "watch"),
+    "two slashes": ({"watch": "a//"}, "watch"),
+    "a hostile summary": ({"summary": "../x"}, "summary"),
+    "a summary of another type": ({"summary": 7}, "summary"),
 }
 
 
@@ -83,7 +99,6 @@ HOSTILE: dict[str, object] = {
     "empty part": "a//b",
     "this": "a/./b",
     "dots": "...",
-    "folder": "a/",
     "Windows": "C:\\x",
     "encoded": "a%2F..%2Fb",
     "query": "a?acl",
