@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import cold_start, memory, size, throughput, warm_query
+from benchmarks import cold_start, memory, size, sweeps, throughput, warm_query
 from benchmarks.machine import description
 from benchmarks.server import media_process
 from benchmarks.stage import BenchError, Stage, lay_out
@@ -16,7 +16,7 @@ from benchmarks.table import Topic, markdown
 from deploy.package import PackageError
 
 RESULTS = Path(__file__).resolve().parent / "results.md"
-TOPICS = (size, cold_start, warm_query, throughput, memory)
+TOPICS = (size, cold_start, warm_query, throughput, memory, sweeps)
 INTRODUCTION = """# Benchmarks
 
 `make bench` writes this file again. What is compared runs by turns in the one run, on the same machine, so that what

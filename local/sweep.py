@@ -69,9 +69,10 @@ class Outcome(NamedTuple):
     calls: int
     invocations: int
     errors: int
+    killed: int
     call_ms: list[float]
     invocation_ms: list[float]
-    memory_mb: float
+    memory_mb: list[float]
 
     def lines(self) -> Iterator[str]:
         """The outcome as a person reads it."""
@@ -79,8 +80,10 @@ class Outcome(NamedTuple):
         yield f"{order.ids} {order.kind} ids in {-(-order.ids // order.shard_size)} shards: {self.seconds:.1f} s"
         yield f"rate: {order.ids / self.seconds:.0f} ids/s, {self.calls / self.seconds:.0f} calls/s, {self.ticks} ticks"
         yield f"one call, at the API: {_percentiles(self.call_ms)}"
-        yield f"one invocation: {_percentiles(self.invocation_ms)}, {self.memory_mb:.0f} MB at most"
+        yield f"one invocation: {_percentiles(self.invocation_ms)}, {max(self.memory_mb):.0f} MB at most"
         yield f"calls: {self.calls}, invocations: {self.invocations}, failed invocations: {self.errors}"
+        if order.kills:
+            yield f"killed: {self.killed} instances"
         yield f"lost: {self.lost}, asked again once final: {self.repeated}"
 
 
@@ -149,7 +152,8 @@ async def run(
     api.faults.replace([{"kind": "delay", "value": order.delay}, *each])
     await cloud.start()
     started, ticks = time.perf_counter(), 0
-    killer = asyncio.create_task(_kill(cloud, order))
+    killed: list[float] = []
+    killer = asyncio.create_task(_kill(cloud, order, killed))
     try:
         while await _tick(cloud, order, lambda: progress(len(api.final))):
             ticks += 1
@@ -168,9 +172,10 @@ async def run(
         calls=len(api.call_ms),
         invocations=len(log.durations),
         errors=log.errors,
+        killed=len(killed),
         call_ms=api.call_ms,
         invocation_ms=log.durations,
-        memory_mb=max(log.memory),
+        memory_mb=log.memory,
     )
 
 
@@ -185,12 +190,12 @@ async def _tick(cloud: Cloud, order: Order, progress: Callable[[], object]) -> b
     return not outcome.ok or bool(summary["due"])
 
 
-async def _kill(cloud: Cloud, order: Order) -> None:
-    """Kill instances that are at work, one after a random while after the other."""
-    left = order.kills
-    while left:
+async def _kill(cloud: Cloud, order: Order, killed: list[float]) -> None:
+    """Kill instances that are at work, one after a random while after the other; `killed` is given the moments."""
+    while len(killed) < order.kills:
         await asyncio.sleep(random.uniform(0, MOST_BETWEEN_KILLS))  # noqa: S311 - any moment will do
-        left -= cloud.kill_one(f"query-{order.kind}")
+        if cloud.kill_one(f"query-{order.kind}"):
+            killed.append(time.perf_counter())
 
 
 def _write_shards(store: CosStore, order: Order) -> None:
@@ -217,7 +222,7 @@ class _Log:
 
     def __init__(self) -> None:
         self.durations: list[float] = []
-        self.memory: list[float] = [0.0]
+        self.memory: list[float] = []
         self.errors = 0
 
     def take(self, line: str) -> None:

@@ -1,0 +1,83 @@
+"""Sweeps: rate and memory of one shard, a million ids spread over instances, and what kills and faults do to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.server import MediaProcess
+from benchmarks.stage import BenchError, Stage
+from benchmarks.table import Bar, Row, Topic, against
+from deploy.package import ROOT
+from local import sweep
+from local.stack import Bundle
+
+#: Seconds by which each reply is late, and the calls in flight, of the one shard whose rate is measured.
+DELAY, IN_FLIGHT, IDS, TIMES = 0.05, 32, 3000, 3
+#: SCF's list prices in mainland China: yuan for 10,000 invocations, and for a GB of memory used for a second.
+YUAN_PER_10K, YUAN_PER_GBS = 0.0133, 0.00011108
+MEMORY_GB = 128 / 1024
+MILLION = sweep.Order("video", 1_000_000, 5000, delay=0.05, faults=0.05, instances=4, concurrency=16)
+SHARD = MILLION._replace(ids=5000, delay=0.01, faults=0, instances=1)
+KILLED = MILLION._replace(ids=50_000, shard_size=1000, delay=0.1, faults=0, kills=50)
+FAULTY = sweep.Order("audio", 3000, 500, delay=0, faults=0.2, instances=4, concurrency=16)
+NOTE = (
+    "The bundle on Python 3.10 on the local cloud: a timer's event, the shards' invocations through SCF's Invoke API, "
+    "the media API and COS. Media API, COS and gateway are one Python process on the same two cores as the instances. "
+    "Duration and memory of a shard are those of its first sweep, in which nothing is known yet, as SCF's Report line "
+    "tells them; a later sweep reads the results again."
+)
+
+
+async def measure(stage: Stage, media: MediaProcess) -> Topic:  # noqa: ARG001 - sweeps have a media API of their own
+    """Sweep one shard, then many."""
+    order = SHARD._replace(kind="audio", ids=IDS, shard_size=IDS, delay=DELAY, concurrency=IN_FLIGHT)
+    audio = [await _swept(stage, order) for _ in range(TIMES)]
+    ideal = IDS * DELAY / IN_FLIGHT
+    rows = [
+        against(
+            f"{IDS} audio ids, {DELAY * 1000:.0f} ms a call, {IN_FLIGHT} in flight",
+            [IDS / (outcome.invocation_ms[1] / 1000) for outcome in audio],
+            IDS / ideal,
+            "ids/s",
+            Bar(0.9, at_least=True),
+        ),
+        against("the same, peak memory", [outcome.memory_mb[1] for outcome in audio], 50, "MB", Bar(1)),
+        *[await _memory(stage, kind) for kind in ("video", "audio")],
+    ]
+    million, killed, faulty = [await _swept(stage, order) for order in (MILLION, KILLED, FAULTY)]
+    if million.repeated:
+        raise BenchError(f"{million.repeated} ids were asked about again once final")
+    told = [_told("A million ids, 5% of all calls failing in six ways", million, _cost(million))]
+    told.append(_told(f"{KILLED.kills} instances killed with SIGKILL at random moments", killed))
+    told.append(_told("20% of all calls failing in six ways", faulty))
+    return Topic("Sweeps", "\n\n".join((NOTE, *told)), rows)
+
+
+async def _memory(stage: Stage, kind: str) -> Row:
+    outcome = await _swept(stage, SHARD._replace(kind=kind))
+    return against(
+        f"a shard of {SHARD.ids} {kind} tasks, peak of all its sweeps", [max(outcome.memory_mb)], 100, "MB", Bar(1)
+    )
+
+
+async def _swept(stage: Stage, order: sweep.Order) -> sweep.Outcome:
+    """Sweep to the end. Raises BenchError when anything was lost."""
+    bundle, state = Bundle(stage.bundle, stage.python), Path(stage.archive).parent / "state"
+    outcome = await sweep.run(ROOT, state, order, lambda _: None, bundle)
+    if outcome.lost:
+        raise BenchError(f"{outcome.lost} of {order.ids} ids have not the result that they should")
+    return outcome
+
+
+def _cost(outcome: sweep.Outcome) -> str:
+    """What the invocations would cost on SCF, waiting for the API included, without the free tier and traffic."""
+    seconds = sum(outcome.invocation_ms) / 1000
+    yuan = outcome.invocations / 10_000 * YUAN_PER_10K + seconds * MEMORY_GB * YUAN_PER_GBS
+    return (
+        f"on SCF: {seconds:.0f} s of 128 MB in {outcome.invocations} invocations, ¥{yuan:.4f} at ¥{YUAN_PER_10K} for "
+        f"10,000 invocations and ¥{YUAN_PER_GBS} a GBs"
+    )
+
+
+def _told(what: str, outcome: sweep.Outcome, *more: str) -> str:
+    return "\n".join((f"{what}:", "", *(f"- {line}" for line in (*outcome.lines(), *more))))
