@@ -44,10 +44,17 @@ def main(root: Path = ROOT) -> int:
         return 2
     if is_open(document) and not all(each.api_token for each in settings):
         print("deploy: anybody may call the functions' URLs: set API_TOKEN, or authType: CAM", file=sys.stderr)
+    if has_gateway(document):
+        print("deploy: switch on integrated response for both APIs in the gateway's console", file=sys.stderr)
     target = root / "dist" / "serverless.yml"
     target.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     flags = environ.get("DEPLOY_FLAGS", "").split()
     return subprocess.run([cli, "deploy", *flags], cwd=target.parent, env=environ, check=False).returncode
+
+
+def has_gateway(document: Mapping[str, Any]) -> bool:
+    """Whether the API gateway is deployed too. The engine can't have it unwrap what the functions return."""
+    return any(trigger["type"] == "apigw" for trigger in document["inputs"]["triggers"])
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

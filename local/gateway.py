@@ -126,6 +126,8 @@ def gateway_reply(outcome: Outcome) -> Reply:
     """Turn an outcome into the gateway's reply.
 
     A function that fails or runs out of time gives HTTP 200 with SCF's error object as content (FAQ of the trigger).
+    This is the integrated response, which has to be switched on in the console for a gateway that `make deploy` made:
+    component multi-scf drops `isIntegratedResponse`, and without it the whole return value is the body of a 200.
     """
     if outcome.error is not None:
         return _json(200, outcome.error)

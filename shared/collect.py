@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from shared.answer import Answers, Backend, Record, ask
 from shared.cos import CosObjects
+from shared.errors import BadInput
 from shared.invocation import Deadline, Invocation
 from shared.json_text import to_json
 from shared.notes import delete_old
@@ -50,11 +51,14 @@ def collect(tools: Tools, sweep: Sweep) -> Summary:
     unfinished = [vid for vid in _from(results.next, watched.vids) if not is_final(results.tasks.get(vid, {}))]
     answers = ask(backend, kind, unfinished, workers, deadline)
     if answers.failed and not (answers.records or answers.missing):
-        raise next(iter(answers.failed.values()))
+        # An id that is refused for what it is will be refused again: that is no reason to run the event once more.
+        passing = [error for error in answers.failed.values() if not isinstance(error, BadInput)]
+        if passing:
+            raise passing[0]
     results.add(answers.records, invocation.deadline)
     summary = _write(watched, answers, results, _following(unfinished, answers), invocation.deadline)
     if sweep.summary:
-        part = {"etag": watched.etag, "summary": summary}
+        part = {"etag": watched.etag, "summary": summary, "notes": results.notes_left()}
         objects.put(sweep.summary, part, invocation.deadline)
     _tidy(watched, results, objects, invocation)
     return {**summary, **_remarks(sweep, watched, results, answers)}
@@ -76,13 +80,13 @@ def _following(asked: Sequence[str], answers: Answers) -> str:
 
 
 def _write(watched: Watched, answers: Answers, results: Results, following: str, deadline: Deadline) -> Summary:
-    """Write the results object, if it changes and anything is watched; return the summary."""
+    """Write the results object, if more is known or what is watched has changed; return the summary."""
 
     def summarize(tasks: Mapping[str, Record]) -> Summary:
         return _summary(watched.vids, tasks, answers)
 
     summary = summarize(results.tasks)
-    if watched.vids and results.changed(summary, following):
+    if results.has_news() or (watched.vids and results.changed(summary, following)):
         return results.save(summarize, following, deadline)
     return summary
 

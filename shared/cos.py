@@ -107,8 +107,10 @@ class CosObjects:
             page = self._send("GET", f"?{urlencode(query)}", None, deadline, _xml)
             found += [self._listed(item) for item in page.iter("Contents")]
             query["marker"] = unquote(page.findtext("NextMarker") or "")
-            if page.findtext("IsTruncated") != "true" or not query["marker"]:
+            if page.findtext("IsTruncated") != "true":
                 return found
+            if not query["marker"]:
+                raise UpstreamFailed("COS sent a part of a list without saying where the rest begins")
 
     def _listed(self, item: Element) -> Listed:
         key, etag, written = (item.findtext(tag) or "" for tag in ("Key", "ETag", "LastModified"))

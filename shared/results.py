@@ -14,7 +14,7 @@ from shared.answer import Record
 from shared.cos import CosObjects
 from shared.errors import DamagedObject
 from shared.invocation import Deadline, Invocation
-from shared.notes import Note, delete_old, leave_note, read_notes
+from shared.notes import Note, delete_old, is_old, leave_note, read_notes
 from shared.tasks import Kind, is_final
 
 Tasks = dict[str, Record]
@@ -84,11 +84,21 @@ class Results:
             if not self._take_notes(deadline):
                 return summary
 
+    def has_news(self) -> bool:
+        """Whether more is known than the object said when this sweep began."""
+        return self.tasks != self._stored
+
+    def notes_left(self) -> int:
+        """How many notes there are once those that may go are deleted."""
+        return len(self._notes) - sum(is_old(note, self._invocation) for note in self._stored_notes())
+
     def tidy(self, deadline: Deadline) -> None:
         """Delete the notes that may go: old ones whose records the object had when this sweep began."""
+        delete_old(self._objects, self._stored_notes(), self._invocation, deadline)
+
+    def _stored_notes(self) -> list[Note]:
         told = [(note, self._tasks_of(note)) for note in self._notes.values()]
-        kept = [note for note, tasks in told if tasks and all(map(self.had, tasks))]
-        delete_old(self._objects, kept, self._invocation, deadline)
+        return [note for note, tasks in told if tasks and all(map(self.had, tasks))]
 
     def had(self, vid: str) -> bool:
         """Whether the object had a final record of an id when this sweep began."""

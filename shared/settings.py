@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +18,13 @@ from shared.signing import HMAC_SHA1, HMAC_SHA256, Credentials
 _RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}
 #: What may answer: the API 2.0, or Cloud Infinite.
 API2, CI = "api2", "ci"
+#: Every variable that is read.
+NAMES = (
+    *("SECRET_ID", "SECRET_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
+    *("MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD", "API_TOKEN"),
+    *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO", "INVOKE_URL"),
+    *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY"),
+)
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -51,6 +59,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Permanent keys (SECRET_ID, SECRET_KEY) win over the run role's when both are set.
     Raises Misconfigured naming the variable, never its value.
     """
+    return _checked(tuple([environ.get(name) for name in NAMES]))
+
+
+@lru_cache(maxsize=1)
+def _checked(values: tuple[str | None, ...]) -> Settings:
+    """The settings of some values of `NAMES`; those of one invocation are mostly those of the next."""
+    environ = {name: value for name, value in zip(NAMES, values, strict=True) if value}
     bucket = _matching(environ, "COS_BUCKET", r"[a-z0-9][a-z0-9-]*-[0-9]+", "like name-1250000000")
     region = _matching(environ, "COS_REGION", r"[a-z0-9-]+", "like ap-guangzhou")
     host = f"{bucket}.{{}}.{region}.myqcloud.com" if bucket and region else ""

@@ -99,8 +99,18 @@ class Api2Auth(AuthBase):
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         """Return the request with the common parameters and `Signature` in place."""
-        method, url = str(r.method), urlsplit(str(r.url))
-        params = dict(parse_qsl(_text(r.body) if method == "POST" else url.query, keep_blank_values=True))
+        url = urlsplit(str(r.url))
+        query = _text(r.body) if r.method == "POST" else url.query
+        signed = urlencode(self.signed(str(r.method), url, dict(parse_qsl(query, keep_blank_values=True))))
+        if r.method == "POST":
+            r.prepare_body(signed, None)
+            r.headers["Content-Type"] = "application/x-www-form-urlencoded"
+        else:
+            r.url = urlunsplit(url._replace(query=signed))
+        return r
+
+    def signed(self, method: str, url: SplitResult, params: dict[str, str]) -> dict[str, str]:
+        """Return the parameters of a request to `url` with the common ones and `Signature` added, or put anew."""
         params["SecretId"] = self.credentials.secret_id
         params["Timestamp"] = str(int(self.clock()))
         params["Nonce"] = str(self.nonce())
@@ -109,12 +119,7 @@ class Api2Auth(AuthBase):
             params["Token"] = self.credentials.token
         text = api2_string_to_sign(method, _host(url), url.path, params)
         params["Signature"] = api2_signature(self.credentials.secret_key, text, self.signature_method)
-        if method == "POST":
-            r.prepare_body(urlencode(params), None)
-            r.headers["Content-Type"] = "application/x-www-form-urlencoded"
-        else:
-            r.url = urlunsplit(url._replace(query=urlencode(params)))
-        return r
+        return params
 
 
 def cos_authorization(

@@ -17,7 +17,7 @@ from shared.collect import Tools, collect
 from shared.cos import CosObjects, Listed
 from shared.errors import DamagedObject, KeysRejected, QueryError
 from shared.invocation import Deadline
-from shared.notes import Note, delete_old, read_listed
+from shared.notes import KEPT, Note, delete_old, read_listed
 from shared.parallel import each
 from shared.results import Summary
 from shared.scf_api import ScfApi
@@ -59,7 +59,7 @@ def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
     objects, invocation = tools.objects, tools.invocation
     deadline = invocation.deadline.earlier(invocation.write_margin)
     filled = fill_shards(objects, sweep.watch, deadline)
-    shards = _shards(objects, sweep, deadline)
+    shards = _shards(tools, sweep, deadline)
     index = _write_index(tools, sweep, shards, deadline)
     due = sorted((shard for shard in shards if not shard.finished), key=lambda shard: shard.swept)[:MOST_SHARDS]
     sweeps = [_sweep_of(sweep, shard.name) for shard in due]
@@ -126,12 +126,16 @@ def fill_shards(objects: CosObjects, watch: str, deadline: Deadline) -> list[Lis
     if not notes:
         return []
     since = min(note.written for note in notes) - CLOCKS_DIFFER  # a shard that knows of a note was written after it
+    listed = {note.name for note in notes}
     _, done = _read_filled(objects, watch, since, deadline)
     fresh = [note for note in notes if note.name not in done]
     for start in range(0, len(fresh), NOTES_AT_ONCE):
         # Notes first, shards then: a note that another run deletes by then is in the shards.
         read = read_listed(objects, fresh[start : start + NOTES_AT_ONCE], deadline)
-        _fill(objects, watch, *_read_filled(objects, watch, since, deadline), read, deadline)
+        stored, done_by_now = _read_filled(objects, watch, since, deadline)
+        # The names of notes that are deleted are not needed any more.
+        stored = stored._replace(notes=[name for name in stored.notes if name in listed])
+        _fill(objects, watch, stored, done_by_now, read, deadline)
     return [note for note in notes if note.name in done]
 
 
@@ -187,8 +191,9 @@ def _content(objects: CosObjects, name: str, deadline: Deadline) -> Mapping[str,
     return found.value if found and isinstance(found.value, Mapping) else {}
 
 
-def _shards(objects: CosObjects, sweep: Sweep, deadline: Deadline) -> list[Shard]:
+def _shards(tools: Tools, sweep: Sweep, deadline: Deadline) -> list[Shard]:
     """The shards under the watch prefix, each with what its last sweep has said."""
+    objects = tools.objects
     listed = objects.list(sweep.watch, deadline)
     folder = f"{sweep.results}summary/"
     told: dict[str, tuple[float, Mapping[str, object]]] = {}
@@ -198,16 +203,24 @@ def _shards(objects: CosObjects, sweep: Sweep, deadline: Deadline) -> list[Shard
             raise found
         told[item.name.removeprefix(folder)] = item.written, found
     names = ((item.name.removeprefix(sweep.watch), item.etag) for item in listed)
-    return [_shard(name, etag, *told.get(name, (0.0, {}))) for name, etag in names if is_safe_key(name)]
+    now = tools.invocation.now()
+    return [_shard(name, etag, *told.get(name, (0.0, {})), now) for name, etag in names if is_safe_key(name)]
 
 
-def _shard(name: str, etag: str, swept: float, told: Mapping[str, object]) -> Shard:
+def _shard(name: str, etag: str, swept: float, told: Mapping[str, object], now: float) -> Shard:
+    """A shard is finished when all its tasks are.
+
+    It is swept once more when its notes are old: should a sweep that was killed have put back an object without what
+    they say, that mends it, and they are deleted.
+    """
     summary = told.get("summary")
     counts = (
         {key: value for key, value in summary.items() if isinstance(value, int)} if isinstance(summary, Mapping) else {}
     )
     final = sum(counts.get(key, 0) for key in (SUCCEEDED, FAILED, DELETED))
-    return Shard(name, etag, swept, counts, finished=told.get("etag") == etag and counts.get("watched") == final)
+    all_final = told.get("etag") == etag and counts.get("watched") == final
+    tidy = not told.get("notes") or now - swept <= KEPT
+    return Shard(name, etag, swept, counts, finished=all_final and tidy)
 
 
 def _write_index(tools: Tools, sweep: Sweep, shards: Sequence[Shard], deadline: Deadline) -> Summary:
@@ -220,7 +233,7 @@ def _write_index(tools: Tools, sweep: Sweep, shards: Sequence[Shard], deadline: 
         "summary": dict(total),
         "shards": {shard.name: shard.summary for shard in shards},
     }
-    name = f"{sweep.results}index.json"
+    name = f"{sweep.results.removesuffix('/')}.index.json"  # beside the folder: any name in it may be a shard's
     old = dict(_content(tools.objects, name, deadline))
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(tools.invocation.now()))
     if {**old, "updated_at": ""} != {**index, "updated_at": ""}:

@@ -14,6 +14,7 @@ from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.exceptions import RequestException, Timeout
+from requests.hooks import default_hooks
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from shared.errors import OutOfTime, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
@@ -55,9 +56,15 @@ def warm_session() -> HTTPAdapter:
 
 
 def prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | str | None = None) -> PreparedRequest:
-    """Return an unsigned request, to be signed anew for each attempt."""
+    """Return an unsigned request, to be signed anew for each attempt.
+
+    `url` is taken as it is: settings are checked when they are read, keys and queries are quoted by whoever asks. What
+    requests prepares beside that, cookies and an URL for people, would be done for each call.
+    """
     request = PreparedRequest()
-    request.prepare(method=method, url=url, headers={"Accept-Encoding": "gzip", **headers}, data=body)
+    request.method, request.url, request.hooks = method, url, default_hooks()
+    request.prepare_headers({"Accept-Encoding": "gzip", **headers})
+    request.prepare_body(body, None)
     return request
 
 

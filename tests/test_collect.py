@@ -283,3 +283,9 @@ def test_no_result_is_ever_lost(before: dict[str, int | None], now: dict[str, in
         assert cos.json(RESULTS)["tasks"] == expected
         assert told["watched"] == 9
         assert sum(int(str(told[state])) for state in summary() if state != "watched") == 9
+
+
+def test_an_id_that_is_refused_for_what_it_is_does_not_fail_the_sweep(net: Cloud) -> None:
+    net.media({}, repeat(said(code=4000)))
+    net.cos("GET", "PUT", objects={WATCH: ["odd"]})
+    assert sweep(net) == {**summary(watched=1, pending=1), "unanswered": 1}

@@ -308,9 +308,10 @@ def test_a_list_that_is_none(net: Cloud, body: bytes, tries: int, message: str) 
     assert len(cos.requests) == tries
 
 
-def test_a_list_that_claims_more_without_a_marker_ends(net: Cloud) -> None:
+def test_a_list_that_claims_more_without_a_marker_is_not_taken_for_whole(net: Cloud) -> None:
     net.cos("GET", script=[(200, {}, b"<L><IsTruncated>true</IsTruncated></L>")])
-    assert listed(net) == []
+    with pytest.raises(UpstreamFailed, match="part of a list"):
+        listed(net)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(st.characters(exclude_categories=())), st.lists))

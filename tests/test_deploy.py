@@ -290,7 +290,9 @@ def test_it_warns_when_anybody_may_call(
     monkeypatch.setenv("GATEWAY", gateway)
     checkout.change("authType: NONE", f"authType: {auth_type}")
     assert checkout.deploy() == 0
-    assert ("anybody may call" in capsys.readouterr().err) == warned
+    said = capsys.readouterr().err
+    assert ("anybody may call" in said) == warned
+    assert ("integrated response" in said) == (gateway == "1")
 
 
 def test_a_token_that_is_not_deployed_protects_nothing(

@@ -123,7 +123,7 @@ def test_a_timer_with_a_prefix_spreads_over_invocations_of_the_same_function(
         run("video", event)
     assert cos.json("media-query/results/video/mine.json")["tasks"] == {"a": task("a")}
     assert run("video", timer(PREFIX))["invoked"] == 1
-    index = cos.json("media-query/results/video/index.json")
+    index = cos.json("media-query/results/video.index.json")
     counts = {"watched": 3, "succeeded": 1, "failed": 1, "pending": 1, "deleted": 0, "missing": 0}
     assert index["summary"] == counts
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
