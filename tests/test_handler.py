@@ -328,3 +328,15 @@ def test_a_wrong_setting_is_named(
         status, _, reply = http("video", gateway("GET", event))
         assert (status, reply["code"], reply["codeDesc"]) == (500, 6000, "Misconfigured")
         assert shown in reply["message"]
+
+
+@pytest.mark.parametrize("over_http", [True, False])
+def test_a_reply_that_scf_would_refuse_for_its_size_is_a_413(net: Cloud, over_http: bool) -> None:
+    vids = [f"v{number}" for number in range(101)]
+    net.media({vid: task(vid, 5, result=["x" * 64_000]) for vid in vids})
+    if over_http:
+        status, _, reply = http("video", gateway("POST", body=json.dumps({"vids": vids})))
+        assert status == 413
+    else:
+        reply = run("video", {"vids": vids})
+    assert (reply["code"], "output=cos" in reply["message"], "data" in reply) == (4000, True, False)

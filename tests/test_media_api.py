@@ -308,3 +308,12 @@ def test_calls_and_retries_are_counted(net: Cloud, capsys: pytest.CaptureFixture
     invocation.log()
     line = json.loads(capsys.readouterr().out)
     assert (line["calls"], line["retries"]) == (2, 1)
+
+
+def test_what_came_of_a_batch_that_succeeded_in_part_is_kept(net: Cloud) -> None:
+    status, headers, text = GOOD
+    partly = {**json.loads(text), "code": 5400, "data": [task("a")]}
+    net.media({}, [(status, headers, json.dumps(partly))])
+    found = ask(net)
+    assert found["a"] == task("a")
+    assert isinstance(found["b"], UpstreamFailed)

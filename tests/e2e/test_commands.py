@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -176,3 +177,33 @@ def test_an_event_from_standard_input(
         monkeypatch.setattr("sys.stdin", event)
         assert main(["invoke", "query-video", "--event", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["code"] == 0
+
+
+def test_sweep_tells_its_figures(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "--ids", "200", "--shard-size", "50", "--delay", "0", "--faults", "0.1"]) == 0
+    out = capsys.readouterr().out
+    assert "200 video ids in 4 shards" in out
+    assert "lost: 0, asked again once final: 0" in out
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x"])
+def test_sweep_refuses_odd_numbers(here: int, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["sweep", "--ids", number])
+    assert "whole number" in capsys.readouterr().err
+
+
+def test_a_port_on_which_something_else_answers_is_told(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", here)) as server:
+        answering = threading.Thread(target=_answer_text, args=(server,))
+        answering.start()
+        assert main(["fire", "collect-video"]) == 2
+        answering.join()
+    assert "is no local cloud" in capsys.readouterr().err
+
+
+def _answer_text(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi")

@@ -7,6 +7,7 @@ import errno
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -157,14 +158,20 @@ def test_keys_that_expire_fail_the_sweep_and_renewed_ones_finish_it(
     live: LiveCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live.media("tasks", json=[{"vid": vid, "status": 5} for vid in VIDS])
-    message = {"vids": VIDS[:5], "results": "results/expired.json"}
-    with monkeypatch.context() as patch:
+    live.media("faults", json=[{"kind": "delay", "value": 0.1}])
+    message = {"vids": VIDS, "results": "results/expired.json"}
+    before = live.media("calls").get("GetCtsaudioInfo", 0)
+    with monkeypatch.context() as patch, ThreadPoolExecutor() as background:
+        sweeping = background.submit(live.fire, "collect-audio", message)
+        while live.media("calls").get("GetCtsaudioInfo", 0) < before + 20:
+            assert not sweeping.done()
         patch.delitem(keys.KNOWN, keys.ROLE.secret_id)
-        outcome = live.fire("collect-video", message)
+        outcome = sweeping.result()
         assert outcome.status == 430
         assert "KeysRejected" in json.dumps(outcome.error)
     assert live.stored("media-query/results/expired.json") is None
-    assert live.fire("collect-video", message).result["succeeded"] == 5  # type: ignore[index]
+    live.media("faults", json=[])
+    assert live.fire("collect-audio", message).result["succeeded"] == len(VIDS)  # type: ignore[index]
 
 
 def test_a_clock_that_is_off_is_corrected(live: LiveCloud, monkeypatch: pytest.MonkeyPatch) -> None:
