@@ -144,12 +144,7 @@ async def run(
     log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION)
     settings = {"CONCURRENCY": str(order.concurrency)}
     cloud = Cloud(root, state, settings, Ports(), log.take, bundle, order.instances)
-    cloud.media_front = api
-    cloud.asynchronous.retry_delay = RETRY_DELAY
-    cloud.store.clear()
-    _write_shards(cloud.store, order)
-    each = [{**fault, "rate": order.faults / len(FAULTS)} for fault in FAULTS if order.faults]
-    api.faults.replace([{"kind": "delay", "value": order.delay}, *each])
+    _prepare(cloud, api, order)
     await cloud.start()
     started, ticks = time.perf_counter(), 0
     killed: list[float] = []
@@ -177,6 +172,16 @@ async def run(
         invocation_ms=log.durations,
         memory_mb=log.memory,
     )
+
+
+def _prepare(cloud: Cloud, api: CountingApi, order: Order) -> None:
+    """Put the counting API with its faults and the shards in place of what is there."""
+    cloud.media_front = api
+    cloud.asynchronous.retry_delay = RETRY_DELAY
+    cloud.store.clear()
+    _write_shards(cloud.store, order)
+    faults = [{**fault, "rate": order.faults / len(FAULTS)} for fault in FAULTS if order.faults]
+    api.faults.replace([{"kind": "delay", "value": order.delay}, *faults])
 
 
 async def _tick(cloud: Cloud, order: Order, progress: Callable[[], object]) -> bool:
