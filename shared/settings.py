@@ -18,6 +18,8 @@ from shared.signing import HMAC_SHA1, HMAC_SHA256, Credentials
 _RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}
 #: What may answer: the API 2.0, or Cloud Infinite.
 API2, CI = "api2", "ci"
+#: Calls in flight, each in a thread: SCF allows 1,024 processes and threads, connections and files (quota limits).
+MOST_THREADS = 500
 #: Every variable that is read.
 NAMES = (
     *("SECRET_ID", "SECRET_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
@@ -84,7 +86,7 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         api_token=environ.get("API_TOKEN", ""),
         max_vids=_positive(environ, "MAX_VIDS", 1000),
         batch_size=_positive(environ, "BATCH_SIZE", 100),
-        concurrency=_positive(environ, "CONCURRENCY", 16),
+        concurrency=_positive(environ, "CONCURRENCY", 16, most=MOST_THREADS),
         backend=_backend(environ, host),
         ci_url=_url(environ, "CI_URL", host and f"https://{host.format('ci')}"),
         ci_source_info=_switch(environ, "CI_SOURCE_INFO"),
@@ -171,8 +173,10 @@ def _matching(environ: Mapping[str, str], name: str, pattern: str, example: str)
     return value
 
 
-def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
+def _positive(environ: Mapping[str, str], name: str, default: int, most: int = 999_999_999) -> int:
     text = environ.get(name) or str(default)
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise Misconfigured(f"{name} must be a whole number above 0")
+    if int(text) > most:
+        raise Misconfigured(f"{name} must be at most {most}")
     return int(text)

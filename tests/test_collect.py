@@ -289,3 +289,11 @@ def test_an_id_that_is_refused_for_what_it_is_does_not_fail_the_sweep(net: Cloud
     net.media({}, repeat(said(code=4000)))
     net.cos("GET", "PUT", objects={WATCH: ["odd"]})
     assert sweep(net) == {**summary(watched=1, pending=1), "unanswered": 1}
+
+
+def test_what_a_killed_sweep_has_noted_is_merged_though_nothing_is_watched_any_more(net: Cloud) -> None:
+    note = {"action": "GetVpResult", "tasks": {"a": task("a")}}
+    name = f"{FOUND}20260101T000000Z-unit-00000000.json"
+    cos = net.cos("GET", "PUT", objects={WATCH: [], name: note})
+    assert sweep(net) == summary()
+    assert cos.json(RESULTS)["tasks"] == {"a": task("a")}

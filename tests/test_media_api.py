@@ -317,3 +317,16 @@ def test_what_came_of_a_batch_that_succeeded_in_part_is_kept(net: Cloud) -> None
     found = ask(net)
     assert found["a"] == task("a")
     assert isinstance(found["b"], UpstreamFailed)
+
+
+def test_a_number_that_json_can_not_say_again_is_no_envelope(net: Cloud) -> None:
+    media = net.media({}, [body('{"code": 0, "data": [{"vid": "a", "size": 1e999}]}'), GOOD])
+    assert ask(net) == {"a": task("a"), "b": task("b")}
+    assert len(media.calls) == 2
+
+
+def test_one_unknown_id_that_the_whole_batch_is_refused_for_hides_no_other(net: Cloud) -> None:
+    unknown = said(code=5000)
+    media = net.media({"a": task("a"), "c": task("c")}, [unknown, unknown])
+    assert ask(net, vids=["x", "y", "a", "c"]) == {"a": task("a"), "c": task("c")}
+    assert [call.asked for call in media.calls] == [["x", "y", "a", "c"], ["x", "y"], ["x"], ["y"], ["a", "c"]]
