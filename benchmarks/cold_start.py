@@ -7,8 +7,8 @@ import time
 from benchmarks.server import MediaProcess
 from benchmarks.stage import Stage, function_of, invoke, spec
 from benchmarks.table import Bar, Topic, compared
-from local.media_tasks import VIDEO_ACTION
-from local.runtime import FunctionSpec
+from local.media.tasks import VIDEO_ACTION
+from local.scf.runtime import FunctionSpec
 
 ROUNDS = 40
 NOTE = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.server import MediaProcess
 from benchmarks.stage import Stage, function_of, invoke, spec
 from benchmarks.table import Bar, Topic, against
-from local.media_tasks import AUDIO_ACTION, VIDEO_ACTION
+from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION
 
 #: MB of SCF's smallest function.
 SMALLEST = 64

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import requests
 
 from local.faults import Faulty, Service
-from local.http import Reply, Request, Server
-from local.media_service import MediaService
-from local.media_tasks import MediaTasks, documented
-from shared.signing import API2_PATH
+from local.media.service import MediaService
+from local.media.tasks import MediaTasks, documented
+from local.server import Reply, Request, Server
+from shared.signing.api2 import API2_PATH
 
 #: A signed request can't be sent twice, so this path stands for the same reply without a signature.
 SAME_PATH = "/same"

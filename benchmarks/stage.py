@@ -10,7 +10,7 @@ from typing import NamedTuple
 from benchmarks.server import MediaProcess
 from deploy.package import ROOT, build, compile_bundle, find_python
 from local import keys
-from local.runtime import Function, FunctionSpec, Outcome
+from local.scf.runtime import Function, FunctionSpec, Outcome
 
 PEERS = Path(__file__).resolve().parent / "peers"
 PEERS_LOCK = ROOT / "requirements" / "peers.txt"

@@ -8,8 +8,8 @@ from benchmarks.server import MediaProcess
 from benchmarks.stage import BenchError, Stage
 from benchmarks.table import Bar, Row, Topic, against
 from deploy.package import ROOT
-from local import sweep
-from local.stack import Bundle
+from local import load_test as sweep
+from local.cloud import Bundle
 
 #: Seconds by which each reply is late, and the calls in flight, of the one shard whose rate is measured.
 DELAY, IN_FLIGHT, IDS, TIMES = 0.05, 32, 3000, 3

@@ -7,7 +7,7 @@ import math
 from benchmarks.server import MediaProcess
 from benchmarks.stage import Stage, function_of, invoke, spec
 from benchmarks.table import Row, Topic, against
-from local.media_tasks import AUDIO_ACTION
+from local.media.tasks import AUDIO_ACTION
 
 #: Seconds by which each reply is late.
 DELAY = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.server import MediaProcess
 from benchmarks.stage import Stage, function_of, invoke, spec
 from benchmarks.table import Bar, Topic, compared
-from local.media_tasks import VIDEO_ACTION
+from local.media.tasks import VIDEO_ACTION
 
 BLOCKS, CALLS = 16, 250
 NOTE = (

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.schema import PARAMETERS, SERVERLESS, misfits
-from local.project import ProjectError
-from local.timer import CRON_ZONE, next_firing
+from local.config import ProjectError
+from local.scf.timer import CRON_ZONE, next_firing
 
 #: The engine's own names; a user's key must not begin with them.
 RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")

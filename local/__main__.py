@@ -15,9 +15,10 @@ from typing import Any
 import aiohttp
 from tqdm import tqdm
 
-from local import replay, sweep
-from local.project import ProjectError
-from local.stack import Cloud, Ports
+from local import load_test as sweep
+from local import replay
+from local.cloud import Cloud, Ports
+from local.config import ProjectError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from local.http import Reply, Request
+from local.server import Reply, Request
 
 KINDS = ("delay", "reset", "http", "truncate", "garbage", "code")
 JSON_HEADERS = {"Content-Type": "application/json"}

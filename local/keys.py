@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.signing import Credentials
+from shared.signing.credentials import Credentials
 
 APP_ID = "1253125191"
 UIN = "100000000001"

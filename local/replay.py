@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from local.cos_store import CosStore
-from local.runtime import Outcome
-from local.stack import Bundle, Cloud, Ports
+from local.cloud import Bundle, Cloud, Ports
+from local.cos.store import CosStore
+from local.scf.runtime import Outcome
 
 #: The HTTP status that an envelope's code stands for, for replies that do not travel by HTTP.
 STATUS_OF_CODE = {0: 200, 5400: 207, 4000: 400, 4100: 401, 4400: 429, 5000: 404, 6000: 502}

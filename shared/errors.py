@@ -5,6 +5,9 @@ Messages are for callers: they name the field or the setting, never a key, a hos
 
 from __future__ import annotations
 
+#: The platform's own code for a batch of which only a part succeeded (public error codes, 213/6982).
+PARTLY_DONE = 5400
+
 
 class QueryError(Exception):
     """The root: something that a caller is told in the envelope. `retryable`: the same call may succeed later."""

@@ -6,13 +6,15 @@ import os
 import traceback
 from collections.abc import Mapping
 
-from shared.answer import PARTLY_DONE, Backend, Envelope, ask, envelope, refusal, success
-from shared.errors import QueryError, TooManyIds
+from shared.backends.base import Backend, ask
+from shared.errors import PARTLY_DONE, QueryError, TooManyIds
+from shared.events import HTTP, TIMER, Query, read_query, read_sweep, source
 from shared.invocation import Deadline, Invocation, peak_memory_mb
-from shared.json_text import to_bytes
+from shared.replies.envelope import Envelope, envelope, refusal, success
+from shared.replies.integrated import http_reply
+from shared.replies.json_text import to_bytes
 from shared.settings import CI, Settings, read_settings
 from shared.tasks import Kind
-from shared.triggers import HTTP, TIMER, Query, http_reply, read_query, read_sweep, source
 
 #: The largest return value that SCF takes, in bytes (quota limits).
 MAX_REPLY = 6 * 1024 * 1024
@@ -51,10 +53,10 @@ def handle(kind: Kind, event: object, context: object) -> object:
 def _backend(settings: Settings, invocation: Invocation) -> Backend:
     """The back end of the settings; what the other one needs is not imported."""
     if settings.backend == CI:
-        from shared.ci import CloudInfinite
+        from shared.backends.ci.client import CloudInfinite
 
         return CloudInfinite(settings, invocation)
-    from shared.media_api import MediaApi
+    from shared.backends.api2 import MediaApi
 
     return MediaApi(settings, invocation)
 
@@ -63,14 +65,14 @@ def _sweep(
     kind: Kind, event: Mapping[str, object], settings: Settings, backend: Backend, invocation: Invocation
 ) -> Mapping[str, object]:
     """Sweep one watch object, or see to it that the many under a watch prefix are swept."""
-    from shared.collect import Tools, collect  # late, as is whatever a query without COS does not need
-    from shared.cos import CosObjects
+    from shared.collector.sweep import Tools, collect  # late, as is whatever a query without COS does not need
+    from shared.cos.objects import CosObjects
 
     sweep = read_sweep(event, kind, backend.ids)
     tools = Tools(kind, backend, CosObjects(settings, invocation), settings.concurrency, invocation)
     if sweep.watch.endswith("/"):
-        from shared.scf_api import ScfApi
-        from shared.spread import spread
+        from shared.collector.invoke import ScfApi
+        from shared.collector.shards import spread
 
         summary = spread(tools, sweep, ScfApi(settings, invocation))
     else:
@@ -84,11 +86,11 @@ def _answer(kind: Kind, query: Query, settings: Settings, backend: Backend, invo
     invocation.facts["ids"] = len(query.vids)
     if not query.output:
         return _asked(kind, query, settings, backend, invocation.deadline)
-    from shared.cos import CosObjects
+    from shared.cos.objects import CosObjects
 
     objects = CosObjects(settings, invocation)
     if query.output == "watch":
-        from shared.watch import add_ids
+        from shared.collector.watchlist import add_ids
 
         stored = add_ids(objects, f"watch/{kind.name}/", query.vids, invocation)
         return success({**stored._asdict(), "count": len(query.vids)})

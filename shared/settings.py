@@ -12,7 +12,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.errors import Misconfigured
-from shared.signing import HMAC_SHA1, HMAC_SHA256, Credentials
+from shared.signing.api2 import HMAC_SHA1, HMAC_SHA256
+from shared.signing.credentials import Credentials
 
 #: Parameters that signing sets itself, so that MEDIA_API_PARAMS can't contradict them.
 _RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}

@@ -30,6 +30,12 @@ class IdForm(NamedTuple):
     words: str
 
 
+#: The documents print ids of 27 to 42 characters, so length alone refuses none.
+VID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+#: The form of ids for back ends without a stricter one.
+VIDS = IdForm(VID, "letters, digits, '_', '-', up to 64")
+
+
 class Status(IntEnum):
     """`status` of both documents. The video document lists 3 to 5 only."""
 
@@ -114,3 +120,9 @@ def state(record: Mapping[str, object]) -> str:
 def is_final(record: Mapping[str, object]) -> bool:
     """Whether a task will not change any more, so that nobody needs to ask again."""
     return state(record) != PENDING
+
+
+def split_ids(values: list[object], ids: IdForm = VIDS) -> tuple[list[str], list[object]]:
+    """Sort values into valid ids, each once and in order, and the rest."""
+    valid = {value: None for value in values if isinstance(value, str) and ids.pattern.fullmatch(value)}
+    return list(valid), [value for value in values if not (isinstance(value, str) and value in valid)]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
+
 ROOMS = ("functions", "shared", "local")
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 #: The functions' modules are imported by these names too: their folder is a root of the bundle.
@@ -61,7 +62,7 @@ GOOD = [
     ("shared", "from shared import errors"),
     ("shared", "from . import errors"),
     ("shared", "from .errors import QueryError"),
-    ("local", "from shared.signing import Credentials"),
+    ("local", "from shared.signing.credentials import Credentials"),
     ("local", "from shared import signing"),
     ("local", "import shared.signing"),
     ("local", "import yaml, aiohttp.web\nfrom local.keys import KNOWN\nfrom . import keys"),

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import pytest
 import requests
 
-from local.runtime import Outcome
-from local.stack import Cloud, Ports
+from local.cloud import Cloud, Ports
+from local.scf.runtime import Outcome
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 T = TypeVar("T")
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from deploy.package import RUNTIME
 from local import replay
-from local.stack import Bundle
-from tests import bundles
-from tests.e2e.conftest import ROOT
+from local.cloud import Bundle
+from tests.support import bundles
+from tests.support.paths import ROOT
 
 VERSION = "import sys; print(*sys.version_info[:2], sep='.')"
 

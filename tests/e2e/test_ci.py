@@ -17,11 +17,14 @@ import pytest
 import requests
 from qcloud_cos import CosConfig, CosS3Client, CosServiceError
 
-from local import ci_jobs, keys, media_tasks
+from local import keys
+from local.ci import jobs as ci_jobs
+from local.media import tasks as media_tasks
 from shared.tasks import AUDIO, VIDEO
-from tests import callers
-from tests.e2e.conftest import ROOT, LiveCloud, live_cloud
-from tests.record_schema import check_record
+from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support import callers
+from tests.support.paths import ROOT
+from tests.support.record_schema import check_record
 
 UNKNOWN = f"j{'0' * 32}"
 TROUBLE = [
@@ -231,11 +234,14 @@ LOADED = """
 import sys
 import query_video
 query_video.main_handler({"vids": [sys.argv[1]]}, {"time_limit_in_ms": 60})
-print(*sorted(name for name in sys.modules if name.startswith(("shared.", "xml"))))
+print(*sorted(name for name in sys.modules if name.startswith(("shared.backends.", "shared.net.xml", "xml"))))
 """
 
 
-NEEDS = {"api2": {"shared.media_api"}, "ci": {"shared.ci", "shared.ci_records", "shared.xml_reply"}}
+NEEDS = {
+    "api2": {"shared.backends.api2"},
+    "ci": {"shared.backends.ci.client", "shared.backends.ci.records", "shared.net.xml"},
+}
 
 
 @pytest.mark.parametrize(("backend", "vid"), [("", "a"), ("api2", "a"), ("ci", UNKNOWN)])

@@ -18,10 +18,10 @@ import requests
 
 from local import replay
 from local.__main__ import main
-from tests.e2e.conftest import ROOT
+from tests.support.paths import DOCUMENTS, ROOT
 
 DIRECT = str(ROOT / "events" / "query-video.direct.200.json")
-VIDEO = json.loads((ROOT / "local/documents/GetVpResult.json").read_text())
+VIDEO = json.loads((DOCUMENTS / "GetVpResult.json").read_text())
 
 
 @pytest.fixture

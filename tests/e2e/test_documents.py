@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, LiveCloud, live_cloud
+from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.paths import DOCUMENTS
 
-VIDEO = json.loads((ROOT / "local/documents/GetVpResult.json").read_text())
-AUDIO = json.loads((ROOT / "local/documents/GetCtsaudioInfo.json").read_text())
+VIDEO = json.loads((DOCUMENTS / "GetVpResult.json").read_text())
+AUDIO = json.loads((DOCUMENTS / "GetCtsaudioInfo.json").read_text())
 VID = VIDEO["data"][0]["vid"]
 AUDIO_VID = AUDIO["data"]["vid"]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

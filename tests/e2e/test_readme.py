@@ -9,8 +9,9 @@ from typing import NamedTuple
 import pytest
 
 from shared import errors
-from shared.answer import PARTLY_DONE
-from tests.e2e.conftest import ROOT, LiveCloud
+from shared.errors import PARTLY_DONE
+from tests.e2e.conftest import LiveCloud
+from tests.support.paths import ROOT
 
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SAMPLE = re.compile(r"^curl 'http://127\.0\.0\.1:9000(/\S+)'\n```\n+```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL)

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from local import keys, sweep
-from tests.e2e.conftest import ROOT, LiveCloud, live_cloud
+from local import keys
+from local import load_test as sweep
+from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.paths import ROOT
 
 PREFIX = {"watch": "watch/video/", "results": "results/video/"}
 VIDS = [f"{number:032x}1600000000" for number in range(60)]

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from local.http import Reply, Request
+from local.server import Reply, Request
 from tests.e2e.conftest import LiveCloud, live_cloud
 
 SIX_WAYS = [

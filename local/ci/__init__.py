@@ -1,0 +1,1 @@
+"""Cloud Infinite: media jobs."""

@@ -1,0 +1,207 @@
+"""Cloud Infinite on one machine: media jobs by id and the media info of an object, signatures checked."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from local import keys
+from local.ci.jobs import CiJobs
+from local.cos.replies import XML_HEADERS, CosError
+from local.cos.replies import error_reply as cos_error_reply
+from local.cos.signature import TOKEN as COS_TOKEN
+from local.cos.signature import Signed, bare_host, check_signature
+from local.faults import JSON_HEADERS, Faulty
+from local.server import Reply, Request
+
+JOBS_PATH = "/_local/jobs"
+#: The session token of a request to CI: the official clients' header, no page names it (cos-python-sdk-v5).
+TOKEN = "x-ci-security-token"  # noqa: S105 - a header's name
+#: HTTP status by code (error codes, CI 1045/43611). The pages' messages are sentences; those here are invented.
+ERRORS = {
+    "InvalidArgument": 400,
+    "InvalidHost": 400,
+    "ResourceNotFound": 400,
+    "ResourceAccessDenied": 400,
+    "CIRoleNotExist": 400,
+    "MissingAuthorization": 401,
+    "InvalidAuthorization": 401,
+    "SecretidNotExist": 401,
+    "SignatureExpired": 401,
+    "AccessDenied": 403,
+    "QueueSaturated": 403,
+    "InvalidUrl": 404,
+    "SlowDown": 429,
+    "UnavailableForLegalReasons": 451,
+    "InternalError": 500,
+    "NotImplemented": 501,
+    "ServiceUnavailable": 503,
+}
+#: What CI calls the signature faults of COS. That the two pages' codes correspond so is invented.
+SIGNATURE_ERRORS = {
+    "InvalidAccessKeyId": "SecretidNotExist",
+    "Request has expired": "SignatureExpired",
+    "RequestTimeTooSkewed": "SignatureExpired",
+    "SignatureDoesNotMatch": "AccessDenied",
+    "AccessDenied": "InvalidAuthorization",
+}
+
+
+class CiError(Exception):
+    """A refusal; `code` is one of ERRORS."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class CiService:
+    """The CI of one bucket; `calls` counts requests by action, those that are refused too.
+
+    It answers for the bucket's own CI host and for any host that is not Tencent's, as on loopback. `clock` gives Unix
+    time in seconds.
+    """
+
+    def __init__(self, jobs: CiJobs, clock: Callable[[], float] = time.time) -> None:
+        self.calls: Counter[str] = Counter()
+        self._jobs = jobs
+        self._clock = clock
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request: of CI, or of the local cloud's own `POST /_local/jobs`."""
+        if request.path == JOBS_PATH:
+            return self._add_jobs(request)
+        try:
+            query = dict(parse_qsl(request.query, keep_blank_values=True, errors="strict"))
+            path = unquote_to_bytes(request.path).decode()
+            if query.get("ci-process") == "videoinfo":
+                return self._media_info(Signed(request.method, path, query, request.headers))
+            return _reply(self._describe(Signed(request.method, path, query, request.headers)))
+        except CiError as error:
+            return self.error(error.code)
+        except UnicodeError:  # what is not UTF-8 can't be signed; the code for it is invented
+            return self.error("InvalidArgument")
+
+    def error(self, code: str) -> Reply:
+        """Answer with one of the codes of CI's table; with InternalError when it is none of them.
+
+        An error has no Resource, unlike COS's (1045/43611).
+        """
+        code = code if code in ERRORS else "InternalError"
+        request_id = _request_id()
+        root = Element("Error")
+        nodes = {"Code": code, "Message": "The request is refused.", "RequestId": request_id, "TraceId": request_id}
+        _fill(root, nodes)
+        return Reply(ERRORS[code], _headers(request_id), tostring(root))
+
+    def _describe(self, request: Signed) -> Element:
+        """Answer DescribeMediaJob (COS 436/49202): several ids separated by commas, unknown ones named at the end.
+
+        The page shows one id; NonExistJobIds and the official client's parameter text imply several. Here there is no
+        maximum, jobs come in the order asked, and each unknown id has a node of its own; no page says any of that.
+        """
+        self.calls["DescribeMediaJob" if request.path.startswith("/jobs/") else "other"] += 1
+        self._check_host(request.headers.get("host", ""))
+        self._check_signature(request)
+        if request.method != "GET":
+            raise CiError("NotImplemented")  # POST /jobs makes jobs; here POST /_local/jobs does
+        asked = re.fullmatch(r"/jobs/([^/]+)", request.path)
+        if asked is None:
+            raise CiError("InvalidUrl")
+        job_ids = asked[1].split(",")
+        if not all(job_ids):
+            raise CiError("InvalidArgument")
+        found = {job_id: self._jobs.find(job_id) for job_id in job_ids}
+        nodes = {
+            "JobsDetail": [detail for detail in found.values() if detail is not None],
+            "NonExistJobIds": [job_id for job_id, detail in found.items() if detail is None],
+        }
+        root = Element("Response")
+        _fill(root, nodes)
+        return root
+
+    def _media_info(self, request: Signed) -> Reply:
+        """Answer GetMediaInfo (COS 436/55672): it is asked of the COS host, so it is signed and refused as COS is."""
+        self.calls["GetMediaInfo"] += 1
+        try:
+            check_signature(request, self._clock(), COS_TOKEN)
+        except CosError as error:
+            return cos_error_reply(error.code, request.path, self._clock())
+        info = self._jobs.sources.get(request.path[1:])
+        if info is None:
+            return cos_error_reply("NoSuchKey", request.path, self._clock())
+        root = Element("Response")
+        _fill(root, {"MediaInfo": info})
+        return _reply(root)
+
+    def _check_host(self, host: str) -> None:
+        """Refuse the hosts of other buckets and regions with InvalidHost; which code they get is invented.
+
+        The official client that is given an IP sends the bucket's COS host to CI (cos_client.py, get_host).
+        """
+        name = bare_host(host)
+        own = (f"{keys.BUCKET}.{service}.{keys.REGION}.myqcloud.com" for service in ("ci", "cos"))
+        if name.endswith(".myqcloud.com") and name not in own:
+            raise CiError("InvalidHost")
+
+    def _check_signature(self, request: Signed) -> None:
+        if "authorization" not in request.headers and "q-signature" not in request.query:
+            raise CiError("MissingAuthorization")
+        try:
+            check_signature(request, self._clock(), TOKEN)
+        except CosError as error:
+            raise CiError(SIGNATURE_ERRORS[error.code]) from error
+
+    def _add_jobs(self, request: Request) -> Reply:
+        if request.method != "POST":
+            return Reply(405, {"Allow": "POST"})
+        try:
+            added = self._jobs.add(json.loads(request.body))
+        except ValueError as error:
+            return Reply(400, JSON_HEADERS, json.dumps({"error": str(error)}).encode())
+        return Reply(200, JSON_HEADERS, json.dumps({"jobs": added}).encode())
+
+
+class CosAndCi:
+    """COS's port: what is for CI, by its host or its query, goes there. On loopback CI has a port of its own too."""
+
+    def __init__(self, cos: Faulty, ci: Faulty) -> None:
+        self._cos = cos
+        self._ci = ci
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer one request by whom it is for."""
+        is_ci_host = ".ci." in bare_host(request.headers.get("host", ""))
+        asks_ci = request.path == JOBS_PATH or "ci-process=videoinfo" in request.query.split("&")
+        return await (self._ci if is_ci_host or asks_ci else self._cos).handle(request)
+
+
+def _fill(parent: Element, nodes: Mapping[str, Any]) -> None:
+    """Add nodes to an element: a list repeats its name, an object nests, null is an empty node."""
+    for name, value in nodes.items():
+        for item in value if isinstance(value, list) else [value]:
+            node = SubElement(parent, name)
+            if isinstance(item, Mapping):
+                _fill(node, item)
+            elif item is not None:
+                node.text = str(item)
+
+
+def _reply(root: Element) -> Reply:
+    return Reply(200, _headers(_request_id()), tostring(root, encoding="utf-8"))
+
+
+def _headers(request_id: str) -> dict[str, str]:
+    return {**XML_HEADERS, "Server": "tencent-ci", "x-ci-request-id": request_id}
+
+
+def _request_id() -> str:
+    return base64.b64encode(secrets.token_hex(16).encode()).decode()

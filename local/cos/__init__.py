@@ -1,0 +1,1 @@
+"""COS: one bucket's objects."""

@@ -1,0 +1,157 @@
+"""Answers of COS: error codes and lists as XML, and the headers that every answer bears."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
+from typing import NamedTuple
+from urllib.parse import quote
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from local.cos.store import Page, StoredObject
+from local.server import Reply
+
+XML_HEADERS = {"Content-Type": "application/xml"}
+
+#: HTTP status and message by code. Codes and statuses are those of "Error Codes" (436/7730). The messages are
+#: invented, except that of PreconditionFailed, which is in a sample of GET Object (436/7753).
+ERRORS = {
+    "BadDigest": (400, "The body has another MD5 than Content-MD5 says."),
+    "EntitySizeNotMatch": (400, "The body has another length than Content-Length says."),
+    "EntityTooLarge": (400, "The object is too large."),
+    "ExpiredToken": (400, "The session token has expired."),
+    "IncompleteBody": (400, "The body is shorter than Content-Length says."),
+    "InvalidArgument": (400, "An argument is not valid."),
+    "InvalidDelimiter": (400, "The delimiter must be one character."),
+    "InvalidDigest": (400, "Content-MD5 is not the Base64 of 16 bytes."),
+    "InvalidObjectName": (400, "The object key is not valid."),
+    "InvalidRequest": (400, "The request is not valid."),
+    "InvalidURI": (400, "The URI is not valid."),
+    "KeyTooLong": (400, "The object key is longer than 850 bytes."),
+    "MalformedXML": (400, "The XML is not well-formed."),
+    "RequestTimeout": (400, "The request took too long."),
+    "UserNetworkTooSlow": (400, "The network is too slow."),
+    "AccessDenied": (403, "Access denied."),
+    "InvalidAccessKeyId": (403, "The SecretId does not exist."),
+    "Request has expired": (403, "The time of the signature is over."),
+    "RequestTimeTooSkewed": (403, "The clocks differ by more than 15 minutes."),
+    "SignatureDoesNotMatch": (403, "The signature is not the one that the server calculates."),
+    "NoSuchBucket": (404, "The bucket does not exist."),
+    "NoSuchKey": (404, "The object does not exist."),
+    "NoSuchUpload": (404, "The multipart upload does not exist."),
+    "NoSuchVersion": (404, "The version does not exist."),
+    "MethodNotAllowed": (405, "The method is not allowed here."),
+    # Not in the pages of the international edition; the code is known from third parties only.
+    "FileAlreadyExists": (409, "The object exists, and the request forbids to overwrite it."),
+    "InvalidObjectState": (409, "The state of the object does not allow this."),
+    "ObjectLocked": (409, "The object is locked."),
+    "PathConflict": (409, "The object was written at the same moment."),
+    "UploadConflict": (409, "The object is being uploaded too often."),
+    "MissingContentLength": (411, "Content-Length is missing."),
+    "PreconditionFailed": (412, "Precondition not match."),
+    "InvalidRange": (416, "The range is outside of the object."),
+    "UnavailableForLegalReasons": (451, "The service is unavailable."),
+    "InternalError": (500, "Internal error."),
+    "NotImplemented": (501, "This is not implemented."),
+    "KmsFreqControl": (503, "KMS is asked too often."),
+    "ServiceUnavailable": (503, "The service is unavailable, try again."),
+    "SlowDown": (503, "Slow down."),
+}
+
+#: What XML 1.0 can't hold, and the carriage return, which a parser would turn into a line feed.
+_NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class CosError(Exception):
+    """A refusal; `code` is one of ERRORS."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class ListQuery(NamedTuple):
+    """The parameters of GET Bucket, as they were asked; `encoded` is `encoding-type=url`."""
+
+    prefix: str
+    delimiter: str
+    marker: str
+    max_keys: int
+    encoded: bool
+
+
+def common_headers(now: float) -> dict[str, str]:
+    """Return the headers of every answer (436/7729). The request id, decoded, begins with the time in hex."""
+    request_id = f"{int(now):x}_7f000001_{secrets.token_hex(2)}_{secrets.token_hex(3)}"
+    return {"Server": "tencent-cos", "x-cos-request-id": base64.b64encode(request_id.encode()).decode()}
+
+
+def error_reply(code: str, resource: str, now: float) -> Reply:
+    """Return the answer of an error code; `resource` is the host and path that were asked. Others: InternalError."""
+    code = code if code in ERRORS else "InternalError"
+    status, message = ERRORS[code]
+    headers = common_headers(now)
+    trace_id = base64.b64encode(secrets.token_hex(64).encode()).decode()
+    root = Element("Error")
+    _add(
+        root,
+        ("Code", code),
+        ("Message", message),
+        ("Resource", resource),
+        ("RequestId", headers["x-cos-request-id"]),
+        ("TraceId", trace_id),
+    )
+    return Reply(status, {**headers, **XML_HEADERS, "x-cos-trace-id": trace_id}, _xml(root))
+
+
+def list_body(bucket: str, query: ListQuery, page: Page, objects: Iterable[StoredObject]) -> bytes:
+    """Return a ListBucketResult, its nodes in the order of the samples (436/7734); `objects` are those of the page."""
+
+    def name(text: str) -> str:
+        # The page speaks of object keys only; the official client decodes prefixes and markers too.
+        return quote(text, safe="") if query.encoded else text
+
+    root = Element("ListBucketResult")
+    _add(root, ("Name", bucket))
+    if query.encoded:
+        _add(root, ("EncodingType", "url"))
+    _add(root, ("Prefix", name(query.prefix)), ("Marker", name(query.marker)), ("MaxKeys", str(query.max_keys)))
+    if query.delimiter:
+        _add(root, ("Delimiter", query.delimiter))
+    _add(root, ("IsTruncated", "true" if page.next_marker else "false"))
+    if page.next_marker:
+        _add(root, ("NextMarker", name(page.next_marker)))
+    for prefix in page.prefixes:
+        _add(SubElement(root, "CommonPrefixes"), ("Prefix", name(prefix)))
+    for stored in objects:
+        _add_contents(root, bucket, name(stored.key), stored)
+    return _xml(root)
+
+
+def _add_contents(root: Element, bucket: str, name: str, stored: StoredObject) -> None:
+    contents = SubElement(root, "Contents")
+    _add(contents, ("Key", name), *_facts(stored))
+    owner = bucket.rpartition("-")[2]
+    _add(SubElement(contents, "Owner"), ("ID", owner), ("DisplayName", owner))
+    _add(contents, ("StorageClass", "STANDARD"))
+
+
+def _facts(stored: StoredObject) -> Iterator[tuple[str, str]]:
+    # Milliseconds are always .000 in the samples: COS keeps whole seconds.
+    yield "LastModified", f"{datetime.fromtimestamp(stored.modified, timezone.utc):%Y-%m-%dT%H:%M:%S}.000Z"
+    yield "ETag", f'"{stored.etag}"'
+    yield "Size", str(stored.size)
+
+
+def _add(parent: Element, *nodes: tuple[str, str]) -> None:
+    for tag, text in nodes:
+        # A key with such characters is only listed right with encoding-type=url.
+        SubElement(parent, tag).text = _NOT_XML.sub("\ufffd", text)
+
+
+def _xml(root: Element) -> bytes:
+    document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return document

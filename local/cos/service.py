@@ -1,0 +1,283 @@
+"""COS on one machine: PUT, GET, HEAD and DELETE Object and GET Bucket of one bucket, signatures checked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from email.utils import formatdate
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from local import keys
+from local.cos.conditions import byte_range, not_modified
+from local.cos.replies import XML_HEADERS, CosError, ListQuery, common_headers, error_reply, list_body
+from local.cos.signature import TOKEN, Signed, bare_host, check_signature
+from local.cos.store import CosStore, StoredObject
+from local.server import Reply, Request
+
+logger = logging.getLogger(__name__)
+
+#: In bytes of UTF-8 (object overview, 436/13324).
+MAX_KEY = 850
+#: Bytes of all x-cos-meta-* together (PUT Object, 436/7749); names are counted too here, the page doesn't say.
+MAX_META = 2048
+MAX_KEYS = 1000
+
+META = "x-cos-meta-"
+#: Headers of PUT Object that are kept as metadata of the object, beside x-cos-meta-* (436/7749), and the names that
+#: response-* parameters of GET Object end in; only the latter page (436/7753) has content-language.
+KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
+#: x-cos-* headers of PUT Object that are served. Those with values ask for what is the case anyway. Others change what
+#: is stored or who may read it, so ignoring one would be a lie: they are refused with NotImplemented.
+SERVED_HEADERS: Mapping[str, tuple[str, ...]] = {
+    TOKEN: (),
+    "x-cos-forbid-overwrite": (),
+    "x-cos-sdk-retry": (),  # the official client marks its retries
+    "x-cos-acl": ("default", "private"),
+    "x-cos-storage-class": ("STANDARD",),
+}
+#: Query parameters that make another operation of a request; those of the COS API that this service doesn't have.
+SUBRESOURCES = re.compile(
+    "accelerate|acl|append|ci-process|cors|delete|domain|encryption|intelligent-tiering|inventory|lifecycle|location|"
+    "logging|object-lock|origin|partNumber|policy|referer|replication|restore|retention|select|tagging|uploadId|uploads|"
+    "versionId|versioning|versions|website"
+)
+ACTIONS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+
+_DOMAINS = (".myqcloud.com", ".tencentcos.cn")
+#: What aiohttp won't send in a header, and halves of characters: text that was not UTF-8.
+_NOT_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+
+
+class Target(NamedTuple):
+    """A request as the operations see it: key and query decoded, header names in lower case."""
+
+    key: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class CosService:
+    """One bucket of one region; `calls` counts requests by operation, those that are refused too.
+
+    It answers for the bucket's own host and for any host that is not COS's, as if that were a custom domain of the
+    bucket. `clock` gives Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        store: CosStore,
+        bucket: str = keys.BUCKET,
+        region: str = keys.REGION,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.calls: Counter[str] = Counter()
+        self._store = store
+        self._bucket = bucket
+        self._region = region
+        self._clock = clock
+        self._operations: Mapping[str, Callable[[Target], Reply]] = {
+            "PutObject": self._put,
+            "GetObject": self._get,
+            "HeadObject": self._head,
+            "DeleteObject": self._delete,
+            "GetBucket": self._list,
+        }
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        try:
+            reply = self._answer(request)
+        except CosError as error:
+            reply = self._refusal(error.code, request)
+        except OSError:
+            logger.exception("COS store failed")
+            reply = self._refusal("InternalError", request)
+        # No answer to a HEAD has a body (436/7745); a client is left with the status.
+        return reply._replace(body=b"") if request.method == "HEAD" else reply
+
+    def error(self, code: str) -> Reply:
+        """Answer with one of the error codes of 436/7730; with InternalError when it is none of them."""
+        return error_reply(code, self._bucket, self._clock())
+
+    def _refusal(self, code: str, request: Request) -> Reply:
+        return error_reply(code, request.headers.get("host", "") + request.path, self._clock())
+
+    def _answer(self, request: Request) -> Reply:
+        self._check_host(request.headers.get("host", ""))
+        target = _target(request)
+        action = _action(request.method, target)
+        self.calls[action] += 1
+        check_signature(Signed(request.method, f"/{target.key}", target.query, target.headers), self._clock())
+        if len(target.key.encode()) > MAX_KEY:
+            raise CosError("KeyTooLong")
+        reply = self._operations[action](target)
+        return reply._replace(headers={**common_headers(self._clock()), **reply.headers})
+
+    def _check_host(self, host: str) -> None:
+        """A bucket is named by its host alone. A bucket of another region is not found either (436/6224)."""
+        name = bare_host(host)
+        own = (f"{self._bucket}.cos.{self._region}{domain}" for domain in _DOMAINS)
+        if name.endswith(_DOMAINS) and name not in own:
+            raise CosError("NoSuchBucket")
+
+    def _put(self, target: Target) -> Reply:
+        headers = target.headers
+        if "content-length" not in headers and headers.get("transfer-encoding", "").lower() != "chunked":
+            raise CosError("MissingContentLength")
+        _check_digest(headers.get("content-md5"), target.body)
+        # No page of the international edition has x-cos-forbid-overwrite: header, status and code are those that
+        # third parties report, unconfirmed.
+        replace = headers.get("x-cos-forbid-overwrite", "").lower() != "true"
+        try:
+            stored = self._store.put(target.key, target.body, _metadata(headers), replace=replace)
+        except FileExistsError as error:
+            raise CosError("FileAlreadyExists") from error
+        return Reply(200, _checksums(stored))
+
+    def _get(self, target: Target) -> Reply:
+        stored = self._found(self._store.get, target.key)
+        headers = {**_object_headers(stored), **_overrides(target.query)}
+        if not_modified(stored, target.headers):
+            return _not_modified(headers)
+        if "range" not in target.headers:
+            return Reply(200, headers, stored.body)
+        first, end = byte_range(target.headers["range"], stored.size)
+        content_range = f"bytes {first}-{end - 1}/{stored.size}"
+        return Reply(206, {**headers, "Content-Range": content_range}, stored.body[first:end])
+
+    def _head(self, target: Target) -> Reply:
+        stored = self._found(self._store.head, target.key)
+        headers = _object_headers(stored)
+        if not_modified(stored, target.headers):
+            return _not_modified(headers)
+        # The length is that of the object although no body follows, so it can't be left to the server to count.
+        return Reply(200, {**headers, "Content-Length": str(stored.size)})
+
+    def _delete(self, target: Target) -> Reply:
+        # All samples show 204 (436/7743); what a missing object gets is not written, 204 is an invention.
+        self._store.delete(target.key)
+        return Reply(204)
+
+    def _list(self, target: Target) -> Reply:
+        query = _list_query(target.query)
+        page = self._store.list(query.prefix, query.delimiter, query.marker, query.max_keys)
+        body = list_body(self._bucket, query, page, self._heads(page.keys))
+        return Reply(200, {**XML_HEADERS, "x-cos-bucket-region": self._region}, body)
+
+    def _heads(self, listed: Iterable[str]) -> Iterator[StoredObject]:
+        """The objects of a page, without those that were deleted since it was made."""
+        for key in listed:
+            with suppress(KeyError):
+                yield self._store.head(key)
+
+    def _found(self, read: Callable[[str], StoredObject], key: str) -> StoredObject:
+        try:
+            return read(key)
+        except KeyError as error:
+            raise CosError("NoSuchKey") from error
+
+
+def _target(request: Request) -> Target:
+    """Decode path and query. Raises CosError when they are not UTF-8, or a header is not text."""
+    try:
+        path = unquote_to_bytes(request.path).decode()
+        request.query.encode()
+        query = dict(parse_qsl(request.query, keep_blank_values=True, errors="strict"))
+    except UnicodeError as error:
+        raise CosError("InvalidURI") from error
+    if not path.startswith("/"):
+        raise CosError("InvalidURI")
+    if any(_NOT_HEADER.search(value) for value in request.headers.values()):
+        raise CosError("InvalidArgument")
+    return Target(path[1:], query, request.headers, request.body)
+
+
+def _action(method: str, target: Target) -> str:
+    """The operation that a request asks for. Raises CosError when this service doesn't have it."""
+    if any(SUBRESOURCES.fullmatch(name) for name in target.query):
+        raise CosError("NotImplemented")
+    if method not in ACTIONS:
+        raise CosError("MethodNotAllowed")
+    if target.key:
+        return ACTIONS[method]
+    # Without a key a request is for the bucket: PUT Bucket, HEAD Bucket and DELETE Bucket are not served.
+    if method != "GET":
+        raise CosError("NotImplemented")
+    return "GetBucket"
+
+
+def _check_digest(content_md5: str | None, body: bytes) -> None:
+    if content_md5 is None:
+        return
+    try:
+        digest = base64.b64decode(content_md5, validate=True)
+    except ValueError as error:
+        raise CosError("InvalidDigest") from error
+    if len(digest) != 16:
+        raise CosError("InvalidDigest")
+    if digest != hashlib.md5(body, usedforsecurity=False).digest():
+        raise CosError("BadDigest")
+
+
+def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers to keep with an object. Raises CosError for those that COS or this service doesn't take.
+
+    The limits of x-cos-meta-* are the page's (436/7749), the code InvalidArgument for them is invented.
+    """
+    meta = {name: value for name, value in headers.items() if name.startswith(META)}
+    if sum(len(name) + len(value.encode()) for name, value in meta.items()) > MAX_META or "_" in "".join(meta):
+        raise CosError("InvalidArgument")
+    for name, value in headers.items():
+        allowed = SERVED_HEADERS.get(name)
+        if name.startswith("x-cos-") and name not in meta and (allowed is None or (allowed and value not in allowed)):
+            raise CosError("NotImplemented")
+    return meta | {name.title(): headers[name] for name in KEPT if name in headers}
+
+
+def _checksums(stored: StoredObject) -> dict[str, str]:
+    return {"ETag": f'"{stored.etag}"', "x-cos-hash-crc64ecma": str(stored.crc64)}
+
+
+def _object_headers(stored: StoredObject) -> dict[str, str]:
+    """The headers of GET and HEAD Object. PUT Object demands a Content-Type; the one for lack of it is invented."""
+    return {
+        "Content-Type": "application/octet-stream",
+        **stored.headers,
+        **_checksums(stored),
+        "Accept-Ranges": "bytes",
+        "Last-Modified": formatdate(stored.modified, usegmt=True),
+    }
+
+
+def _overrides(query: Mapping[str, str]) -> dict[str, str]:
+    """The headers that response-* parameters replace. They need a signature (436/7753), which every request has."""
+    names = {f"response-{name}": name.title() for name in KEPT}
+    overrides = {names[name]: value for name, value in query.items() if name in names}
+    if any(_NOT_HEADER.search(value) for value in overrides.values()):
+        raise CosError("InvalidArgument")
+    return overrides
+
+
+def _not_modified(headers: Mapping[str, str]) -> Reply:
+    """The sample of a 304 has the checksums and the type of the object, and no more (436/7753)."""
+    return Reply(304, {name: headers[name] for name in ("Content-Type", "ETag", "x-cos-hash-crc64ecma")})
+
+
+def _list_query(query: Mapping[str, str]) -> ListQuery:
+    """The parameters of GET Bucket (436/7734). InvalidDelimiter is documented, InvalidArgument an invention here."""
+    delimiter, max_keys, encoding = (query.get(name, "") for name in ("delimiter", "max-keys", "encoding-type"))
+    if len(delimiter) > 1:
+        raise CosError("InvalidDelimiter")
+    if not re.fullmatch("[1-9][0-9]{0,9}|", max_keys) or encoding not in ("", "url"):
+        raise CosError("InvalidArgument")
+    # More than the maximum is taken as the maximum, which no page says.
+    limit = min(int(max_keys or MAX_KEYS), MAX_KEYS)
+    return ListQuery(query.get("prefix", ""), delimiter, query.get("marker", ""), limit, encoding == "url")

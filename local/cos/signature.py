@@ -1,0 +1,108 @@
+"""Whether a COS request is signed right: the server's side of "Request Signature" (436/7778)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+from local.cos.replies import CosError
+from local.keys import KNOWN
+from shared.signing.cos import cos_authorization
+
+TOKEN = "x-cos-security-token"  # noqa: S105 - a header's name
+FIELDS = (
+    "q-sign-algorithm",
+    "q-ak",
+    "q-sign-time",
+    "q-key-time",
+    "q-header-list",
+    "q-url-param-list",
+    "q-signature",
+)
+#: Seconds by which a signature may begin in the future (RequestTimeTooSkewed, 436/7730).
+MAX_SKEW = 15 * 60
+
+_KEY_TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})")
+
+
+class Signed(NamedTuple):
+    """What a signature covers: the path and query decoded, header names in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+def check_signature(request: Signed, now: float, token_name: str = TOKEN) -> None:
+    """Raise CosError unless the request bears a good signature, in `Authorization` or in the query string.
+
+    `now` is in Unix seconds, `token_name` the header or parameter of the session token. No page says which of several
+    faults is named first; here they come in the order that a server meets them.
+    """
+    in_header = "authorization" in request.headers
+    fields = _fields(request.headers["authorization"]) if in_header else request.query
+    # No code is documented for a missing or malformed signature; AccessDenied covers "an incorrect signature".
+    if any(name not in fields for name in FIELDS) or fields["q-sign-algorithm"] != "sha1":
+        raise CosError("AccessDenied")
+    _check_time(fields["q-sign-time"], fields["q-key-time"], now)
+    keys = KNOWN.get(fields["q-ak"])
+    if keys is None:
+        raise CosError("InvalidAccessKeyId")
+    # The token goes where the signature goes. A wrong or missing one is AccessDenied here: no page names a code but
+    # ExpiredToken, which is for one that was right once.
+    token = (request.headers if in_header else request.query).get(token_name, "")
+    if not _same(token, keys.token):
+        raise CosError("AccessDenied")
+    if not any(_same(fields["q-signature"], signature) for signature in _signatures(request, fields)):
+        raise CosError("SignatureDoesNotMatch")
+
+
+def _fields(authorization: str) -> dict[str, str]:
+    parts = (part.partition("=") for part in authorization.split("&"))
+    return {name: value for name, _, value in parts}
+
+
+def _check_time(sign_time: str, key_time: str, now: float) -> None:
+    """Both times are the KeyTime by the page; a request in which they differ is taken as malformed, an invention."""
+    match = _KEY_TIME.fullmatch(key_time)
+    if match is None or sign_time != key_time:
+        raise CosError("AccessDenied")
+    if int(match[2]) < now:
+        raise CosError("Request has expired")
+    if int(match[1]) > now + MAX_SKEW:
+        raise CosError("RequestTimeTooSkewed")
+
+
+def _signatures(request: Signed, fields: Mapping[str, str]) -> Iterator[str]:
+    """The signatures that would be right: of the Host as it was sent, and without its port.
+
+    The official client leaves the port out of the Host that it signs (cos-python-sdk-v5, cos_auth.py).
+    """
+    keys, host = KNOWN[fields["q-ak"]], request.headers.get("host", "")
+    params = _listed(request.query, fields["q-url-param-list"])
+    for name in dict.fromkeys((host, bare_host(host))):
+        headers = _listed({**request.headers, "host": name}, fields["q-header-list"])
+        authorization = cos_authorization(keys, request.method, request.path, params, headers, fields["q-key-time"])
+        yield _fields(authorization)["q-signature"]
+
+
+def bare_host(host: str) -> str:
+    """Return a Host header without its port, in lower case."""
+    return re.sub(r":[0-9]*\Z", "", host.lower())
+
+
+def _listed(items: Mapping[str, str], names: str) -> dict[str, str]:
+    """The items that a list names; it spells them encoded and in lower case. Raises CosError when one is missing."""
+    by_name = {quote(name, safe="").lower(): name for name in items}
+    try:
+        return {by_name[name]: items[by_name[name]] for name in names.split(";") if name}
+    except KeyError:
+        raise CosError("SignatureDoesNotMatch") from None
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())

@@ -1,0 +1,244 @@
+"""`python -m local sweep`: shards of many ids, swept on a local cloud of its own, counted at the API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from local.cloud import Bundle, Cloud, Ports
+from local.cos.store import CosStore
+from local.faults import Faulty
+from local.media.service import MediaService
+from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks, Record, documented
+from local.server import Reply, Request
+
+#: Firings of the timer after which something must be wrong.
+MOST_TICKS = 500
+#: What the local cloud waits before it runs a failed event again: SCF's minute would only make the sweep longer.
+RETRY_DELAY = 0.5
+#: Seconds between two kills, at most.
+MOST_BETWEEN_KILLS = 0.3
+#: The six ways in which a call is made to fail.
+FAULTS = (
+    {"kind": "reset"},
+    {"kind": "http", "value": 503},
+    {"kind": "truncate"},
+    {"kind": "garbage"},
+    {"kind": "code", "value": 4400},
+    {"kind": "code", "value": 6000},
+)
+REPORT = re.compile(r"Report RequestId:\S+ Duration:(\S+)ms Memory:\S+MB MemUsage:([\d.]+)MB")
+
+
+class Order(NamedTuple):
+    """What is to be swept: `kind` is video or audio, `delay` seconds a call, `faults` the share of calls that fail.
+
+    `kills` is how many instances are killed at random moments on the way.
+    """
+
+    kind: str
+    ids: int
+    shard_size: int
+    delay: float
+    faults: float
+    instances: int
+    concurrency: int
+    kills: int = 0
+
+
+class Outcome(NamedTuple):
+    """What came of it. `lost` ids have not the result that they should; `repeated` ones were asked again once final.
+
+    Where instances are killed, what they had asked and not yet written is asked again: those count as repeated.
+    """
+
+    order: Order
+    seconds: float
+    ticks: int
+    lost: int
+    repeated: int
+    calls: int
+    invocations: int
+    errors: int
+    killed: int
+    call_ms: list[float]
+    invocation_ms: list[float]
+    memory_mb: list[float]
+
+    def lines(self) -> Iterator[str]:
+        """The outcome as a person reads it."""
+        order = self.order
+        yield f"{order.ids} {order.kind} ids in {-(-order.ids // order.shard_size)} shards: {self.seconds:.1f} s"
+        yield f"rate: {order.ids / self.seconds:.0f} ids/s, {self.calls / self.seconds:.0f} calls/s, {self.ticks} ticks"
+        yield f"one call, at the API: {_percentiles(self.call_ms)}"
+        yield f"one invocation: {_percentiles(self.invocation_ms)}, {max(self.memory_mb):.0f} MB at most"
+        yield f"calls: {self.calls}, invocations: {self.invocations}, failed invocations: {self.errors}"
+        if order.kills:
+            yield f"killed: {self.killed} instances"
+        yield f"lost: {self.lost}, asked again once final: {self.repeated}"
+
+
+class CountingTasks(MediaTasks):
+    """Any id is a task: pending at first for one in eight, then succeeded or, for one in sixteen, failed."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__()
+        data = documented(action)["data"]
+        self._example = data[0] if isinstance(data, list) else data
+        self._asked: Counter[tuple[str, str]] = Counter()
+
+    def find(self, action: str, vid: str) -> Record | None:
+        """The record of an id as its number and the times that it was asked about decide."""
+        self._asked[action, vid] += 1
+        pending = int(vid[:32], 16) % 8 == 0 and self._asked[action, vid] == 1
+        return {**self._example, "vid": vid, "status": 3 if pending else final_status(vid)}
+
+
+def final_status(vid: str) -> int:
+    """What a task comes to in the end."""
+    return 4 if int(vid[:32], 16) % 16 == 1 else 5
+
+
+class CountingApi(Faulty):
+    """The media API behind its faults, with a count of what reached the functions whole."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(MediaService(CountingTasks(action)))
+        self.final: set[str] = set()
+        self.repeated = 0
+        self.call_ms: list[float] = []
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer, and remember the ids whose final records went out unspoiled."""
+        started = time.perf_counter()
+        reply = await super().handle(request)
+        if request.path.startswith("/_local/"):
+            return reply
+        self.call_ms.append((time.perf_counter() - started) * 1000)
+        form = dict(parse_qsl(request.body.decode()))
+        self.repeated += sum(form[name] in self.final for name in form if re.fullmatch(r"vid|vids\.\d+", name))
+        if reply.body.startswith(b'{"code": 0') and not reply.broken:
+            data = json.loads(reply.body)["data"]
+            records = data if isinstance(data, list) else [data]
+            self.final.update(record["vid"] for record in records if record["status"] > 3)
+        return reply
+
+
+async def run(
+    root: Path, state: Path, order: Order, progress: Callable[[int], object], bundle: Bundle | None = None
+) -> Outcome:
+    """Sweep what is ordered until nothing is left to do; `progress` is told how many ids are final.
+
+    The objects in `state` are removed first; `bundle` is what runs, the checkout's functions when None. Raises
+    ValueError when ticks no longer get anywhere.
+    """
+    log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION)
+    settings = {"CONCURRENCY": str(order.concurrency)}
+    cloud = Cloud(root, state, settings, Ports(), log.take, bundle, order.instances)
+    _prepare(cloud, api, order)
+    await cloud.start()
+    started, ticks = time.perf_counter(), 0
+    killed: list[float] = []
+    killer = asyncio.create_task(_kill(cloud, order, killed))
+    try:
+        while await _tick(cloud, order, lambda: progress(len(api.final))):
+            ticks += 1
+            if ticks > MOST_TICKS:
+                raise ValueError("the sweep does not come to an end")
+        seconds = time.perf_counter() - started
+    finally:
+        killer.cancel()
+        await cloud.stop()
+    return Outcome(
+        order,
+        seconds,
+        ticks,
+        lost=order.ids - _final_results(cloud.store, order),
+        repeated=api.repeated,
+        calls=len(api.call_ms),
+        invocations=len(log.durations),
+        errors=log.errors,
+        killed=len(killed),
+        call_ms=api.call_ms,
+        invocation_ms=log.durations,
+        memory_mb=log.memory,
+    )
+
+
+def _prepare(cloud: Cloud, api: CountingApi, order: Order) -> None:
+    """Put the counting API with its faults and the shards in place of what is there."""
+    cloud.media_front = api
+    cloud.asynchronous.retry_delay = RETRY_DELAY
+    cloud.store.clear()
+    _write_shards(cloud.store, order)
+    faults = [{**fault, "rate": order.faults / len(FAULTS)} for fault in FAULTS if order.faults]
+    api.faults.replace([{"kind": "delay", "value": order.delay}, *faults])
+
+
+async def _tick(cloud: Cloud, order: Order, progress: Callable[[], object]) -> bool:
+    """Fire the timer and wait until all that it has set going is done; return whether there was anything to do."""
+    message = json.dumps({"watch": f"watch/{order.kind}/", "results": f"results/{order.kind}/"})
+    outcome = await cloud.fire(f"collect-{order.kind}", message)
+    while cloud.asynchronous.waiting:
+        progress()
+        await asyncio.sleep(0.05)
+    summary: Any = outcome.result
+    return not outcome.ok or bool(summary["due"])
+
+
+async def _kill(cloud: Cloud, order: Order, killed: list[float]) -> None:
+    """Kill instances that are at work, one after a random while after the other; `killed` is given the moments."""
+    while len(killed) < order.kills:
+        await asyncio.sleep(random.uniform(0, MOST_BETWEEN_KILLS))  # noqa: S311 - any moment will do
+        if cloud.kill_one(f"query-{order.kind}"):
+            killed.append(time.perf_counter())
+
+
+def _write_shards(store: CosStore, order: Order) -> None:
+    for start in range(0, order.ids, order.shard_size):
+        numbers = range(start, min(start + order.shard_size, order.ids))
+        vids = [f"{number:032x}1600000000" for number in numbers]
+        key = f"media-query/watch/{order.kind}/{start:08d}.json"
+        store.put(key, json.dumps(vids).encode(), {"Content-Type": "application/json"})
+
+
+def _final_results(store: CosStore, order: Order) -> int:
+    """How many ids have the record that they should in the results objects, read from COS's disk."""
+    final: set[str] = set()
+    for start in range(0, order.ids, order.shard_size):
+        tasks = json.loads(store.get(f"media-query/results/{order.kind}/{start:08d}.json").body)["tasks"]
+        final.update(
+            vid for vid, record in tasks.items() if (record["vid"], record["status"]) == (vid, final_status(vid))
+        )
+    return len(final)
+
+
+class _Log:
+    """What SCF's log lines tell of the invocations."""
+
+    def __init__(self) -> None:
+        self.durations: list[float] = []
+        self.memory: list[float] = []
+        self.errors = 0
+
+    def take(self, line: str) -> None:
+        """Read one line."""
+        if found := REPORT.match(line):
+            self.durations.append(float(found.group(1)))
+            self.memory.append(float(found.group(2)))
+        self.errors += line.startswith("ERROR RequestId:")
+
+
+def _percentiles(milliseconds: list[float]) -> str:
+    """The median and the tail of some durations."""
+    cuts = statistics.quantiles(milliseconds, n=100) if len(milliseconds) > 1 else milliseconds * 99
+    return ", ".join(f"p{percent} {cuts[percent - 1]:.0f} ms" for percent in (50, 95, 99))

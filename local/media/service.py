@@ -1,0 +1,294 @@
+"""The media API on one machine: API 2.0 as the CDN documents describe it, and the two actions that query tasks."""
+
+from __future__ import annotations
+
+import email
+import hmac
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from email.utils import collapse_rfc2231_value, formatdate
+from heapq import heappop, heappush
+from urllib.parse import parse_qsl
+
+from local.faults import JSON_HEADERS
+from local.keys import KNOWN
+from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks
+from local.server import Reply, Request
+from shared.signing.api2 import API2_PATH, HMAC_SHA1, api2_signature, api2_string_to_sign
+
+Params = dict[str, str]
+
+TASKS_PATH = "/_local/tasks"
+#: The hosts of the CDN module: the API documents' and SDKs' first, the later editions' second.
+REAL_HOSTS = ("cdn.api.qcloud.com", "cdn.api.cloud.tencent.com")
+LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
+#: Timestamp and Nonce are unsigned integers of at most 64 bits (common parameters, 248/4473).
+UINT = re.compile(r"[0-9]{1,20}")
+VIDS = re.compile(r"vids(?:\.([0-9]{1,9}))?")
+#: A longer GET is answered with HTTP status 501 (CDN document of RefreshCdnUrl).
+MAX_QUERY = 32 * 1024
+#: Seconds by which Timestamp may be off: 5 minutes in the newer error table (213/6982). The CDN table (228/5078)
+#: says 2 hours; clients that keep to the shorter are right with both.
+WINDOW = 300
+#: The module's answer to "which server": no document gives the real one, so this one doesn't pretend.
+HEADERS = {"Content-Type": "application/json; charset=utf-8", "Server": "local-media-api"}
+
+#: codeDesc and message by code: the meanings are those of the error tables (228/5078, 213/6982), the words are
+#: invented, as no table gives any.
+ERRORS = {
+    4000: ("InvalidParameter", "a parameter is missing or wrong"),
+    4100: ("AuthFailure", "the signature does not match"),
+    4101: ("UnauthorizedAction", "this sub-account may not call the action"),
+    4102: ("UnauthorizedResource", "this sub-account may not use the resource"),
+    4103: ("UnauthorizedInnerResource", "this sub-account may not use a resource of the action"),
+    4104: ("SecretIdNotFound", "the SecretId does not exist or is disabled"),
+    4105: ("TokenFailure", "the token is wrong"),
+    4106: ("MFAFailure", "the MFA check failed"),
+    4110: ("CamAuthFailure", "CAM refused the request"),
+    4200: ("RequestExpired", "the request has expired"),
+    4300: ("AccessDenied", "access is refused"),
+    4400: ("QuotaExceeded", "the quota is used up"),
+    4500: ("ReplayAttack", "the Nonce was used before"),
+    4600: ("UnsupportedProtocol", "only HTTPS is supported"),
+    5000: ("ResourceNotFound", "the resource does not exist"),
+    5100: ("ResourceOperationFailed", "the operation on the resource failed"),
+    5400: ("PartialSuccess", "a part of the batch failed"),
+    6000: ("InternalError", "internal error, try again later"),
+    6100: ("UnsupportedVersion", "this version does not support the action"),
+    6200: ("Unavailable", "the interface is in maintenance, try again later"),
+}
+
+
+class ApiError(Exception):
+    """A request that is refused with one of the documented codes."""
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
+class MediaService:
+    """Answers signed API 2.0 requests about `tasks`.
+
+    `calls` counts, by Action, the requests that name one, refused ones too: a test of retries wants to know how
+    often it was asked. The real service refuses plain HTTP with 4600 (213/6982); this one listens on loopback and
+    speaks nothing else.
+    """
+
+    def __init__(self, tasks: MediaTasks, clock: Callable[[], float] = time.time) -> None:
+        self.calls: Counter[str] = Counter()
+        self._tasks = tasks
+        self._clock = clock
+        self._nonces = Nonces()
+        self._actions = {VIDEO_ACTION: self._get_vp_result, AUDIO_ACTION: self._get_ctsaudio_info}
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request: of the API, or of the local cloud's own `POST /_local/tasks`.
+
+        The Date is the service's own: who is told 4200 sees by it how far off its clock is.
+        """
+        reply = self._answer(request)
+        return reply._replace(headers={**reply.headers, "Date": formatdate(self._clock(), usegmt=True)})
+
+    def _answer(self, request: Request) -> Reply:
+        if request.path == TASKS_PATH:
+            return self._add_tasks(request)
+        refused = _transport_refusal(request)
+        if refused:
+            return refused
+        try:
+            params = _parameters(request)
+            if params.get("Action"):
+                self.calls[params["Action"]] += 1
+            self._check(request, params)
+            data = self._act(params)
+        except ApiError as error:
+            return _failure(error.code, error.detail)
+        return _json_reply({"code": 0, "message": "", "codeDesc": "Success", "data": data})
+
+    def error(self, code: str) -> Reply:
+        """Answer with an error code; one that is no number is 6000, the table's own "internal error"."""
+        return _failure(int(code) if re.fullmatch(r"-?[0-9]{1,9}", code) else 6000)
+
+    def _check(self, request: Request, params: Params) -> None:
+        """Let only a well-formed, known, correctly signed, timely and new request through. Raises ApiError.
+
+        The real order is not documented. This one is that of need: the signature can be worked out only with the
+        parameters and the key; the time and the nonce mean nothing before it, and a request that anybody could
+        have made up must not use up the nonces of the key's owner.
+        """
+        timestamp, nonce = _common_parameters(params)
+        keys = KNOWN.get(params["SecretId"])
+        if keys is None:
+            raise ApiError(4104)
+        # The official Node.js CDN client always sends Token, so an empty one counts as none.
+        if not _same(params.get("Token", ""), keys.token):
+            raise ApiError(4105)
+        if not _is_signed(request, params, keys.secret_key):
+            raise ApiError(4100)
+        now = self._clock()
+        # The older table, the CDN's (228/5078), has a code of its own for this, 4200; the newer one (213/6982) lacks
+        # it and files a Timestamp outside the window under 4500. The CDN's own table decides here.
+        if abs(now - timestamp) > WINDOW:
+            raise ApiError(4200, f"Timestamp is more than {WINDOW} seconds off")
+        if not self._nonces.spend(params["SecretId"], nonce, now, until=max(now, timestamp) + WINDOW):
+            raise ApiError(4500)
+
+    def _act(self, params: Params) -> object:
+        """Return an action's `data`. Raises ApiError."""
+        action = self._actions.get(params["Action"])
+        if action is None:
+            # The tables have 6100 for an action that another module's host would know. This service is that
+            # module's only host, so what it doesn't know is a wrong parameter.
+            raise ApiError(4000, f"Action {params['Action']} does not exist")
+        return action(params)
+
+    def _get_vp_result(self, params: Params) -> list[dict[str, object]]:
+        """The records of `vids.N`, in the order of N.
+
+        No document says what becomes of an unknown id: it is left out here, so `data` is empty when none is known.
+        The most ids of one call are not documented either: any number is answered.
+        """
+        matches = ((VIDS.fullmatch(name), vid) for name, vid in params.items() if vid)
+        # `vids` without a number is no documented spelling; it is what a client sends that forgot to number its one.
+        numbered = sorted((int(match[1] or 0), vid) for match, vid in matches if match)
+        if not numbered:
+            raise ApiError(4000, "parameter vids is missing")
+        found = (self._tasks.find(VIDEO_ACTION, vid) for _, vid in numbered)
+        return [record for record in found if record is not None]
+
+    def _get_ctsaudio_info(self, params: Params) -> dict[str, object]:
+        """The record of `vid`. The document calls it optional but names no other selector, so here it is needed."""
+        if not params.get("vid"):
+            raise ApiError(4000, "parameter vid is missing")
+        record = self._tasks.find(AUDIO_ACTION, params["vid"])
+        if record is None:
+            # No document shows the answer to an unknown id; 5000 is the tables' "resource does not exist".
+            raise ApiError(5000, f"no task of vid {params['vid']}")
+        return record
+
+    def _add_tasks(self, request: Request) -> Reply:
+        if request.method != "POST":
+            return _refusal(405, Allow="POST")
+        try:
+            added = self._tasks.add(json.loads(request.body))
+        except (ValueError, RecursionError) as error:
+            return Reply(400, JSON_HEADERS, json.dumps({"error": str(error)}).encode())
+        return Reply(200, JSON_HEADERS, json.dumps({"tasks": added}).encode())
+
+
+class Nonces:
+    """The nonces that were used, each remembered for as long as the request that brought it could come again."""
+
+    def __init__(self) -> None:
+        self._used: set[tuple[str, int]] = set()
+        self._by_age: list[tuple[float, tuple[str, int]]] = []
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def spend(self, secret_id: str, nonce: int, now: float, until: float) -> bool:
+        """Use a nonce of a key; False when it was used and not yet forgotten. All times in Unix seconds."""
+        while self._by_age and self._by_age[0][0] < now:
+            self._used.remove(heappop(self._by_age)[1])
+        if (secret_id, nonce) in self._used:
+            return False
+        self._used.add((secret_id, nonce))
+        heappush(self._by_age, (until, (secret_id, nonce)))
+        return True
+
+
+def _transport_refusal(request: Request) -> Reply | None:
+    """What never reaches the API proper. The 501 is documented; 404 and 405 are invented."""
+    if request.path != API2_PATH:
+        return _refusal(404)
+    if request.method not in ("GET", "POST"):
+        return _refusal(405, Allow="GET, POST")
+    if request.method == "GET" and len(request.query) > MAX_QUERY:
+        return _refusal(501)
+    return None
+
+
+def _parameters(request: Request) -> Params:
+    """The parameters of a request: a GET's query, a POST's form (RefreshCdnUrl document). Raises ApiError.
+
+    A parameter that comes twice counts with its last value; no document says.
+    """
+    if request.method == "GET":
+        return _form(request.query)
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/x-www-form-urlencoded":
+        return _form(request.body.decode(errors="replace"))
+    if media_type == "multipart/form-data":
+        return _multipart(content_type, request.body)
+    # Only the two are documented for POST; what another gets is invented.
+    raise ApiError(4000, "Content-Type must be application/x-www-form-urlencoded or multipart/form-data")
+
+
+def _form(text: str) -> Params:
+    return dict(parse_qsl(_utf8(text), keep_blank_values=True))
+
+
+def _multipart(content_type: str, body: bytes) -> Params:
+    """The text fields of a multipart form: to the standard library a form is a mail with several parts."""
+    mail = email.message_from_bytes(f"Content-Type: {_utf8(content_type)}\r\n\r\n".encode() + body)
+    params: Params = {}
+    for part in mail.walk():
+        name = part.get_param("name", header="content-disposition")
+        value = part.get_payload(decode=True)
+        if name is not None and isinstance(value, bytes):
+            params[_utf8(collapse_rfc2231_value(name))] = value.decode(errors="replace")
+    return params
+
+
+def _utf8(text: str) -> str:
+    """Text with any byte that was no UTF-8 replaced, so that it can be signed and put into JSON."""
+    return text.encode(errors="replace").decode()
+
+
+def _common_parameters(params: Params) -> tuple[int, int]:
+    """Timestamp and Nonce of a request that has all the parameters which each one needs (248/4473). Raises ApiError."""
+    for name in ("Action", "SecretId", "Timestamp", "Nonce", "Signature"):
+        if not params.get(name):
+            raise ApiError(4000, f"parameter {name} is missing")
+    for name in ("Timestamp", "Nonce"):
+        if not UINT.fullmatch(params[name]):
+            raise ApiError(4000, f"parameter {name} must be an integer")
+    timestamp, nonce = int(params["Timestamp"]), int(params["Nonce"])
+    if nonce == 0:
+        raise ApiError(4000, "parameter Nonce must be positive")
+    return timestamp, nonce
+
+
+def _is_signed(request: Request, params: Params, secret_key: str) -> bool:
+    """Whether `Signature` is that of the key's owner, for the host that was asked."""
+    host = _utf8(request.headers.get("host", ""))
+    # The real service is reached by its name alone. Here clients are pointed at a loopback address, and the official
+    # ones sign their module's host whatever they are pointed at (QcloudApi/modules/cdn.py), so that counts as well.
+    hosts = (host, *REAL_HOSTS) if LOOPBACK.fullmatch(host) else (host,)
+    signature_method = params.get("SignatureMethod", HMAC_SHA1)
+    texts = [api2_string_to_sign(request.method, name, request.path, params) for name in hosts]
+    return any(_same(api2_signature(secret_key, text, signature_method), params["Signature"]) for text in texts)
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def _failure(code: int, detail: str = "") -> Reply:
+    description, message = ERRORS.get(code, ("Error", "the request failed"))
+    return _json_reply({"code": code, "message": detail or message, "codeDesc": description})
+
+
+def _json_reply(envelope: dict[str, object]) -> Reply:
+    """An envelope: HTTP status 200 even for an error, non-ASCII characters escaped as in the documents' samples."""
+    return Reply(200, HEADERS, json.dumps(envelope).encode())
+
+
+def _refusal(status: int, **headers: str) -> Reply:
+    return Reply(status, {"Content-Type": "text/plain", "Server": HEADERS["Server"], **headers})

@@ -1,0 +1,183 @@
+"""The API gateway and the function URLs: an HTTP request to an event, a function's return value to a reply."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from local.config import Api, Project
+from local.scf.runtime import Outcome
+from local.server import Reply, Request
+
+JSON_HEADERS = {"Content-Type": "application/json"}
+URL_PREFIX = "/_url/"
+#: What the gateway answers to a return value that is no integrated response (FAQ, doc 583/40714). The status of that
+#: answer is not documented; 403 repeats its errno.
+MALFORMED = {"errno": 403, "error": "Invalid scf response format. please check your scf response format."}
+
+Invoke = Callable[[str, object], Awaitable[Outcome]]
+Event = dict[str, object]
+
+
+class Gateway:
+    """Serves the paths of the apigw trigger, and each function's URL under /_url/<function>."""
+
+    def __init__(self, project: Project, invoke: Invoke) -> None:
+        self._project = project
+        self._invoke = invoke
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer one request of the outside world."""
+        if request.path.startswith(URL_PREFIX):
+            name, _, rest = request.path[len(URL_PREFIX) :].partition("/")
+            if name in self._project.urls:
+                return url_reply(await self._invoke(name, url_event(request._replace(path=f"/{rest}"))))
+        return await self._api(request)
+
+    async def _api(self, request: Request) -> Reply:
+        # The answers for no API and for no method are those of the gateway's error page (doc 628/31717).
+        apis = [api for api in self._project.apis if api.path == unquote(request.path)]
+        if not apis:
+            return _json(404, {"message": f"There is no api match uri[{request.path}]."})
+        api = next((api for api in apis if api.method in ("ANY", request.method)), None)
+        if api is None:
+            return _json(405, {"message": "Method Not Allowed."})
+        request_id = str(uuid.uuid4())
+        call = asyncio.ensure_future(self._invoke(api.function, gateway_event(api, request, request_id)))
+        try:
+            # The function runs on when the gateway no longer waits for it.
+            reply = gateway_reply(await asyncio.wait_for(asyncio.shield(call), api.timeout))
+        except asyncio.TimeoutError:
+            reply = _json(504, {"message": "Timeout."})  # FAQ: 504 when the gateway times out first
+        return reply._replace(headers={**reply.headers, "X-Api-RequestId": request_id})
+
+
+def gateway_event(api: Api, request: Request, request_id: str) -> Event:
+    """Return the integrated request of an API gateway trigger (doc 583/12513, and an event recorded in 2021).
+
+    As recorded: header names in lower case, no requestId in requestContext, no body key for a request without one.
+    """
+    event: Event = {
+        "requestContext": {
+            "serviceId": "service-local",
+            "path": api.path,
+            "httpMethod": api.method,
+            "identity": {},
+            "sourceIp": request.remote,
+            "stage": "release",
+        },
+        "headers": {
+            **request.headers,
+            "requestsource": "APIGW",
+            "x-api-requestid": request_id,
+            "x-api-scheme": "http",
+            "x-b3-traceid": uuid.uuid4().hex[:16],
+            "x-qualifier": "$DEFAULT",
+        },
+        "httpMethod": request.method,
+        "path": request.path,
+        "queryString": query_object(request.query),
+        # Only parameters that the API declares arrive in these three, and ours declare none.
+        "queryStringParameters": {},
+        "headerParameters": {},
+        "pathParameters": {},
+        "isBase64Encoded": False,
+    }
+    if request.body:
+        event.update(_body(request.body))
+    return event
+
+
+def url_event(request: Request) -> Event:
+    """Return the event of a function URL (doc 583/96099).
+
+    It is the gateway's without requestContext, the three parameter objects and the Base64 flag.
+    """
+    return {
+        "body": request.body.decode(errors="replace"),  # no Base64 flag: how binary arrives is not documented
+        "headers": {**request.headers, "x-scf-remote-addr": request.remote},
+        "httpMethod": request.method,
+        "path": request.path,
+        "queryString": query_object(request.query),
+    }
+
+
+def query_object(query: str) -> dict[str, object]:
+    """Return the queryString object of an event.
+
+    What becomes of a repeated key is not documented. Here it becomes a list, so that nothing is lost.
+    """
+    values: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in values:
+            values[name] = [*(values[name] if isinstance(values[name], list) else [values[name]]), value]
+        else:
+            values[name] = value
+    return values
+
+
+def gateway_reply(outcome: Outcome) -> Reply:
+    """Turn an outcome into the gateway's reply.
+
+    A function that fails or runs out of time gives HTTP 200 with SCF's error object as content (FAQ of the trigger).
+    This is the integrated response, which has to be switched on in the console for a gateway that `make deploy` made:
+    component multi-scf drops `isIntegratedResponse`, and without it the whole return value is the body of a 200.
+    """
+    if outcome.error is not None:
+        return _json(200, outcome.error)
+    integrated = _integrated(outcome.result)
+    return _json(403, MALFORMED) if integrated is None else integrated
+
+
+def url_reply(outcome: Outcome) -> Reply:
+    """Turn an outcome into a function URL's reply.
+
+    A value without statusCode is the body of a 200 (doc 583/96099). What a failed function gives is not documented:
+    here HTTP 500 with SCF's error object.
+    """
+    if outcome.error is not None:
+        return _json(500, outcome.error)
+    if isinstance(outcome.result, Mapping) and "statusCode" in outcome.result:
+        integrated = _integrated({"headers": {}, **outcome.result})
+        return _json(500, MALFORMED) if integrated is None else integrated
+    return _json(200, outcome.result)
+
+
+def _integrated(result: object) -> Reply | None:
+    """The reply that an integrated response describes, None when it is malformed."""
+    if not isinstance(result, Mapping):
+        return None
+    status, headers, body = result.get("statusCode"), result.get("headers"), result.get("body", "")
+    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
+        return None
+    if not isinstance(headers, Mapping) or not all(_is_header(value) for value in headers.values()):
+        return None
+    if not isinstance(body, str):
+        return None
+    try:
+        content = base64.b64decode(body, validate=True) if result.get("isBase64Encoded") else body.encode()
+    except binascii.Error:
+        return None
+    return Reply(status, dict(headers), content)
+
+
+def _is_header(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+def _body(body: bytes) -> Event:
+    """Text as it is. Real gateways send Base64 only where it is switched on; here whatever is not UTF-8 is."""
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def _json(status: int, value: object) -> Reply:
+    return Reply(status, JSON_HEADERS, json.dumps(value, ensure_ascii=False).encode())

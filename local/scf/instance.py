@@ -1,0 +1,190 @@
+"""One instance of a function: a process of its own, asked one event at a time over pipes.
+
+`local/scf/bootstrap.py` is what runs in it, and describes the protocol. The status codes and their texts are those of
+SCF's status code page (583/35311).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+BOOTSTRAP = Path(__file__).resolve().with_name("bootstrap.py")
+#: The longest line of a reply, in bytes: the largest response, or an error's text with every character escaped.
+MAX_FRAME = 8 * 1024 * 1024
+#: Seconds to wait for the last output, which a process that has left the group may keep from ending.
+OUTPUT_PATIENCE = 2.0
+#: Lines kept of what an instance prints between two events.
+IDLE_LINES = 1000
+
+Log = Callable[[str], None]
+
+
+class Reply(NamedTuple):
+    """What an instance answers; `text` is the return value as JSON, `stack` a stack trace if there is one."""
+
+    status: int
+    message: str = ""
+    stack: str = ""
+    memory_mb: float = 0.0
+    text: str = "null"
+
+
+class Output(asyncio.Protocol):
+    """An instance's stdout and stderr as lines, each given to the invocation that is running."""
+
+    def __init__(self) -> None:
+        self.complete = asyncio.Event()
+        self._between: deque[str] = deque(maxlen=IDLE_LINES)
+        self._take: Log = self._between.append
+        self._marker = b""
+        self._rest = bytearray()
+        self._blank = False
+
+    def begin(self, marker: str, take: Log) -> None:
+        """Give lines to `take` until the marker comes, first those that came since the last marker."""
+        self._marker, self._take = marker.encode(), take
+        self.complete.clear()
+        while self._between:
+            take(self._between.popleft())
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of output."""
+        self._rest += data
+        if b"\n" in data:
+            *lines, self._rest = self._rest.split(b"\n")
+            for line in lines:
+                self._line(bytes(line))
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take the last line, which has no newline, at the end of the pipe."""
+        self._line(bytes(self._rest))
+        self.complete.set()
+
+    def _line(self, line: bytes) -> None:
+        """Pass a line on, an empty one only before another: the newline in front of a marker is not the user's."""
+        if line == self._marker:
+            self._blank, self._take = False, self._between.append
+            self.complete.set()
+            return
+        if self._blank:
+            self._take("")
+        self._blank = not line
+        if line:
+            self._take(line.decode(errors="replace"))
+
+
+class Instance:
+    """A process and its pipes; made by `start`, ended by `close`."""
+
+    def __init__(self) -> None:
+        self.output = Output()
+        self._memory_mb = 0.0
+        self._expired = False
+        self._replies = asyncio.StreamReader(limit=MAX_FRAME)
+        self._process: asyncio.subprocess.Process
+        self._events: asyncio.WriteTransport
+        self._reading: tuple[asyncio.ReadTransport, asyncio.ReadTransport]
+
+    @classmethod
+    async def start(cls, python: str, handler: str, code_dir: Path, environ: Mapping[str, str]) -> Instance:
+        """Return an instance that is starting. Raises OSError when the interpreter or the directory isn't there."""
+        self = cls()
+        (events, send), (receive, replies), (read, write) = os.pipe(), os.pipe(), os.pipe()
+        await self._connect(send, receive, read)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(python, str(BOOTSTRAP), handler, str(events), str(replies)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write,
+                stderr=write,
+                pass_fds=(events, replies),
+                cwd=code_dir,
+                env=environ,
+                start_new_session=True,
+            )
+        except BaseException:
+            self._close_pipes()
+            raise
+        finally:
+            for fd in (events, replies, write):
+                os.close(fd)
+        return self
+
+    async def _connect(self, send: int, receive: int, read: int) -> None:
+        loop = asyncio.get_running_loop()
+        protocol = asyncio.StreamReaderProtocol(self._replies)
+        self._events, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, FileIO(send, "w"))
+        replies, _ = await loop.connect_read_pipe(lambda: protocol, FileIO(receive, "r"))
+        output, _ = await loop.connect_read_pipe(lambda: self.output, FileIO(read, "r"))
+        self._reading = (replies, output)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can still answer: one that idles may have ended by itself."""
+        return not self._replies.at_eof()
+
+    def send(self, told: Mapping[str, object], event: bytes) -> None:
+        """Send an event, which is JSON, and what the bootstrap is told with it."""
+        self._events.write(json.dumps(told).encode() + b"\n" + event + b"\n")
+
+    async def reply(self, timeout: float, late: Reply) -> Reply:
+        """Return the next reply: `late` after `timeout` seconds, status 439 when the process ends without one.
+
+        In either of these cases the instance is closed. All that was printed before has been passed on.
+        """
+        timer = asyncio.get_running_loop().call_later(timeout, self._expire)
+        try:
+            head, value = await self._replies.readline(), await self._replies.readline()
+        finally:
+            timer.cancel()
+        if self._expired or not value.endswith(b"\n"):
+            await self.close()
+            end = late if self._expired else Reply(439, f"User process exit when running: {self._exit_text()}")
+            return end._replace(memory_mb=self._memory_mb)
+        reply = Reply(**json.loads(head), text=value[:-1].decode())
+        self._memory_mb = reply.memory_mb
+        return reply
+
+    async def printed(self) -> None:
+        """Wait until all output up to the marker, or to the end of the process, has been passed on."""
+        if not self.output.complete.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):  # what is late then is left out of the log
+                await asyncio.wait_for(self.output.complete.wait(), OUTPUT_PATIENCE)
+
+    def kill(self) -> None:
+        """Kill the process and those it has started."""
+        # Both errors mean that there is nothing left to kill; macOS has the second for a group of zombies.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """Kill the process group, pass on what it had printed, and wait for the process to be gone."""
+        self.kill()
+        await self.printed()
+        self._close_pipes()
+        await self._process.wait()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self.kill()
+        # The end of the pipe may not come by itself: a process that has left the group would hold it open.
+        self._reading[0].close()
+
+    def _exit_text(self) -> str:
+        code = self._process.returncode or 0
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+    def _close_pipes(self) -> None:
+        if not self._events.is_closing():
+            self._events.abort()
+        for transport in self._reading:
+            transport.close()

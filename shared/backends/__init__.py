@@ -1,0 +1,1 @@
+"""What answers about tasks: API 2.0, or Cloud Infinite."""

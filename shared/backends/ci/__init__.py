@@ -1,0 +1,1 @@
+"""Cloud Infinite as a back end."""

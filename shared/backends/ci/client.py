@@ -1,0 +1,173 @@
+"""Cloud Infinite on the wire: media jobs by id, and what it knows of a source file; error codes to exceptions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from shared.backends.ci.records import join_audio, source_place, to_record
+from shared.errors import BadInput, KeysRejected, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
+from shared.invocation import Deadline, Invocation
+from shared.net.client import Response, prepare, retrying, send
+from shared.net.limiter import Pace
+from shared.net.xml import error_code, parse_xml
+from shared.settings import Settings
+from shared.signing.cos import CiAuth, CosAuth
+from shared.tasks import AUDIO, IdForm, Kind
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+UPSTREAM = "Cloud Infinite"
+#: The most ids in one call. No page gives a maximum; 50 keep the path below 2 KB and the reply of usual jobs far below
+#: MAX_XML.
+MOST_IDS = 50
+#: Codes that say our clock is off: the server's Date tells by how much.
+CLOCK_CODES = frozenset({"SignatureExpired", "RequestTimeTooSkewed", "Request has expired"})
+#: Codes of 401 and 403 that are about queues and buckets rather than keys, and codes of 400 that are about permissions
+#: (error codes, CI 1045/43611).
+NOT_OUR_KEYS = frozenset({"MediaBucketAlreadyBinded", "QueueSaturated", "QueuePaused"})
+NOT_ALLOWED = frozenset({"ResourceAccessDenied", "CIRoleNotExist"})
+#: Answers of COS that mean there is nothing to know about a source: it is gone, or no media file.
+NO_SOURCE = frozenset({400, 404})
+
+Record = Mapping[str, object]
+
+
+class CloudInfinite:
+    """The Cloud Infinite back end. One instance serves one invocation; its calls may run in parallel.
+
+    Each asked id is a job. When audio jobs are listed, those of one source file with the same UserData, or without any,
+    share one record with an output each: that is what one audio task of API 2.0 was.
+    """
+
+    ids = IdForm(re.compile(r"j[0-9a-f]{32}"), "a job id: 'j' and 32 hexadecimal digits, in lower case")
+
+    def __init__(self, settings: Settings, invocation: Invocation) -> None:
+        self._settings = settings
+        self._invocation = invocation
+        self._pace = Pace(settings.concurrency)
+        self._auth = CiAuth(settings.credentials, invocation.now)
+        self._source_auth = CosAuth(settings.credentials, invocation.now)
+        self._tasks: dict[str, tuple[object, ...]] = {}  # by job id: what jobs of one audio task have in common
+
+    def batch_size(self, kind: Kind) -> int:
+        """How many ids one call can ask about: one when each is followed by a call about its source."""
+        asks_sources = kind == AUDIO and self._settings.ci_source_info
+        return 1 if asks_sources else min(self._settings.batch_size, MOST_IDS)
+
+    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> dict[str, Record | QueryError]:
+        """Ask about up to `batch_size` jobs; return their records by id, or why one has none.
+
+        An id that CI lists as not existing is left out. Raises a QueryError when CI can't be asked or refuses.
+        """
+        found: dict[str, Record | QueryError] = {}
+        unknown: set[str] = set()
+        for root in self._jobs(vids, deadline):
+            for job in root.findall("JobsDetail"):
+                vid = (job.findtext("JobId") or "").strip()
+                if vid in vids:
+                    found[vid] = self._record(kind, vid, job, deadline)
+            for node in root.findall("NonExistJobIds"):  # one with a list, or one each: pages say text
+                unknown.update(re.findall(r"[\w-]+", node.text or ""))
+        for vid in vids:
+            if vid not in found and vid not in unknown:
+                found[vid] = UpstreamFailed(f"{UPSTREAM} says nothing of {vid}")
+        return found
+
+    def joined(self, kind: Kind, records: dict[str, Record]) -> dict[str, Record]:
+        """Let the audio jobs of one source file that have the same UserData, or none, share one record."""
+        if kind != AUDIO:
+            return records
+        groups: dict[tuple[object, ...], list[str]] = {}
+        for vid in records:
+            groups.setdefault(self._tasks.get(vid, (vid,)), []).append(vid)
+        shared = dict(records)
+        for vids in groups.values():
+            if len(vids) > 1:
+                shared |= dict.fromkeys(vids, join_audio([records[vid] for vid in vids]))
+        return shared
+
+    def without_ids(self, kind: Kind, deadline: Deadline) -> object:  # noqa: ARG002 - as the protocol has it
+        """Refuse a query that names no id, with BadInput: CI has no other question that would fit."""
+        raise BadInput("vid: give the id of a job")
+
+    def _jobs(self, vids: Sequence[str], deadline: Deadline) -> Iterator[Element]:
+        """The answers about some jobs: one, or those of the halves where one would be too large."""
+        try:
+            yield self._ask(f"{self._settings.ci_url}/jobs/{','.join(vids)}", self._auth, deadline)
+        except ReplyTooLarge:
+            if len(vids) == 1:
+                raise
+            middle = len(vids) // 2
+            yield from self._jobs(vids[:middle], deadline)
+            yield from self._jobs(vids[middle:], deadline)
+
+    def _record(self, kind: Kind, vid: str, job: Element, deadline: Deadline) -> Record | QueryError:
+        place = source_place(job)
+        if place.url():
+            self._tasks[vid] = (place, (job.findtext("Operation/UserData") or "").strip())
+        try:
+            source = None
+            if kind == AUDIO and self._settings.ci_source_info and place.bucket == self._settings.cos_bucket:
+                source = self._source(place.name or "", deadline)
+            return to_record(kind, vid, job, source)
+        except QueryError as error:
+            return error
+
+    def _source(self, name: str, deadline: Deadline) -> Element | None:
+        """CI's media info of a source file (GetMediaInfo, COS 436/55672), None when there is none to be had.
+
+        COS's own host answers it, and the official client sends it as a request to COS, session token and all.
+        """
+        url = f"{self._settings.cos_url}/{quote(name)}?ci-process=videoinfo"
+        try:
+            return self._ask(url, self._source_auth, deadline).find("MediaInfo")
+        except _NoSource:
+            return None
+
+    def _ask(self, url: str, auth: CosAuth, deadline: Deadline) -> Element:
+        """GET a `Response`, with retries. Raises a QueryError."""
+        request = prepare("GET", url, {})
+
+        def attempt() -> Element:
+            with self._pace.call(deadline):
+                self._invocation.count("calls")
+                response = send(request, auth, deadline, UPSTREAM)
+            if response.status != 200:
+                raise self._error(response, auth)
+            root = parse_xml(response.body, UPSTREAM)
+            if root.tag == "Error":
+                raise self._error(response, auth)
+            if root.tag != "Response":
+                raise UpstreamFailed(f"{UPSTREAM} answered with another document", retryable=True)
+            return root
+
+        return retrying(attempt, self._invocation, deadline)
+
+    def _error(self, response: Response, auth: CosAuth) -> QueryError:
+        code = error_code(response.body)
+        if code in CLOCK_CODES:
+            self._invocation.follow(response.headers.get("date", ""))
+        if auth is self._source_auth and response.status in NO_SOURCE:
+            return _NoSource("no media info")
+        return _error(response.status, code)
+
+
+class _NoSource(UpstreamFailed):
+    """There is no media info of a source."""
+
+
+def _error(status: int, code: str) -> QueryError:
+    """What a status and a code mean for the caller, in our words (error codes, CI 1045/43611)."""
+    said = f"{UPSTREAM} answered {status} {code}".rstrip()
+    if status == 429 or code == "SlowDown":
+        return Throttled(f"{UPSTREAM} is over its quota", retryable=True)
+    if code in CLOCK_CODES or code in NOT_ALLOWED or (status in (401, 403) and code not in NOT_OUR_KEYS):
+        message = f"{said}: the function's keys or permissions do not allow it"
+        return KeysRejected(message, retryable=code in CLOCK_CODES)
+    if code == "InvalidArgument":
+        return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter")
+    return UpstreamFailed(said, retryable=(status >= 500 and status != 501) or code in ("InternalError", "SlowDown"))

@@ -1,0 +1,1 @@
+"""A timer's work: sweep what is watched, keep the results."""

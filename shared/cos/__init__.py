@@ -1,0 +1,1 @@
+"""JSON objects in COS, and a journal of small notes that nobody overwrites."""

@@ -1,0 +1,1 @@
+"""The wire: one warm connection pool, deadlines, retries, calls in parallel, XML."""

@@ -1,0 +1,107 @@
+"""The timer: SCF's cron, Timer events, invoked asynchronously."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timezone
+
+import pytest
+
+from local.config import ProjectError, Timer
+from local.scf.asynchronous import Asynchronous
+from local.scf.runtime import Outcome
+from local.scf.timer import CRON_ZONE, Timers, next_firing, timer_event
+
+TICK = Timer("tick", "f", "* * * * * * *", "a message", True)
+SUNDAY = datetime(2026, 11, 22, 9, 0, 0, tzinfo=CRON_ZONE)
+
+
+@pytest.mark.parametrize(
+    ("cron", "expected"),
+    [
+        ("*/5 * * * * * *", "2026-11-22 09:00:05"),
+        ("0 15 10 1 * * *", "2026-12-01 10:15:00"),
+        ("0 15 10 * * MON-FRI *", "2026-11-23 10:15:00"),
+        ("0 0 10,14,16 * * * *", "2026-11-22 10:00:00"),
+        ("0 */30 9-17 * * * *", "2026-11-22 09:30:00"),
+        ("0 0 12 * * WED *", "2026-11-25 12:00:00"),
+        ("0 0 12 23 * WED *", "2026-11-23 12:00:00"),
+        ("10/20 * * * * * *", "2026-11-22 09:00:10"),
+        ("0 0 0 1 JAN * 2028", "2028-01-01 00:00:00"),
+        ("0 0 0 * * 0 *", "2026-11-29 00:00:00"),
+        ("5 * * * *", "2026-11-22 09:05:00"),
+    ],
+    ids=lambda value: value if "*" in value else "",
+)
+def test_cron_expressions_of_the_document(cron: str, expected: str) -> None:
+    assert next_firing(cron, SUNDAY).strftime("%Y-%m-%d %H:%M:%S") == expected
+
+
+@pytest.mark.parametrize("cron", ["", "* * * * * *", "61 * * * * * *", "x * * * * * *", "0 0 0 1 1 * 1999"])
+def test_what_is_no_cron_is_named(cron: str) -> None:
+    with pytest.raises(ProjectError, match="cron"):
+        next_firing(cron, SUNDAY)
+
+
+def test_a_project_with_a_bad_cron_does_not_start() -> None:
+    with pytest.raises(ProjectError, match="cron"):
+        Timers((TICK._replace(cron="nonsense"),), Asynchronous(Recorder()))
+
+
+def test_the_event_has_the_documented_fields_and_utc_time() -> None:
+    event = timer_event(TICK, SUNDAY)
+    assert event == {
+        "Type": "Timer",
+        "TriggerName": "tick",
+        "Time": "2026-11-22T01:00:00Z",
+        "Message": "a message",
+    }
+    assert timer_event(TICK, datetime.now(timezone.utc), "")["Message"] == ""
+
+
+class Recorder:
+    """A function that fails as often as it is told to, and remembers the events it saw."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.seen: list[object] = []
+        self.called = asyncio.Event()
+
+    async def __call__(self, name: str, event: object, trigger: str) -> Outcome:
+        assert (name, trigger) == ("f", "timer")
+        self.seen.append(event)
+        self.called.set()
+        failed = len(self.seen) <= self.failures
+        return Outcome("id", 430 if failed else 200, None, {} if failed else None, [], 1.0, None, 1.0)
+
+
+def test_firing_returns_the_first_outcome_and_a_failed_run_is_repeated_with_the_same_event() -> None:
+    async def scenario() -> list[object]:
+        recorder = Recorder(failures=1)
+        timers = Timers((TICK,), Asynchronous(recorder, retry_delay=0))
+        assert not (await timers.fire("tick", "another message")).ok
+        recorder.called.clear()
+        await recorder.called.wait()
+        return recorder.seen
+
+    first, second = asyncio.run(scenario())
+    assert first == second
+    assert first["Message"] == "another message"  # type: ignore[index]
+
+
+def test_an_unknown_timer_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(KeyError, match="there are: tick"):
+        asyncio.run(Timers((TICK,), Asynchronous(Recorder())).fire("tock"))
+
+
+def test_enabled_timers_fire_by_themselves() -> None:
+    async def scenario() -> list[object]:
+        recorder, disabled = Recorder(), TICK._replace(name="off", enabled=False)
+        timers = Timers((TICK, disabled), Asynchronous(recorder))
+        timers.start()
+        await recorder.called.wait()
+        await timers.stop()
+        return recorder.seen
+
+    seen = asyncio.run(scenario())
+    assert {event["TriggerName"] for event in seen} == {"tick"}  # type: ignore[index]

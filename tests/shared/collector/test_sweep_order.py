@@ -1,0 +1,180 @@
+"""Whose turn it is when the time of a sweep is not enough for all, and what it does with the time that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from shared.backends.base import Record
+from shared.collector.results import Summary
+from shared.collector.sweep import collect
+from shared.errors import KeysRejected, OutOfTime, QueryError, UpstreamFailed
+from shared.events import Sweep
+from tests.support.bucket import (  # fmt: skip
+    ADDED,
+    RESULTS,
+    WATCH,
+    WATCHED,
+    Api,
+    Bucket,
+    Killed,
+    die,
+    one_after_the_other,
+    tools,
+)
+from tests.support.wire import task
+
+pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
+
+DEAD = UpstreamFailed("the API failed")
+#: With ten seconds a sweep, 0.5 of them for the reply and 2 for writing, calls begin in the first 7.5.
+LIMIT = 10.0
+
+
+def pending(vids: str) -> dict[str, Record | QueryError]:
+    return {vid: task(vid, 3) for vid in vids}
+
+
+def sweep(
+    bucket: Bucket,
+    tasks: Mapping[str, Record | QueryError],
+    seconds: float = 0.0,
+    limit: float = LIMIT,
+    asked: Sweep = WATCHED,
+) -> tuple[Summary, str]:
+    """The summary of one sweep, and the ids in the order in which it asked."""
+    api = Api(bucket, tasks, seconds)
+    return collect(tools(bucket, api, limit=limit), asked), "".join(api.asked)
+
+
+def watching(vids: Sequence[str]) -> Bucket:
+    bucket = Bucket()
+    bucket.store(WATCH, list(vids))
+    return bucket
+
+
+def test_where_the_time_of_one_sweep_is_over_the_next_begins() -> None:
+    bucket, tasks = watching("abcdefgh"), pending("abcdefgh")
+    asked = [sweep(bucket, tasks, seconds=2.5) for _ in range(4)]
+    assert [vids for _, vids in asked] == ["abc", "def", "gha", "bcd"]
+    assert {summary["unanswered"] for summary, _ in asked} == {5}
+    assert {summary["pending"] for summary, _ in asked} == {8}
+
+
+def test_no_call_begins_after_the_deadline_and_what_came_is_written() -> None:
+    bucket, tasks = watching("abc"), {vid: task(vid) for vid in "abc"}
+    began = bucket.now
+    summary, asked = sweep(bucket, tasks, seconds=4.0)
+    assert asked == "ab"
+    assert bucket.now - began == 8.0, "the last one lasts beyond the deadline, into the time for writing"
+    assert (summary["succeeded"], summary["unanswered"]) == (2, 1)
+    assert bucket.final().keys() == {"a", "b"}
+    assert bucket.json(RESULTS)["next"] == "c"
+
+
+def test_when_all_are_answered_the_next_sweep_begins_at_the_beginning() -> None:
+    bucket, tasks = watching("abcd"), pending("abcd")
+    assert [sweep(bucket, tasks, seconds=2.5)[1] for _ in range(2)] == ["abc", "dab"]
+    assert [sweep(bucket, tasks)[1] for _ in range(2)] == ["cdab", "abcd"]
+    assert "next" not in bucket.json(RESULTS)
+
+
+@pytest.mark.parametrize(
+    ("failing", "order"),
+    [
+        ("", ["abcd", "abcd"]),
+        ("a", ["abcd", "abcd"]),
+        ("d", ["abcd", "dabc"]),
+        ("cd", ["abcd", "cdab"]),
+        ("bd", ["abcd", "dabc"]),
+        ("b", ["abcd", "bcda"]),
+    ],
+)
+def test_who_got_no_answer_is_asked_first(failing: str, order: list[str]) -> None:
+    bucket, tasks = watching("abcd"), {**pending("abcd"), **dict.fromkeys(failing, DEAD)}
+    assert [sweep(bucket, tasks)[1] for _ in range(2)] == order
+
+
+def test_ids_that_always_fail_do_not_keep_the_others_from_their_turn() -> None:
+    bucket, tasks = watching("abcdefgh"), {**pending("abcdefgh"), "a": DEAD, "d": DEAD}
+    assert [sweep(bucket, tasks, seconds=2.5)[1] for _ in range(4)] == ["abc", "def", "gha", "abc"]
+
+
+def test_turns_survive_that_the_next_one_has_become_final() -> None:
+    bucket, tasks = watching("abcdef"), pending("abcdef")
+    assert sweep(bucket, tasks, seconds=2.5)[1] == "abc"
+    note = {"action": "GetVpResult", "tasks": {"d": task("d")}}
+    bucket.store("results/video.found/other-sweep.json", note)
+    assert sweep(bucket, tasks, seconds=2.5)[1] == "efa"
+
+
+def test_turns_begin_anew_when_the_next_one_is_not_watched_any_more() -> None:
+    bucket, tasks = watching("abcdef"), pending("abcdef")
+    sweep(bucket, tasks, seconds=2.5)
+    bucket.store(WATCH, list("abcef"))
+    assert sweep(bucket, tasks, seconds=2.5)[1] == "abc"
+
+
+def test_several_short_sweeps_reach_every_id() -> None:
+    bucket = watching([f"id{number:02}" for number in range(20)])
+    bucket.store(f"{ADDED}1.json", {"vids": ["added"]})
+    tasks = {vid: task(vid) for vid in [f"id{number:02}" for number in range(20)] + ["added"]}
+    left = [sweep(bucket, tasks, seconds=2.5)[0].get("unanswered", 0) for _ in range(7)]
+    assert left == [18, 15, 12, 9, 6, 3, 0]
+    assert bucket.final() == tasks
+
+
+@pytest.mark.parametrize(
+    ("tasks", "limit", "error"),
+    [({"a": DEAD, "b": DEAD}, LIMIT, UpstreamFailed), ({"a": KeysRejected("no")}, LIMIT, KeysRejected)],
+)
+def test_a_sweep_without_any_answer_raises_and_writes_nothing(
+    tasks: dict[str, Record | QueryError], limit: float, error: type[QueryError]
+) -> None:
+    bucket = watching("".join(tasks))
+    with pytest.raises(error):
+        sweep(bucket, tasks, limit=limit)
+    assert bucket.under("") == [WATCH]
+
+
+def test_an_unknown_id_is_an_answer() -> None:
+    bucket = watching("ab")
+    summary, _ = sweep(bucket, {"a": DEAD})
+    assert (summary["missing"], summary["unanswered"]) == (1, 1)
+
+
+def test_a_sweep_that_has_no_time_at_all_raises() -> None:
+    with pytest.raises(OutOfTime):
+        sweep(watching("a"), {}, limit=0.0)
+
+
+def test_the_summary_goes_to_an_object_of_its_own_when_one_is_named() -> None:
+    bucket = watching(["a", "b", "../c"])
+    asked = WATCHED._replace(summary="results/summary/x.json")
+    for tasks in ({"a": task("a")}, {}):
+        summary, _ = sweep(bucket, tasks, asked=asked)
+        told = bucket.json("results/summary/x.json")
+        assert {**told["summary"], "invalid": ['"../c"']} == summary
+        assert told["etag"] == bucket_etag(bucket)
+
+
+def bucket_etag(bucket: Bucket) -> str:
+    objects = tools(bucket, Api(bucket, {})).objects
+    run = tools(bucket, Api(bucket, {})).invocation
+    return next(item.etag for item in objects.list("watch/", run.deadline) if item.name == WATCH)
+
+
+def test_the_summary_is_told_before_anything_is_tidied_up() -> None:
+    """A role that may not delete, or an instance that is killed, costs the notes only."""
+    bucket = watching("a")
+    bucket.store(f"{ADDED}1.json", {"vids": ["a"]}, age=10_000)
+    bucket.store(RESULTS, {"action": "GetVpResult", "tasks": {"a": task("a")}})
+
+    def no_delete(method: str, _: str) -> None:
+        if method == "DELETE":
+            die()
+
+    with pytest.raises(Killed):
+        collect(tools(bucket, Api(bucket, {}), no_delete), WATCHED._replace(summary="s.json"))
+    assert bucket.json("s.json")["summary"]["succeeded"] == 1

@@ -1,0 +1,325 @@
+"""One JSON object in COS. The stub refuses every signature that cos-python-sdk-v5 would not have made."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from itertools import repeat
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.cos.objects import CosObjects, Listed
+from shared.errors import DamagedObject, KeysRejected, Misconfigured, OutOfTime, QueryError, Throttled, UpstreamFailed
+from shared.net.client import ATTEMPTS
+from shared.replies.json_text import to_json
+from tests.support.wire import (  # fmt: skip
+    BUCKET,
+    COS_HOST,
+    COS_URL,
+    LONG_AGO,
+    NOW,
+    REGION,
+    TOKEN,
+    WORDS,
+    Cloud,
+    Reply,
+    cloud,
+    cos_error,
+    settings,
+)
+
+KEY = "media-query/results/video.json"
+
+
+@pytest.fixture
+def net() -> Iterator[Cloud]:
+    with cloud() as made:
+        yield made
+
+
+def objects(net: Cloud, **env: str) -> CosObjects:
+    return CosObjects(settings(**env), net.invocation())
+
+
+def get(net: Cloud, name: str = "results/video.json", **env: str) -> object:
+    found = objects(net, **env).get(name, net.invocation().deadline)
+    return found and found.value
+
+
+def put(net: Cloud, value: object, name: str = "results/video.json", **env: str) -> tuple[str, ...]:
+    return objects(net, **env).put(name, value, net.invocation().deadline)
+
+
+def delete(net: Cloud) -> None:
+    objects(net).delete("results/video.json", net.invocation().deadline)
+
+
+def listed(net: Cloud, folder: str = "results/", **env: str) -> list[Listed]:
+    return objects(net, **env).list(folder, net.invocation().deadline)
+
+
+def test_put_says_what_it_stores_and_where(net: Cloud) -> None:
+    cos = net.cos("PUT")
+    stored = put(net, {"名": [1, None]})
+    body = '{"名":[1,null]}'.encode()
+    request, digest = cos.requests[0], hashlib.md5(body).digest()
+    assert request.url == f"{COS_URL}/{KEY}"
+    assert cos.objects == {KEY: body}
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["Content-Length"] == str(len(body))
+    assert request.headers["Content-MD5"] == base64.b64encode(digest).decode()
+    assert request.headers["x-cos-security-token"] == TOKEN
+    assert "q-header-list=content-length;content-md5;content-type;host;x-cos-security-token" in str(
+        request.headers["Authorization"]
+    )
+    assert stored == (BUCKET, REGION, KEY, digest.hex())
+
+
+def test_permanent_keys_send_no_token(net: Cloud) -> None:
+    cos = net.cos("GET", objects={KEY: 1})
+    assert get(net, TENCENTCLOUD_SESSIONTOKEN="") == 1
+    assert "x-cos-security-token" not in cos.requests[0].headers
+
+
+def test_put_without_an_etag_in_the_reply_has_none(net: Cloud) -> None:
+    net.cos("PUT", script=[(200, {}, b"")])
+    assert put(net, 1) == (BUCKET, REGION, KEY, "")
+
+
+@pytest.mark.parametrize(("prefix", "key"), [("state/of/it", "state/of/it/a/b.json"), ("/x/", "x/a/b.json")])
+def test_every_key_is_under_the_prefix(net: Cloud, prefix: str, key: str) -> None:
+    cos = net.cos("PUT", "GET")
+    assert put(net, 1, "a/b.json", COS_PREFIX=prefix)[2] == key
+    assert get(net, "a/b.json", COS_PREFIX=prefix) == 1
+    assert list(cos.objects) == [key]
+
+
+def test_keys_are_quoted_on_the_wire_and_signed_as_they_are(net: Cloud) -> None:
+    cos = net.cos("PUT", "GET")
+    name = "a b+c/名?x=1#2%41.json"
+    put(net, [1], name)
+    assert get(net, name) == [1]
+    assert list(cos.objects) == [f"media-query/{name}"]
+    assert str(cos.requests[0].url).startswith(f"{COS_URL}/media-query/a%20b%2Bc/%E5%90%8D%3Fx%3D1%232%2541")
+
+
+@pytest.mark.parametrize("value", [{}, [], {"a": [1.5, "文", None, True]}, "text", 0, False])
+def test_get_returns_the_json_value(net: Cloud, value: object) -> None:
+    net.cos("GET", objects={KEY: value})
+    assert get(net) == value
+
+
+def test_get_of_what_is_not_there_is_none(net: Cloud) -> None:
+    net.cos("GET")
+    assert get(net) is None
+
+
+def test_get_tells_the_etag_that_put_told(net: Cloud) -> None:
+    net.cos("PUT", "GET")
+    found = put(net, [1]), objects(net).get("results/video.json", net.invocation().deadline)
+    assert found[1] == ([1], found[0][3])
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\xff", b"[" * 100_000])
+def test_get_of_what_is_no_json_is_damaged(net: Cloud, body: bytes) -> None:
+    cos = net.cos("GET", objects={KEY: body})
+    with pytest.raises(DamagedObject, match=KEY):
+        get(net)
+    assert len(cos.requests) == 1
+
+
+def test_a_body_with_another_md5_than_its_etag_was_damaged_on_its_way(net: Cloud) -> None:
+    cos = net.cos("GET", objects={KEY: [1]}, script=[(200, {"ETag": f'"{"0" * 32}"'}, b"{")] * 2)
+    assert get(net) == [1]
+    assert len(cos.requests) == 3
+
+
+def test_what_stays_no_json_is_damaged_whatever_its_etag(net: Cloud) -> None:
+    """The ETag of an encrypted object is not its MD5."""
+    cos = net.cos("GET", script=repeat((200, {}, b"{")))
+    with pytest.raises(DamagedObject):
+        get(net)
+    assert len(cos.requests) == ATTEMPTS
+
+
+#: What COS answers, what it becomes, whether another attempt may mend it.
+REFUSALS: list[tuple[Reply, type[QueryError], bool]] = [
+    (cos_error(400, "BadDigest"), UpstreamFailed, True),
+    (cos_error(400, "IncompleteBody"), UpstreamFailed, True),
+    (cos_error(400, "EntitySizeNotMatch"), UpstreamFailed, True),
+    (cos_error(400, "RequestTimeout"), UpstreamFailed, True),
+    (cos_error(409, "PathConflict"), UpstreamFailed, True),
+    (cos_error(500, "InternalError"), UpstreamFailed, True),
+    (cos_error(503, "ServiceUnavailable"), UpstreamFailed, True),
+    (cos_error(503, "SlowDown"), Throttled, True),
+    ((429, {}, b""), Throttled, True),
+    ((502, {}, b"<html>"), UpstreamFailed, True),
+    (cos_error(400, "InvalidDigest"), UpstreamFailed, False),
+    (cos_error(400, "ExpiredToken"), KeysRejected, False),
+    (cos_error(403, "AccessDenied"), KeysRejected, False),
+    (cos_error(403, "Request has expired"), KeysRejected, True),
+    (cos_error(403, "RequestTimeTooSkewed"), KeysRejected, True),
+    ((401, {}, b""), KeysRejected, False),
+    (cos_error(404, "NoSuchBucket"), UpstreamFailed, False),
+    ((404, {}, b""), UpstreamFailed, False),
+    (cos_error(451, "UnavailableForLegalReasons"), UpstreamFailed, False),
+    ((301, {"Location": "https://elsewhere.example/"}, b""), UpstreamFailed, False),
+    ((206, {}, b"1"), UpstreamFailed, False),
+]
+CALLS: dict[str, tuple[str, Callable[[Cloud], object]]] = {
+    "get": ("GET", get),
+    "put": ("PUT", lambda net: put(net, {})),
+    "list": ("GET", listed),
+    "delete": ("DELETE", delete),
+}
+
+
+@pytest.mark.parametrize(("method", "call"), CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize(
+    ("reply", "error", "retried"), REFUSALS, ids=[f"{reply[0]}-{reply[2]!s:.60}" for reply, *_ in REFUSALS]
+)
+def test_refusals(
+    net: Cloud,
+    method: str,
+    call: Callable[[Cloud], object],
+    reply: Reply,
+    error: type[QueryError],
+    retried: bool,
+) -> None:
+    cos = net.cos(method, script=repeat(reply))
+    with pytest.raises(QueryError) as caught:
+        call(net)
+    assert type(caught.value) is error
+    assert not [word for word in (COS_HOST, *WORDS.split()) if word in caught.value.message]
+    assert len(cos.requests) == (ATTEMPTS if retried else 1)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_no_content_answers_a_delete_only(net: Cloud, method: str) -> None:
+    net.cos(method, script=repeat((204, {}, b"")))
+    with pytest.raises(UpstreamFailed):
+        get(net) if method == "GET" else put(net, 1)
+
+
+def test_put_does_not_take_no_such_key_for_stored(net: Cloud) -> None:
+    net.cos("PUT", script=[cos_error(404, "NoSuchKey")])
+    with pytest.raises(UpstreamFailed):
+        put(net, 1)
+
+
+@pytest.mark.parametrize("trouble", [cos_error(503, "SlowDown"), requests.ConnectionError()], ids=["slow", "reset"])
+def test_one_more_attempt_mends_it(net: Cloud, trouble: Reply | Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    cos = net.cos("PUT", script=[trouble, trouble])
+    invocation = net.invocation()
+    CosObjects(settings(), invocation).put("x", 1, invocation.deadline)
+    assert cos.puts == ["media-query/x"]
+    invocation.log()
+    line = json.loads(capsys.readouterr().out)
+    assert (line["cos_calls"], line["retries"]) == (3, 2)
+
+
+def test_each_attempt_is_signed_at_its_own_time(net: Cloud) -> None:
+    def late(_: object) -> Reply:
+        net.clock.now += 20
+        return cos_error(503, "SlowDown")
+
+    cos = net.cos("PUT", script=[late])
+    put(net, 1)  # the stub compares with a signature of the moment
+    assert len({str(request.headers["Authorization"]) for request in cos.requests}) == 2
+
+
+@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "Request has expired"])
+@pytest.mark.parametrize("skew", [-86_400, 86_400])
+def test_the_next_attempt_follows_the_clock_of_cos(net: Cloud, code: str, skew: int) -> None:
+    status, headers, text = cos_error(403, code)
+    cos = net.cos("GET", objects={KEY: 1}, script=[(status, {**headers, "Date": formatdate(NOW + skew)}, text)])
+    found = objects(net)
+    with pytest.raises(KeysRejected, match="SignatureDoesNotMatch"):  # the stub's clock is right after all
+        found.get("results/video.json", net.invocation().deadline)
+    signed = [re.findall(r"q-key-time=(\d+)", str(request.headers["Authorization"]))[0] for request in cos.requests]
+    assert signed == [str(NOW - 60), str(NOW + skew - 60)]
+
+
+def test_a_hung_cos_is_out_of_time(net: Cloud) -> None:
+    net.cos("GET", script=repeat(net.clock.hang))
+    with pytest.raises(OutOfTime):
+        get(net)
+
+
+@pytest.mark.parametrize("env", [{"COS_BUCKET": ""}, {"COS_REGION": ""}, {"COS_BUCKET": "", "COS_URL": COS_URL}])
+def test_a_bucket_has_to_be_configured(net: Cloud, env: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured, match="COS_BUCKET and COS_REGION"):
+        objects(net, **env)
+
+
+def test_delete_is_done_when_there_is_nothing_to_delete(net: Cloud) -> None:
+    cos = net.cos("DELETE", objects={KEY: 1, "media-query/other": 2}, script=[cos_error(404, "NoSuchKey")])
+    delete(net)
+    delete(net)
+    assert list(cos.objects) == ["media-query/other"]
+
+
+def test_a_list_has_what_is_right_in_the_folder(net: Cloud) -> None:
+    at = {
+        f"media-query/{name}": [name] for name in ("a/b-.json", "a/b+c 名.json", "a/", "a/deep/c.json", "ab.json", "c")
+    }
+    cos = net.cos("GET", "PUT", objects=at)
+    etag = put(net, 1, "a/z.json")[3]
+    found = listed(net, "a/")
+    assert [item.name for item in found] == ["a/", "a/b+c 名.json", "a/b-.json", "a/z.json"]
+    assert [item.written for item in found] == [LONG_AGO] * 3 + [NOW]
+    assert (found[3].etag, len({item.etag for item in found})) == (etag, 4)
+    assert len(cos.requests) == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+def test_a_list_is_read_page_by_page(net: Cloud, size: int) -> None:
+    names = [f"a/{letter}{rest}" for letter in "bx" for rest in ("", " 名&", "/1", "/2")]
+    cos = net.cos("GET", objects={f"state/{name}": 1 for name in names})
+    cos.page_size = size
+    assert [item.name for item in listed(net, "a/", COS_PREFIX="state")] == [
+        n for n in sorted(names) if n[-1] not in "12"
+    ]
+    assert len(cos.requests) == -(-6 // size)
+
+
+@pytest.mark.parametrize(
+    ("body", "tries", "message"),
+    [
+        (b"", ATTEMPTS, "no XML"),
+        (b"<ListBucketResult>", ATTEMPTS, "no XML"),
+        (b"\x00\xff", ATTEMPTS, "no XML"),
+        (b"<!DOCTYPE a><a/>", 1, "document type"),
+        (b"<L><Contents><Key>a</Key></Contents></L>", 1, "without times"),
+        (b"<L><Contents><Key>a</Key><LastModified>now</LastModified></Contents></L>", 1, "without times"),
+    ],
+)
+def test_a_list_that_is_none(net: Cloud, body: bytes, tries: int, message: str) -> None:
+    cos = net.cos("GET", script=repeat((200, {}, body)))
+    with pytest.raises(UpstreamFailed, match=message):
+        listed(net)
+    assert len(cos.requests) == tries
+
+
+def test_a_list_that_claims_more_without_a_marker_is_not_taken_for_whole(net: Cloud) -> None:
+    net.cos("GET", script=[(200, {}, b"<L><IsTruncated>true</IsTruncated></L>")])
+    with pytest.raises(UpstreamFailed, match="part of a list"):
+        listed(net)
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(st.characters(exclude_categories=())), st.lists))
+def test_any_text_survives_to_json(value: object) -> None:
+    assert json.loads(to_json(value).encode()) == value
+
+
+@pytest.mark.parametrize(("value", "text"), [("文", '"文"'), ("\ud800x", '"\\ud800x"'), ({"a": 1}, '{"a":1}')])
+def test_to_json_is_compact_and_readable(value: object, text: str) -> None:
+    assert to_json(value) == text
+    assert json.loads(text) == value

@@ -1,0 +1,170 @@
+"""How many calls may be in flight: halved when one is throttled, grown again while none is."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import OutOfTime, Throttled, UpstreamFailed
+from shared.invocation import Deadline
+from shared.net.limiter import Pace
+from tests.support.wire import Clock
+
+BUSY = Throttled("busy", retryable=True)
+
+
+def ahead() -> Deadline:
+    """A deadline that never comes, by a clock that stands still."""
+    return Deadline(3600, Clock())
+
+
+def over() -> Deadline:
+    return Deadline(0, Clock())
+
+
+def places(pace: Pace) -> int:
+    """How many calls may be in flight now; none of them changes the limit before all are counted."""
+    with ExitStack() as stack:
+        count = 0
+        with suppress(OutOfTime):
+            while True:
+                stack.enter_context(pace.call(over()))
+                count += 1
+        stack.pop_all()  # as if they never landed: the pace is not used any more
+    return count
+
+
+def after(most: int, calls: str) -> Pace:
+    """A pace after calls one at a time: throttled ones are T."""
+    pace = Pace(most)
+    for call in calls:
+        with suppress(Throttled), pace.call(ahead()):
+            if call == "T":
+                raise BUSY
+    return pace
+
+
+@pytest.mark.parametrize(
+    ("most", "calls", "expected"),
+    [
+        (16, "", 16),
+        (16, "....", 16),
+        (16, "T", 8),
+        (16, "TT", 4),
+        (16, "TTTT", 1),
+        (16, "TTTTTTTT", 1),
+        (16, "T........", 8),  # eight calls are a little less than a round, since the limit grows meanwhile
+        (16, "T.........", 9),
+        (16, "TTTT.", 2),
+        (16, "TTTT..", 2),
+        (16, "TTTT...", 2),
+        (16, "TTTT....", 3),
+        (16, "T" + "." * 200, 16),
+        (5, "T", 2),
+        (1, "T", 1),
+        (1, "...", 1),
+        (2, "TT..T..", 2),
+    ],
+)
+def test_the_limit(most: int, calls: str, expected: int) -> None:
+    assert places(after(most, calls)) == expected
+
+
+@given(most=st.integers(1, 64), calls=st.text("T.", max_size=80))
+def test_the_limit_stays_within_its_bounds(most: int, calls: str) -> None:
+    assert 1 <= places(after(most, calls)) <= most
+
+
+@pytest.mark.parametrize(
+    "error", [UpstreamFailed("failed"), OutOfTime("late"), ZeroDivisionError(), KeyboardInterrupt()]
+)
+def test_a_call_that_fails_otherwise_gives_its_place_back_and_halves_nothing(error: BaseException) -> None:
+    pace = Pace(3)
+    for _ in range(5):
+        with pytest.raises(type(error)), pace.call(ahead()):
+            raise error
+    assert places(pace) == 3
+
+
+def test_a_throttled_call_is_still_told() -> None:
+    with pytest.raises(Throttled) as caught, Pace(1).call(ahead()):
+        raise BUSY
+    assert caught.value is BUSY
+
+
+def test_when_no_place_comes_free_the_time_is_over() -> None:
+    pace = Pace(2)
+    with pace.call(over()), pace.call(over()), pytest.raises(OutOfTime), pace.call(over()):
+        raise AssertionError("there was a third place")
+    with pace.call(over()):
+        """Both places are free again, and nobody has taken the third."""
+    assert places(pace) == 2
+
+
+def test_calls_that_were_in_flight_before_a_limit_was_halved_are_waited_for() -> None:
+    pace = Pace(4)
+    with ExitStack() as three:
+        for _ in range(3):
+            three.enter_context(pace.call(ahead()))
+        with suppress(Throttled), pace.call(ahead()):
+            raise BUSY
+        with pytest.raises(OutOfTime), pace.call(over()):
+            raise AssertionError("three are in flight, two are allowed")
+    assert places(pace) == 3, "two, and one more after a round of calls that were not throttled"
+
+
+def test_whoever_waits_goes_on_when_a_call_lands() -> None:
+    pace, waiting, done = Pace(1), threading.Event(), threading.Event()
+
+    class Telling(Deadline):
+        def remaining(self) -> float:
+            waiting.set()
+            return super().remaining()
+
+    def work() -> None:
+        with pace.call(Telling(3600, Clock())):
+            done.set()
+
+    thread = threading.Thread(target=work, daemon=True)
+    with pace.call(ahead()):
+        thread.start()
+        assert waiting.wait(60)
+        assert not done.is_set()
+    assert done.wait(60)
+    thread.join(60)
+
+
+@pytest.mark.parametrize("throttled_share", [0, 2, 3])
+@pytest.mark.parametrize("most", [1, 3, 8])
+def test_many_threads_keep_to_the_limit_and_none_is_left_waiting(most: int, throttled_share: int) -> None:
+    """More threads than places, all begun at once: a lost wake-up would leave one waiting for an hour."""
+    pace, start, lock = Pace(most), threading.Barrier(16), threading.Lock()
+    flying, highest, landed = 0, 0, 0
+
+    def work(number: int) -> None:
+        nonlocal flying, highest, landed
+        start.wait()
+        for turn in range(30):
+            with suppress(Throttled), pace.call(ahead()):
+                with lock:
+                    flying += 1
+                    highest = max(highest, flying)
+                with lock:
+                    flying -= 1
+                    landed += 1
+                if throttled_share and (number + turn) % throttled_share == 0:
+                    raise BUSY
+
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    assert (landed, flying) == (16 * 30, 0)
+    assert 1 <= highest <= most
+    assert 1 <= places(pace) <= most

@@ -1,0 +1,342 @@
+"""Both functions as SCF calls them: event in, reply out, the network in between."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
+import pytest
+import query_audio
+import query_video
+
+from shared.errors import BadInput, DamagedObject, Misconfigured, QueryError, UpstreamFailed
+from shared.events import TIMER, source
+from tests.support.wire import (  # fmt: skip
+    BUCKET,
+    HIDDEN,
+    REGION,
+    Cloud,
+    Record,
+    Turn,
+    cloud,
+    cos_error,
+    documented,
+    function_url,
+    gateway,
+    said,
+    task,
+    timer,
+)
+
+CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "6f1c-unit"}
+A, B = task("a", 5, result=["文"], unknown={"kept": [1.5, None]}), task("b", 3)
+TASKS: dict[str, Record | Turn] = {"a": A, "b": B}
+FORM = {"headers": {"Content-TYPE": "application/x-www-form-urlencoded"}}
+JSON_TYPE = {"headers": {"content-type": "application/json; charset=utf-8"}}
+DEAD: Turn = (500, {}, b"")
+
+
+@pytest.fixture
+def net() -> Iterator[Cloud]:
+    with cloud() as made:
+        yield made
+
+
+def run(kind: str, event: object) -> Any:
+    handlers = {"video": query_video.main_handler, "audio": query_audio.main_handler}
+    return handlers[kind](event, CONTEXT)
+
+
+def http(kind: str, event: object) -> tuple[int, dict[str, str], Any]:
+    """Status, headers without the content type, and the envelope of an integrated response."""
+    reply = run(kind, event)
+    assert list(reply) == ["isBase64Encoded", "statusCode", "headers", "body"]
+    assert reply["isBase64Encoded"] is False
+    assert reply["headers"].pop("Content-Type") == "application/json; charset=utf-8"
+    return reply["statusCode"], reply["headers"], json.loads(reply["body"])
+
+
+def success(data: object, **more: object) -> Record:
+    return {"code": 0, "message": "", "codeDesc": "Success", "data": data, **more}
+
+
+@pytest.mark.parametrize("trigger", [gateway, function_url, None])
+@pytest.mark.parametrize(("kind", "action"), [("video", "GetVpResult"), ("audio", "GetCtsaudioInfo")])
+def test_the_documents_replies(net: Cloud, kind: str, action: str, trigger: Any) -> None:
+    example = documented(action)
+    record = example["data"] if kind == "audio" else example["data"][0]
+    net.media({record["vid"]: record})
+    asked = {"vid": record["vid"]} if kind == "audio" else {"vids": record["vid"]}
+    if trigger:
+        status, headers, reply = http(kind, trigger("GET", asked))
+        assert (status, headers) == (200, {})
+    else:
+        reply = run(kind, asked)
+    assert json.dumps(reply) == json.dumps(example)
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        gateway("GET", {"vids": "a,b"}),
+        gateway("GET", {"vids": ["a", "b"]}, body=None, headers=None, isBase64Encoded=None),
+        gateway("get", {"vids.0": "a", "vids.1": "b"}),
+        gateway("GET", {"vids.10": "b", "vids.2": "a"}),
+        gateway("POST", None, body='{"vids": ["a", "b"]}', **JSON_TYPE),
+        gateway("POST", None, body="vids=a&vids=b", **FORM),
+        gateway("POST", None, body="vids.0=a&vids.1=b", **FORM),
+        {**gateway("POST", None, body=encoded('{"vids": "a,b"}'), **JSON_TYPE), "isBase64Encoded": True},
+        {**gateway("POST", None, body=encoded("vids=a%2Cb"), **FORM), "isBase64Encoded": True},
+        function_url("GET", {"vids": "a,b"}),
+        function_url("POST", {"vids": "b"}, body='{"vids": ["a", "b", "a"]}'),
+        function_url("POST", None, body="vids=a,b", **FORM),
+        {"vids": ["a", "b"]},
+        {"vids": "a,b"},
+    ],
+)
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_every_way_to_ask_for_several(net: Cloud, kind: str, event: dict[str, object]) -> None:
+    media = net.media(TASKS)
+    reply = http(kind, event)[2] if "httpMethod" in event else run(kind, event)
+    assert reply == success([A, B])
+    assert sorted(call.asked for call in media.calls) == ([["a", "b"]] if kind == "video" else [["a"], ["b"]])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        gateway("GET", {"vid": "a"}),
+        function_url("GET", {"vid": ["a"]}),
+        gateway("POST", None, body='{"vid": "a"}'),
+        gateway("POST", None, body="vid=a", **FORM),
+        {"vid": "a"},
+    ],
+)
+@pytest.mark.parametrize(("kind", "data"), [("video", [A]), ("audio", A)])
+def test_every_way_to_ask_for_one(net: Cloud, kind: str, data: object, event: dict[str, object]) -> None:
+    net.media(TASKS)
+    assert (http(kind, event)[2] if "httpMethod" in event else run(kind, event)) == success(data)
+
+
+@pytest.mark.parametrize("data", [None, {"vid": "x"}, [], "text"])
+def test_audio_without_an_id_is_answered_by_the_api(net: Cloud, data: object) -> None:
+    media = net.media({}, [said(data)])
+    assert http("audio", gateway()) == (200, {}, success(data))
+    assert media.calls[0].asked == []
+
+
+def test_batches(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "2")
+    vids = [f"id{number}" for number in range(5)]
+    media = net.media({vid: task(vid) for vid in vids})
+    assert run("video", {"vids": vids}) == success([task(vid) for vid in vids])
+    assert sorted(call.asked for call in media.calls) == [["id0", "id1"], ["id2", "id3"], ["id4"]]
+
+
+def test_unknown_ids_are_missing(net: Cloud) -> None:
+    net.media(TASKS)
+    assert http("video", gateway("GET", {"vids": "x,a,y"})) == (200, {}, success([A], missing=["x", "y"]))
+
+
+def test_a_query_that_is_partly_answered(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "1")
+    net.media({"a": A, "dead": DEAD, "busy": said(code=4400)})
+    status, _, reply = http("video", gateway("GET", {"vids": "dead,a,x,busy"}))
+    assert (status, reply["code"], reply["codeDesc"]) == (207, 5400, "PartlyDone")
+    assert (reply["data"], reply["missing"]) == ([A], ["x"])
+    assert {vid: error["code"] for vid, error in reply["failed"].items()} == {"dead": 6000, "busy": 4400}
+    assert not [word for word in HIDDEN if word in json.dumps(reply)]
+
+
+#: What a caller sends, what the media API does (None: is not asked), and the reply's code, status and headers.
+REFUSALS: dict[str, tuple[str, Record, list[Turn] | None, int, int, dict[str, str]]] = {
+    "no-id": ("video", {}, None, 4000, 400, {}),
+    "bad-id": ("video", {"vids": "a,../b"}, None, 4000, 400, {}),
+    "two-ids": ("audio", {"vid": "a,b"}, None, 4000, 400, {}),
+    "both": ("audio", {"vid": "a", "vids": "b"}, None, 4000, 400, {}),
+    "output": ("video", {"vids": "a", "output": "disk"}, None, 4000, 400, {}),
+    "refused-parameter": ("audio", {}, [said(code=4000)], 4000, 400, {}),
+    "unknown": ("video", {"vids": "x"}, [said([])], 5000, 404, {}),
+    "unknown-code": ("video", {"vids": "x"}, [said(code=5000)], 5000, 404, {}),
+    "unknown-audio": ("audio", {"vid": "x"}, [said(code=5000)], 5000, 404, {}),
+    "unknown-without-id": ("audio", {}, [said(code=5000)], 5000, 404, {}),
+    "quota": ("video", {"vids": "a"}, [said(code=4400)], 4400, 429, {"Retry-After": "10"}),
+    "quota-by-status": ("video", {"vids": "a"}, [(429, {}, b"")], 4400, 429, {"Retry-After": "10"}),
+    "keys": ("video", {"vids": "a"}, [said(code=4100)], 4100, 502, {}),
+    "expired": ("video", {"vids": "a"}, [said(code=4200)], 4100, 502, {}),
+    "failing": ("video", {"vids": "a"}, [said(code=6000)], 6000, 502, {}),
+    "unexpected": ("video", {"vids": "a"}, [said("upstream-words")], 6000, 502, {}),
+    "forbidden": ("video", {"vids": "a"}, [(403, {}, b"upstream-words")], 6000, 502, {}),
+}
+
+
+@pytest.mark.parametrize("trigger", [gateway, function_url, None])
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals(net: Cloud, name: str, trigger: Any) -> None:
+    kind, asked, script, code, status, headers = REFUSALS[name]
+    if script:
+        net.media({}, repeat(script[0]))
+    reply = run(kind, trigger("GET", asked) if trigger else asked)
+    assert not [word for word in HIDDEN if word in json.dumps(reply)]
+    if trigger:
+        assert reply["statusCode"] == status
+        assert {name: value for name, value in reply["headers"].items() if name != "Content-Type"} == headers
+        reply = json.loads(reply["body"])
+    assert list(reply) == ["code", "message", "codeDesc"]
+    assert reply["code"] == code
+    assert reply["message"]
+
+
+@pytest.mark.parametrize(("asked", "field"), [({"vids": "/"}, "vids"), ({"vid": ""}, "vid"), ({"output": 1}, "output")])
+def test_bad_input_is_named(net: Cloud, asked: Record, field: str) -> None:
+    assert http("video", gateway("GET", asked))[2]["message"].startswith(f"{field}: ")
+
+
+def test_a_hung_upstream_is_out_of_time(net: Cloud) -> None:
+    net.media({}, repeat(net.clock.hang))
+    assert http("audio", gateway("GET", {"vid": "a"}))[0] == 504
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS"])
+def test_methods(net: Cloud, method: str) -> None:
+    status, headers, reply = http("audio", gateway(method, {"vid": "a"}))
+    assert (status, headers, reply["code"]) == (405, {"Allow": "GET, POST"}, 4000)
+
+
+def test_too_many_ids_are_refused_to_http_callers_only(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_VIDS", "1")
+    status, _, reply = http("video", gateway("POST", None, body="vids=a,b"))
+    assert (status, reply["code"]) == (413, 4000)
+    net.media(TASKS)
+    assert run("video", {"vids": ["a", "b"]}) == success([A, B])
+    assert http("video", gateway("GET", {"vids": "a,a"}))[2] == success([A])
+
+
+@pytest.mark.parametrize("headers", [{}, None, {"authorization": "Bearer x"}, {"Authorization": "unit-api-token"}])
+def test_a_wrong_token_is_refused(net: Cloud, monkeypatch: pytest.MonkeyPatch, headers: object) -> None:
+    monkeypatch.setenv("API_TOKEN", "unit-api-token")
+    status, sent, reply = http("video", function_url("GET", {"vids": "a"}, headers=headers))
+    assert (status, sent, reply["code"]) == (401, {"WWW-Authenticate": "Bearer"}, 4100)
+    assert "unit-api-token" not in json.dumps(reply)
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+def test_the_token_opens_http_and_nobody_else_needs_it(net: Cloud, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("API_TOKEN", "unit-api-token")
+    net.media(TASKS)
+    assert http("video", gateway("GET", {"vids": "a"}, headers={name: "Bearer unit-api-token"}))[0] == 200
+    assert run("video", {"vids": "a"}) == success([A])
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "written", "count"),
+    [
+        ("video", {"vids": "a,b"}, success([A, B]), 2),
+        ("video", {"vids": "x,a"}, success([A], missing=["x"]), 1),
+        ("audio", {"vids": "b,a"}, success([B, A]), 2),
+        ("audio", {"vid": "a"}, success(A), 1),
+    ],
+)
+@pytest.mark.parametrize("trigger", [gateway, function_url, None])
+def test_output_to_cos(net: Cloud, trigger: Any, kind: str, asked: Record, written: Record, count: int) -> None:
+    net.media(TASKS)
+    cos = net.cos("PUT")
+    asked = {**asked, "output": "cos"}
+    reply = http(kind, trigger("GET", asked))[2] if trigger else run(kind, asked)
+    key = f"media-query/query-{kind}/{CONTEXT['request_id']}.json"
+    etag = reply["data"].pop("etag")
+    assert reply == {**written, "data": {"bucket": BUCKET, "region": REGION, "key": key, "count": count}}
+    assert len(etag) == 32
+    assert {key: json.loads(body) for key, body in cos.objects.items()} == {key: written}
+
+
+def test_what_came_before_the_time_was_over_is_written(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "1")
+    monkeypatch.setenv("CONCURRENCY", "1")
+    net.media({"a": A, "hung": net.clock.hang})
+    cos = net.cos("PUT")
+    status, _, reply = http("video", gateway("GET", {"vids": "a,hung", "output": "cos"}))
+    assert (status, reply["code"], list(reply["failed"]), reply["data"]["count"]) == (207, 5400, ["hung"], 1)
+    assert json.loads(cos.objects[reply["data"]["key"]])["data"] == [A]
+
+
+def test_output_to_a_cos_that_refuses(net: Cloud) -> None:
+    net.media(TASKS)
+    net.cos("PUT", script=[cos_error(403, "AccessDenied")])
+    status, _, reply = http("video", gateway("GET", {"vids": "a", "output": "cos"}))
+    assert (status, reply["code"]) == (502, 4100)
+    assert not [word for word in HIDDEN if word in json.dumps(reply)]
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+@pytest.mark.parametrize(
+    "message", ["", "a,b", '["a", "b"]', {"vids": ["a", "b"]}, {"watch": "mine.json", "results": "results/other.json"}]
+)
+def test_a_timer_collects(net: Cloud, kind: str, message: object) -> None:
+    net.media(TASKS)
+    lists = {f"media-query/watch/{kind}.json": ["a", "b"], "media-query/mine.json": ["a", "b"]}
+    cos = net.cos("GET", "PUT", objects=lists)
+    counts = {"watched": 2, "succeeded": 1, "failed": 0, "pending": 1, "deleted": 0, "missing": 0}
+    assert run(kind, timer(message)) == counts
+    name = "other" if isinstance(message, dict) and "results" in message else kind
+    assert cos.json(f"media-query/results/{name}.json")["tasks"] == TASKS
+
+
+@pytest.mark.parametrize("message", ["../a", "{", '{"vids": []}', '{"watch": "../x"}', '{"results": 7}'])
+def test_a_timer_with_a_bad_message_raises(net: Cloud, message: str) -> None:
+    with pytest.raises(BadInput):
+        run("video", timer(message))
+
+
+@pytest.mark.parametrize("error", [UpstreamFailed, DamagedObject])
+def test_a_timer_that_can_not_work_raises(net: Cloud, error: type[QueryError]) -> None:
+    objects: dict[str, object] = {"media-query/watch/video.json": ["a"]}
+    if error is DamagedObject:  # neither the results object nor the one kept beside a damaged one is ours
+        objects |= {f"media-query/results/{name}.json": b"{" for name in ("video", "video.recovered")}
+    net.cos("GET", objects=objects)
+    if error is UpstreamFailed:
+        net.media({}, repeat(DEAD))
+    with pytest.raises(error):
+        run("video", timer())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "event"),
+    [
+        ("TENCENTCLOUD_SECRETKEY", "", {"vids": "a"}),
+        ("MAX_VIDS", "many", {"vids": "a"}),
+        ("COS_BUCKET", "", {"vids": "a", "output": "cos"}),
+        ("COS_REGION", "", timer()),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    net: Cloud, monkeypatch: pytest.MonkeyPatch, name: str, value: str, event: Record
+) -> None:
+    monkeypatch.setenv(name, value)
+    shown = "SECRET_KEY" if name.startswith("TENCENT") else name
+    if source(event) == TIMER:
+        with pytest.raises(Misconfigured, match=shown):
+            run("video", event)
+    else:
+        status, _, reply = http("video", gateway("GET", event))
+        assert (status, reply["code"], reply["codeDesc"]) == (500, 6000, "Misconfigured")
+        assert shown in reply["message"]
+
+
+@pytest.mark.parametrize("over_http", [True, False])
+def test_a_reply_that_scf_would_refuse_for_its_size_is_a_413(net: Cloud, over_http: bool) -> None:
+    vids = [f"v{number}" for number in range(101)]
+    net.media({vid: task(vid, 5, result=["x" * 64_000]) for vid in vids})
+    if over_http:
+        status, _, reply = http("video", gateway("POST", body=json.dumps({"vids": vids})))
+        assert status == 413
+    else:
+        reply = run("video", {"vids": vids})
+    assert (reply["code"], "output=cos" in reply["message"], "data" in reply) == (4000, True, False)

@@ -1,0 +1,1 @@
+"""What tests share: a bucket in memory, upstreams on the wire, callers, bundles."""

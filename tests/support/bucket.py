@@ -1,0 +1,274 @@
+"""A bucket in memory, every operation on it a point at which something else may happen, and sweeps over it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import md5
+from itertools import count
+from typing import Any, TypeVar
+
+import pytest
+
+from shared.backends.base import Record
+from shared.collector.results import Summary
+from shared.collector.sweep import Tools, collect
+from shared.cos.objects import CosObjects, Found, Listed, Stored
+from shared.errors import DamagedObject, OutOfTime, QueryError
+from shared.events import Sweep
+from shared.invocation import Deadline, Invocation
+from shared.replies.json_text import to_bytes
+from shared.tasks import VIDEO, VIDS, Kind, is_final
+from tests.support.wire import NOW
+
+WATCH, RESULTS = "watch/video.json", "results/video.json"
+FOUND, ADDED = "results/video.found/", "watch/video.added/"
+WATCHED = Sweep(None, WATCH, RESULTS)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+#: Told of each operation, its method and the object's name, before it takes effect.
+Hook = Callable[[str, str], None]
+
+
+def nothing(_method: str, _name: str) -> None:
+    """The hook of whoever is not disturbed."""
+
+
+class Killed(BaseException):
+    """The instance is gone."""
+
+
+class Bucket:
+    """What all see: objects as they lie in COS, when they were written, and the time."""
+
+    def __init__(self, **objects: object) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.written: dict[str, float] = {}
+        self.now = float(NOW)
+        self.numbers = count()
+        #: Every final record that an API has told anyone.
+        self.told: dict[str, Record] = {}
+
+    def store(self, name: str, value: object, age: float = 0.0) -> None:
+        """Put an object there; bytes are taken as they are."""
+        self.objects[name] = value if isinstance(value, bytes) else to_bytes(value)
+        self.written[name] = self.now - age
+
+    def json(self, name: str) -> Any:
+        """The value of an object."""
+        return json.loads(self.objects[name])
+
+    def final(self, name: str = RESULTS) -> dict[str, Record]:
+        """The final records of a results object."""
+        tasks = self.json(name)["tasks"] if name in self.objects else {}
+        return {vid: record for vid, record in tasks.items() if is_final(record)}
+
+    def under(self, folder: str) -> list[str]:
+        """The names of the objects in a folder and below."""
+        return sorted(name for name in self.objects if name.startswith(folder))
+
+
+class Objects(CosObjects):
+    """A bucket as one invocation uses it. `before` and `after` are told of each operation."""
+
+    def __init__(self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing) -> None:
+        self.prefix = "prefix/"
+        self._bucket, self._before, self._after = bucket, before, after
+
+    @contextmanager
+    def _operation(self, method: str, name: str, deadline: Deadline) -> Iterator[None]:
+        if not deadline.remaining():
+            raise OutOfTime("no time left to ask COS")
+        self._before(method, name)
+        yield
+        self._after(method, name)
+
+    def get(self, name: str, deadline: Deadline) -> Found | None:
+        with self._operation("GET", name, deadline):
+            body = self._bucket.objects.get(name)
+        if body is None:
+            return None
+        try:
+            return Found(json.loads(body), md5(body).hexdigest())
+        except ValueError as error:
+            raise DamagedObject(name) from error
+
+    def put(self, name: str, value: object, deadline: Deadline) -> Stored:
+        with self._operation("PUT", name, deadline):
+            self._bucket.store(name, value)
+        return Stored("bucket", "region", self.prefix + name, md5(to_bytes(value)).hexdigest())
+
+    def delete(self, name: str, deadline: Deadline) -> None:
+        with self._operation("DELETE", name, deadline):
+            self._bucket.objects.pop(name, None)
+
+    def list(self, folder: str, deadline: Deadline) -> list[Listed]:
+        with self._operation("LIST", folder, deadline):
+            names = [name for name in self._bucket.under(folder) if "/" not in name.removeprefix(folder)]
+            etags = (md5(self._bucket.objects[name]).hexdigest() for name in names)
+            return [Listed(name, etag, self._bucket.written[name]) for name, etag in zip(names, etags, strict=True)]
+
+
+class Run(Invocation):
+    """An invocation on the bucket's clock, with an id of its own."""
+
+    def __init__(self, bucket: Bucket, limit: float = 900.0) -> None:
+        context = {"request_id": f"run-{next(bucket.numbers)}", "time_limit_in_ms": limit * 1000}
+        super().__init__(context, lambda: bucket.now)
+        self._bucket = bucket
+
+    def now(self) -> float:
+        return self._bucket.now
+
+
+class Api:
+    """A back end that tells records by id, or the error to raise; `seconds` is what a call takes."""
+
+    ids = VIDS
+
+    def __init__(self, bucket: Bucket, tasks: Mapping[str, Record | QueryError], seconds: float = 0.0) -> None:
+        self.asked: list[str] = []
+        self._bucket, self._tasks, self._seconds = bucket, tasks, seconds
+
+    def batch_size(self, kind: Kind) -> int:
+        return 1
+
+    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Mapping[str, Record | QueryError]:
+        (vid,) = vids
+        self.asked.append(vid)
+        self._bucket.now += self._seconds
+        task = self._tasks.get(vid)
+        if isinstance(task, QueryError):
+            raise task
+        if task and is_final(task):
+            self._bucket.told[vid] = task
+        return {vid: task} if task else {}
+
+    def joined(self, kind: Kind, records: Mapping[str, Record]) -> dict[str, Record]:
+        raise NotImplementedError
+
+    def without_ids(self, kind: Kind, deadline: Deadline) -> object:
+        raise NotImplementedError
+
+
+def tools(bucket: Bucket, api: Api, before: Hook = nothing, after: Hook = nothing, limit: float = 900.0) -> Tools:
+    """What one invocation works with."""
+    return Tools(VIDEO, api, Objects(bucket, before, after), 1, Run(bucket, limit))
+
+
+def sweep(
+    bucket: Bucket,
+    tasks: Mapping[str, Record | QueryError],
+    before: Hook = nothing,
+    after: Hook = nothing,
+    asked: Sweep = WATCHED,
+) -> Summary:
+    """One sweep over the bucket, by an API that tells these tasks."""
+    return collect(tools(bucket, Api(bucket, tasks), before, after), asked)
+
+
+def in_turn(
+    items: Sequence[Item], call: Callable[[Item], Result], workers: int, deadline: Deadline
+) -> Iterator[tuple[Item, Result | QueryError]]:
+    """`each` without threads, so that the operations of a sweep have one order."""
+    for item in items:
+        if not deadline.remaining():
+            yield item, OutOfTime("there was no time to ask")
+            continue
+        try:
+            outcome: Result | QueryError = call(item)
+        except QueryError as error:
+            outcome = error
+        yield item, outcome
+
+
+@pytest.fixture(scope="module")
+def one_after_the_other() -> Iterator[None]:
+    """No threads: for modules that interleave sweeps."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("backends.base", "cos.journal", "collector.shards"):
+            patch.setattr(f"shared.{module}.each", in_turn)
+        yield
+
+
+class At:
+    """A hook that does something once, at one operation."""
+
+    def __init__(self, number: int, action: Callable[[], object]) -> None:
+        self.fired = False
+        self._left, self._action = number, action
+
+    def __call__(self, method: str, name: str) -> None:
+        self._left -= 1
+        if self._left == -1:
+            self.fired = True
+            self._action()
+
+
+def die() -> None:
+    """End as a killed instance does: nothing that catches errors catches this."""
+    raise Killed
+
+
+class Stage:
+    """Work in threads of which one goes on at a time, from one operation to the next."""
+
+    def __init__(self) -> None:
+        self._parked = threading.Semaphore(0)
+        self._go: dict[str, threading.Semaphore] = {}
+        self._killed: set[str] = set()
+        self._failed: list[BaseException] = []
+        self.live: list[str] = []
+
+    def add(self, name: str, work: Callable[[Hook], object]) -> None:
+        """Take on some work, which gets its hook; it does not begin yet."""
+        self._go[name] = threading.Semaphore(0)
+        self.live.append(name)
+        threading.Thread(target=self._run, args=(name, work), daemon=True).start()
+
+    def _run(self, name: str, work: Callable[[Hook], object]) -> None:
+        try:
+            self._wait(name)
+            work(lambda _method, _name: self._pause(name))
+        except Killed:
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised again by step
+            self._failed.append(error)
+        finally:
+            self.live.remove(name)
+            self._parked.release()
+
+    def _pause(self, name: str) -> None:
+        self._parked.release()
+        self._wait(name)
+
+    def _wait(self, name: str) -> None:
+        self._go[name].acquire()
+        if name in self._killed:
+            raise Killed
+
+    def step(self, name: str) -> None:
+        """Let one go on to its next operation, or to its end."""
+        if name in self.live:
+            self._go[name].release()
+            self._parked.acquire()
+        if self._failed:
+            raise self._failed.pop()
+
+    def steps(self, name: str, number: int) -> None:
+        """Let one go on for so many operations, if it has as many."""
+        for _ in range(number):
+            self.step(name)
+
+    def finish(self, name: str) -> None:
+        """Let one go on to its end."""
+        while name in self.live:
+            self.step(name)
+
+    def kill(self, name: str) -> None:
+        """End one where it is."""
+        self._killed.add(name)
+        self.step(name)
