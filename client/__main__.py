@@ -21,7 +21,7 @@ from client.sheet import Sheet, read_sheet, sheet_of
 from shared.errors import QueryError
 from shared.replies.table import Row
 from shared.settings import read_settings
-from shared.tasks import PENDING, UNANSWERED, Kind
+from shared.tasks import UNANSWERED, Kind
 
 #: Exit statuses: every id has an outcome, some are unanswered, it can't be done, Ctrl-C (as shells have it).
 ANSWERED, SOME_UNANSWERED, IMPOSSIBLE, STOPPED = 0, 1, 2, 130
@@ -75,13 +75,17 @@ def command(**given: Any) -> int:
 def _ask(options: Options, source: Source, vids: Sequence[str], output: Output, known: dict[str, Row]) -> None:
     """Ask about ids, putting their rows into `known`, and write as they come."""
     output.update(known)
-    hold = options.wait and not isinstance(output, File)
-    with progress(len(set(vids))) as bar:
-        for outcome in until_settled(source, vids, bar.pause) if options.wait else answers(source, vids):
-            bar.add(outcome)
-            if not (hold and outcome.outcome == PENDING):
-                known[outcome.vid] = outcome.row
-                output.update(known)
+    with progress(len(set(vids)), waits=options.wait) as bar:
+
+        def pause(seconds: float, pending: int) -> None:
+            if isinstance(output, File):
+                output.close(known)
+            bar.pause(seconds, pending)
+
+        for outcomes in until_settled(source, vids, pause) if options.wait else answers(source, vids):
+            bar.add(outcomes)
+            known |= {outcome.vid: outcome.row for outcome in outcomes}
+            output.update(known)
 
 
 def _outcome(known: dict[str, Row], vid: str) -> str:
@@ -127,7 +131,7 @@ def _output(options: Options, sheet: Sheet) -> tuple[Output, dict[str, Row]]:
         return file, file.load()
     if options.format == "table" or (options.format is None and sys.stdout.isatty()):
         return Table(sys.stdout, sheet), {}
-    return Stream(sys.stdout.buffer, form, sheet), {}
+    return Stream(sys.stdout.buffer, form, sheet, hold=options.wait), {}
 
 
 def _is_input(options: Options) -> bool:

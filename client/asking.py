@@ -44,10 +44,13 @@ class Source(Protocol):
         ...
 
 
-def answers(source: Source, vids: Iterable[str]) -> Iterator[Outcome]:
-    """Yield one outcome for each distinct id, as they come. Raises ClientError when it is no use to go on."""
+def answers(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
+    """Yield one outcome for each distinct id, as they come, those of a request together.
+
+    Raises ClientError when it is no use to go on.
+    """
     valid, rest = split_ids(list(vids), source.ids)
-    yield from (invalid(str(vid), source.ids) for vid in dict.fromkeys(rest))
+    yield [invalid(str(vid), source.ids) for vid in dict.fromkeys(rest)]
     chunks = [valid[start : start + source.size] for start in range(0, len(valid), source.size)]
     left = dict.fromkeys(valid)
     failures = 0
@@ -56,11 +59,11 @@ def answers(source: Source, vids: Iterable[str]) -> Iterator[Outcome]:
             raise ClientError(outcomes.message) from outcomes
         for vid in chunk:
             del left[vid]
-        yield from outcomes
+        yield outcomes
         failures = failures + 1 if all(outcome.outcome == UNANSWERED for outcome in outcomes) else 0
         if failures == GIVE_UP:
             last = outcomes[-1].row
-            yield from (unanswered(vid, last["error_code"], last["error_msg"]) for vid in left)
+            yield [unanswered(vid, last["error_code"], last["error_msg"]) for vid in left]
             return
 
 
@@ -71,7 +74,7 @@ def sleep(seconds: float, pending: int) -> None:  # noqa: ARG001 - a display wou
 
 def until_settled(
     source: Source, vids: Iterable[str], pause: Callable[[float, int], None] = sleep
-) -> Iterator[Outcome]:
+) -> Iterator[list[Outcome]]:
     """Yield outcomes as they come, those of pending tasks again after each growing pause, until none is pending.
 
     A pending task about which no answer comes in a later round stays pending. `pause` is called with the seconds to
@@ -80,12 +83,10 @@ def until_settled(
     asked, again, seconds = list(vids), False, FIRST_PAUSE
     while asked:
         pending = []
-        for outcome in answers(source, asked):
-            unheard = again and outcome.outcome == UNANSWERED
-            if unheard or outcome.outcome == PENDING:
-                pending.append(outcome.vid)
-            if not unheard:
-                yield outcome
+        for outcomes in answers(source, asked):
+            unheard = UNANSWERED if again else None
+            pending += [outcome.vid for outcome in outcomes if outcome.outcome in (PENDING, unheard)]
+            yield [outcome for outcome in outcomes if outcome.outcome != unheard]
         if pending:
             pause(seconds, len(pending))
             seconds = min(LONGEST_PAUSE, seconds * GROWTH)

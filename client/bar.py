@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -14,19 +14,17 @@ from shared.tasks import PENDING
 
 
 class LiveBar(Bar):
-    """A bar that fills as ids are settled; while it waits it says for how many."""
+    """A bar that fills as ids are answered; while it waits it says for how many."""
 
-    def __init__(self, display: Progress, task: TaskID) -> None:
+    def __init__(self, display: Progress, task: TaskID, *, waits: bool) -> None:
         self._display = display
         self._task = task
-        self._pending: set[str] = set()
+        self._waits = waits
 
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome: a pending one only once."""
-        if outcome.vid not in self._pending:
-            self._display.advance(self._task)
-        if outcome.outcome == PENDING:
-            self._pending.add(outcome.vid)
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count outcomes; pending ones are counted once they are not, where they are waited for."""
+        settled = sum(outcome.outcome != PENDING or not self._waits for outcome in outcomes)
+        self._display.advance(self._task, settled)
 
     def pause(self, seconds: float, pending: int) -> None:
         """Wait, and say for what."""
@@ -35,7 +33,7 @@ class LiveBar(Bar):
 
 
 @contextmanager
-def live_bar(total: int) -> Iterator[Bar]:
+def live_bar(total: int, *, waits: bool) -> Iterator[Bar]:
     """Show a bar until the block ends, then take it away."""
     with Progress(console=Console(stderr=True), transient=True) as display:
-        yield LiveBar(display, display.add_task("asking", total=total))
+        yield LiveBar(display, display.add_task("asking", total=total), waits=waits)

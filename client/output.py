@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -16,6 +17,7 @@ from client.errors import ClientError
 from client.sheet import Sheet, read_rows
 from shared.replies.json_text import to_json
 from shared.replies.table import BYTE_ORDER_MARK, COLUMNS, Row, safe_cell
+from shared.tasks import PENDING
 
 #: The columns that are added to the input's own.
 OURS = COLUMNS[1:]
@@ -85,50 +87,58 @@ class Jsonl:
 
 
 class Stream:
-    """Standard output: rows in the input's order, each as soon as it and those before it are known."""
+    """Standard output: rows in the input's order, each as soon as it and those before it are known.
 
-    def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet) -> None:
+    With `hold`, pending tasks are not known yet: they will be asked about again.
+    """
+
+    def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet, *, hold: bool = False) -> None:
         self._stream = stream
         self._form = form
         self._columns = [*sheet.columns, *OURS]
-        self._waiting = iter(zip(sheet.vids(), sheet.rows, strict=True))
-        self._next = next(self._waiting, None)
-        self._write(form.head(self._columns))
+        self._left = deque(zip(sheet.vids(), sheet.rows, strict=True))
+        self._hold = hold
+        self._head = form.head(self._columns)
 
     def update(self, known: Known) -> None:
         """Write the rows whose turn it is."""
         lines = []
-        while self._next and self._next[0] in known:
-            vid, own = self._next
+        while self._left and self._is_known(self._left[0][0], known):
+            vid, own = self._left.popleft()
             lines.append(self._form.line(self._columns, own, known[vid]))
-            self._next = next(self._waiting, None)
         self._write("".join(lines))
 
     def close(self, known: Known) -> None:
         """Write whatever else is known."""
-        self.update(known)
-        for vid, own in self._waiting:
-            if vid in known:
-                self._write(self._form.line(self._columns, own, known[vid]))
-        self._stream.flush()
+        rest = [(own, known[vid]) for vid, own in self._left if vid in known]
+        self._left.clear()
+        self._write("".join(self._form.line(self._columns, own, row) for own, row in rest))
+
+    def _is_known(self, vid: str, known: Known) -> bool:
+        return vid in known and not (self._hold and known[vid]["outcome"] == PENDING)
 
     def _write(self, text: str) -> None:
         if text:
-            self._stream.write(text.encode())
+            self._stream.write((self._head + text).encode())
             self._stream.flush()
+            self._head = ""
 
 
 class File:
-    """A file that always holds whole rows: it is replaced by a new one now and then, and at the end.
+    """A file that always holds whole rows: it is replaced by a new one as answers come, and at the end.
 
-    So whoever kills the command finds what had come half a second before, and the next run goes on there.
+    So whoever kills the command finds what had come a moment before, and the next run goes on there.
     """
 
     def __init__(self, path: Path, form: Form, sheet: Sheet) -> None:
+        """Raises ClientError for a place where no file can be, and for columns that the form can't hold."""
         self._path = path.resolve()
+        if not self._path.parent.is_dir():
+            raise ClientError(f"--out: there is no folder {self._path.parent}")
         self._form = form
         self._sheet = sheet
         self._columns = [*sheet.columns, *OURS]
+        self._head = form.head(self._columns)
         self._due = 0.0
 
     def load(self) -> dict[str, Row]:
@@ -161,10 +171,10 @@ class File:
             shutil.copymode(self._path, part)
         part.replace(self._path)
         end = time.monotonic()
-        self._due = end + max(LEAST_BETWEEN, TIMES_A_WRITE * (end - start))
+        self._due = end + TIMES_A_WRITE * (end - start)
 
     def _text(self, known: Known) -> Iterator[str]:
-        yield self._form.head(self._columns)
+        yield self._head
         for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
             if vid in known:
                 yield self._form.line(self._columns, own, known[vid])

@@ -60,8 +60,8 @@ class Table:
 class Bar:
     """How far the asking is."""
 
-    def add(self, outcome: Outcome) -> None:
-        """Count an outcome."""
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count outcomes."""
 
     def pause(self, seconds: float, pending: int) -> None:  # noqa: ARG002 - a live bar shows it
         """Wait until pending tasks are asked about again."""
@@ -69,14 +69,14 @@ class Bar:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Bar]:
+def progress(total: int, *, waits: bool) -> Iterator[Bar]:
     """A progress bar over so many ids on standard error; one that shows nothing where that is no terminal."""
     if not sys.stderr.isatty():
         yield Bar()
         return
     from client.bar import live_bar
 
-    with live_bar(total) as bar:
+    with live_bar(total, waits=waits) as bar:
         yield bar
 
 
@@ -84,4 +84,4 @@ def summary(outcomes: Sequence[str]) -> str:
     """A line that says how many rows have which outcome."""
     counts = Counter(outcomes)
     told = ", ".join(f"{counts[word]} {word}" for word in COLOURS if counts[word])
-    return f"{len(outcomes)} rows: {told or 'none answered'}"
+    return f"{len(outcomes)} row{'s' * (len(outcomes) != 1)}: {told or 'none answered'}"

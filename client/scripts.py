@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Literal
 
 from client.asking import Source, answers, in_order, until_settled
@@ -37,7 +38,7 @@ def ask(
     source = open_source(
         KINDS[kind], url or os.environ.get("MEDIA_QUERY_URL", ""), token or os.environ.get("MEDIA_QUERY_TOKEN", "")
     )
-    outcomes = until_settled(source, vids) if wait else answers(source, vids)
+    outcomes = chain.from_iterable(until_settled(source, vids) if wait else answers(source, vids))
     return in_order(vids, (outcome for outcome in outcomes if not (wait and outcome.outcome == PENDING)))
 
 
@@ -52,4 +53,4 @@ def open_source(kind: Kind, url: str, token: str) -> Source:
     try:
         return Api(kind, read_settings(os.environ))
     except Misconfigured as error:
-        raise ClientError(f"{error.message}; or give --url, the URL of a deployed function") from error
+        raise ClientError(f"without --url the API itself is asked: {error.message}") from error
