@@ -72,12 +72,10 @@ def _http(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
 
 def _http_answer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
     http_events.check_path(event, kind.function)
-    if http_events.method(event) == "OPTIONS":
-        return allowed_methods()
-    if http_events.wants_page(event):
-        from shared.replies.page import page_reply
-
-        return page_reply(kind)
+    ready = _without_query(kind, event)
+    if ready is not None:
+        invocation.facts["code"] = 0
+        return ready
     work = _work(kind, invocation)
     query = read_query(event, kind, work.settings, work.backend.ids)
     made, table = _answer(work, query)
@@ -85,6 +83,17 @@ def _http_answer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject
     reply = http_reply(status, made if table is None else table, {})
     _check_size(measured(reply)[1], query)
     return reply
+
+
+def _without_query(kind: Kind, event: Event) -> JsonObject | None:
+    """The reply to a request that asks about no task, which needs neither token nor settings."""
+    if http_events.method(event) == "OPTIONS":
+        return allowed_methods()
+    if http_events.wants_page(event):
+        from shared.replies.page import page_reply
+
+        return page_reply(kind)
+    return None
 
 
 def _direct(work: Work, event: Event) -> object:
