@@ -13,20 +13,18 @@ import click
 from client.asking import Source, answers, until_settled
 from client.collected import Collected
 from client.errors import ClientError, printable
+from client.forms import Csv, Jsonl
 from client.outcomes import FINAL
-from client.output import Csv, File, Jsonl, Stream
+from client.output import File, Output, Stream
 from client.screen import Table, progress, summary
 from client.scripts import KINDS, open_source
 from client.sheet import Sheet, read_sheet, sheet_of
 from shared.errors import QueryError
-from shared.replies.table import Row
 from shared.settings import read_settings
 from shared.tasks import UNANSWERED, Kind
 
 #: Exit statuses: every id has an outcome, some are unanswered, it can't be done, Ctrl-C (as shells have it).
 ANSWERED, SOME_UNANSWERED, IMPOSSIBLE, STOPPED = 0, 1, 2, 130
-
-Output = Stream | File | Table
 
 
 class Options(NamedTuple):
@@ -62,40 +60,34 @@ def command(**given: Any) -> int:
     options = Options(**given)
     kind = KINDS[options.kind]
     source, sheet = _input(options, kind)
-    output, known = _output(options, sheet)
+    output = _output(options, sheet)
+    output.start()
     try:
-        _ask(options, source, [vid for vid in sheet.vids() if _outcome(known, vid) not in FINAL], output, known)
+        _ask(options, source, [vid for vid in sheet.vids() if _outcome(output, vid) not in FINAL], output)
     finally:
-        output.close(known)
-    outcomes = [_outcome(known, vid) for vid in sheet.vids()]
+        output.close()
+    outcomes = [_outcome(output, vid) for vid in sheet.vids()]
     click.echo(summary(outcomes), err=True)
     return SOME_UNANSWERED if UNANSWERED in outcomes else ANSWERED
 
 
-def _ask(options: Options, source: Source, vids: Sequence[str], output: Output, known: dict[str, Row]) -> None:
-    """Ask about ids, putting their rows into `known`, and write as they come."""
-    output.update(known)
+def _ask(options: Options, source: Source, vids: Sequence[str], output: Output) -> None:
+    """Ask about ids and hand their rows on as they come."""
     with progress(len(set(vids)), waits=options.wait) as bar:
-
-        def pause(seconds: float, pending: int) -> None:
-            if isinstance(output, File):
-                output.close(known)
-            bar.pause(seconds, pending)
-
-        for outcomes in until_settled(source, vids, pause) if options.wait else answers(source, vids):
+        for outcomes in until_settled(source, vids, bar.pause) if options.wait else answers(source, vids):
             bar.add(outcomes)
-            known |= {outcome.vid: outcome.row for outcome in outcomes}
-            output.update(known)
+            output.add({outcome.vid: outcome.row for outcome in outcomes})
 
 
-def _outcome(known: dict[str, Row], vid: str) -> str:
-    return known[vid]["outcome"] if vid in known else ""
+def _outcome(output: Output, vid: str) -> str:
+    return output.known[vid]["outcome"] if vid in output.known else ""
 
 
 def _input(options: Options, kind: Kind) -> tuple[Source, Sheet]:
     """What is asked, and the rows with the ids."""
     if options.results is None:
-        return open_source(kind, options.url or "", options.token or ""), _sheet(options)
+        sheet = _sheet(options)
+        return open_source(kind, options.url or "", options.token or ""), sheet
     if options.wait:
         raise ClientError("--wait: does not go with --results, which asks nobody")
     collected = Collected(kind, options.results, read_settings(os.environ))
@@ -119,19 +111,18 @@ def _sheet(options: Options) -> Sheet:
     return read_sheet(path.name, path.read_bytes(), options.column, header=path.suffix.lower() == ".csv")
 
 
-def _output(options: Options, sheet: Sheet) -> tuple[Output, dict[str, Row]]:
-    """Where rows go, and those that are there already."""
+def _output(options: Options, sheet: Sheet) -> Output:
+    """Where rows go."""
     form = Jsonl() if options.format == "jsonl" else Csv()
     if options.out:
         if options.format == "table":
             raise ClientError("--out: holds csv or jsonl; a table can't be gone on with")
         if _is_input(options):
             raise ClientError("--out: is the input; name another file")
-        file = File(options.out, form, sheet)
-        return file, file.load()
+        return File(options.out, form, sheet)
     if options.format == "table" or (options.format is None and sys.stdout.isatty()):
-        return Table(sys.stdout, sheet), {}
-    return Stream(sys.stdout.buffer, form, sheet, hold=options.wait), {}
+        return Table(sys.stdout, sheet)
+    return Stream(sys.stdout.buffer, form, sheet, hold=options.wait)
 
 
 def _is_input(options: Options) -> bool:

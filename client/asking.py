@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
@@ -53,18 +54,26 @@ def answers(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
     yield [invalid(str(vid), source.ids) for vid in dict.fromkeys(rest)]
     chunks = [valid[start : start + source.size] for start in range(0, len(valid), source.size)]
     left = dict.fromkeys(valid)
+    over = threading.Event()
+
+    def asked(chunk: list[str], _: Deadline | None = None) -> list[Outcome]:
+        return [] if over.is_set() else source.outcomes(chunk)
+
     failures = 0
-    for chunk, outcomes in each(chunks, source.outcomes, source.workers, Deadline(time.monotonic() + FOREVER)):
-        if isinstance(outcomes, QueryError):
-            raise ClientError(outcomes.message) from outcomes
-        for vid in chunk:
-            del left[vid]
-        yield outcomes
-        failures = failures + 1 if all(outcome.outcome == UNANSWERED for outcome in outcomes) else 0
-        if failures == GIVE_UP:
-            last = outcomes[-1].row
-            yield [unanswered(vid, last["error_code"], last["error_msg"]) for vid in left]
-            return
+    try:
+        for chunk, outcomes in each(chunks, asked, source.workers, Deadline(time.monotonic() + FOREVER)):
+            if isinstance(outcomes, QueryError):
+                raise ClientError(outcomes.message) from outcomes
+            for vid in chunk:
+                del left[vid]
+            yield outcomes
+            failures = failures + 1 if all(outcome.outcome == UNANSWERED for outcome in outcomes) else 0
+            if failures == GIVE_UP:
+                last = outcomes[-1].row
+                yield [unanswered(vid, last["error_code"], last["error_msg"]) for vid in left]
+                return
+    finally:
+        over.set()
 
 
 def sleep(seconds: float, pending: int) -> None:  # noqa: ARG001 - a display would show how many

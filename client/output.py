@@ -2,88 +2,43 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import shutil
+import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from client.errors import ClientError
-from client.sheet import Sheet, read_rows
-from shared.replies.json_text import to_json
-from shared.replies.table import BYTE_ORDER_MARK, COLUMNS, Row, safe_cell
+from client.forms import OURS, Form
+from client.sheet import Sheet
+from shared.replies.table import Row
 from shared.tasks import PENDING
 
-#: The columns that are added to the input's own.
-OURS = COLUMNS[1:]
-#: Seconds between two writes of a file: at least these, and so many times what a write takes.
-LEAST_BETWEEN, TIMES_A_WRITE = 0.5, 10
+#: Seconds between two writes of a file: at least these, and ten times what one takes, so the larger, the rarer.
+SHORTEST_PAUSE, TIMES_A_WRITE = 0.1, 10
 
 Known = Mapping[str, Row]
 
 
-class Form(Protocol):
-    """How a row becomes text, and text rows."""
+class Output(Protocol):
+    """Where rows go. `known` has all that have come, by id."""
 
-    def head(self, columns: Sequence[str]) -> str:
-        """What stands before the first row."""
+    known: dict[str, Row]
+
+    def start(self) -> None:
+        """Begin to take rows."""
         ...
 
-    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:
-        """One row: the input's own cells, and ours."""
+    def add(self, rows: Known) -> None:
+        """Take rows that have come; a later row of an id takes the place of an earlier one."""
         ...
 
-    def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
-        """The rows of a file. Raises ClientError when they have other columns."""
+    def close(self) -> None:
+        """Write what is not written yet."""
         ...
-
-
-class Csv:
-    """Comma-separated values with a byte order mark. No cell of ours starts a formula, own cells stay as they are."""
-
-    def head(self, columns: Sequence[str]) -> str:
-        """The header line."""
-        return BYTE_ORDER_MARK + _csv_line(columns)
-
-    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:  # noqa: ARG002 - as the protocol has it
-        """One row."""
-        return _csv_line([*own, *(safe_cell(row[name]) for name in OURS)])
-
-    def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
-        """The rows below a header line that is the same."""
-        head, *rows = list(read_rows(name, content, ",")) or [list(columns)]
-        if head != list(columns):
-            raise ClientError(f"--out: {name} has other columns ({', '.join(head)})")
-        return rows
-
-
-class Jsonl:
-    """An object a line, its names the columns."""
-
-    def head(self, columns: Sequence[str]) -> str:
-        """Nothing, but each column needs a name of its own. Raises ClientError."""
-        if twice := sorted({name for name in columns if columns.count(name) > 1}):
-            raise ClientError(f"--format jsonl: two columns are called {', '.join(twice)}")
-        return ""
-
-    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:
-        """One row."""
-        return to_json(dict(zip(columns, [*own, *(row[name] for name in OURS)], strict=True))) + "\n"
-
-    def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
-        """The rows of objects with the same names."""
-        try:
-            rows = [json.loads(line) for line in content.decode().split("\n") if line]
-        except ValueError as error:
-            raise ClientError(f"--out: {name} is not JSON lines") from error
-        if any(not isinstance(row, dict) or list(row) != list(columns) for row in rows):
-            raise ClientError(f"--out: {name} has other columns")
-        return [list(map(str, row.values())) for row in rows]
 
 
 class Stream:
@@ -93,6 +48,7 @@ class Stream:
     """
 
     def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet, *, hold: bool = False) -> None:
+        self.known: dict[str, Row] = {}
         self._stream = stream
         self._form = form
         self._columns = [*sheet.columns, *OURS]
@@ -100,38 +56,42 @@ class Stream:
         self._hold = hold
         self._head = form.head(self._columns)
 
-    def update(self, known: Known) -> None:
+    def start(self) -> None:
+        """Nothing: the header line comes with the first row."""
+
+    def add(self, rows: Known) -> None:
         """Write the rows whose turn it is."""
+        self.known |= rows
         lines = []
-        while self._left and self._is_known(self._left[0][0], known):
+        while self._left and self._is_settled(self._left[0][0]):
             vid, own = self._left.popleft()
-            lines.append(self._form.line(self._columns, own, known[vid]))
-        self._write("".join(lines))
+            lines.append(self._form.line(self._columns, own, self.known[vid]))
+        self._write(lines)
 
-    def close(self, known: Known) -> None:
+    def close(self) -> None:
         """Write whatever else is known."""
-        rest = [(own, known[vid]) for vid, own in self._left if vid in known]
+        rest = [(own, self.known[vid]) for vid, own in self._left if vid in self.known]
         self._left.clear()
-        self._write("".join(self._form.line(self._columns, own, row) for own, row in rest))
+        self._write([self._form.line(self._columns, own, row) for own, row in rest])
 
-    def _is_known(self, vid: str, known: Known) -> bool:
-        return vid in known and not (self._hold and known[vid]["outcome"] == PENDING)
+    def _is_settled(self, vid: str) -> bool:
+        return vid in self.known and not (self._hold and self.known[vid]["outcome"] == PENDING)
 
-    def _write(self, text: str) -> None:
-        if text:
-            self._stream.write((self._head + text).encode())
+    def _write(self, lines: Sequence[str]) -> None:
+        if lines:
+            self._stream.write((self._head + "".join(lines)).encode())
             self._stream.flush()
             self._head = ""
 
 
 class File:
-    """A file that always holds whole rows: it is replaced by a new one as answers come, and at the end.
+    """A file that always holds whole rows: a thread replaces it by a new one while rows come.
 
     So whoever kills the command finds what had come a moment before, and the next run goes on there.
     """
 
     def __init__(self, path: Path, form: Form, sheet: Sheet) -> None:
-        """Raises ClientError for a place where no file can be, and for columns that the form can't hold."""
+        """Read the rows of a file that is there. Raises ClientError for one that is not ours, and for no folder."""
         self._path = path.resolve()
         if not self._path.parent.is_dir():
             raise ClientError(f"--out: there is no folder {self._path.parent}")
@@ -139,48 +99,73 @@ class File:
         self._sheet = sheet
         self._columns = [*sheet.columns, *OURS]
         self._head = form.head(self._columns)
-        self._due = 0.0
+        self.known = self._read()
+        self._news = False
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._keep, daemon=True)
 
-    def load(self) -> dict[str, Row]:
-        """The rows of the file by id; none when there is no file. Raises ClientError for a file that is not ours."""
+    def start(self) -> None:
+        """Write what is known, so that a place that can't be written is found before anybody is asked."""
+        self._save()
+        self._thread.start()
+
+    def add(self, rows: Known) -> None:
+        """Have rows written soon. Raises the OSError of a write that has failed."""
+        if self._failure:
+            raise self._failure
+        with self._lock:
+            self.known |= rows
+            self._news = True
+
+    def close(self) -> None:
+        """Write the file. Raises OSError."""
+        self._closing.set()
+        self._thread.join()
+        self._save()
+
+    def _read(self) -> dict[str, Row]:
         if not self._path.exists():
             return {}
         if not self._path.is_file():
             raise ClientError(f"--out: {self._path} is not a file")
-        at, width = self._sheet.id_at, len(OURS)
         cells = self._form.read(self._path.name, self._path.read_bytes(), self._columns)
+        at, width = self._sheet.id_at, len(OURS)
         known = {row[at].strip(): dict(zip(OURS, row[-width:], strict=True)) for row in cells}
         if strange := known.keys() - set(self._sheet.vids()):
             raise ClientError(f"--out: {self._path.name} has rows that the input has not, like {min(strange)!r}")
         return {vid: {"vid": vid, **row} for vid, row in known.items()}
 
-    def update(self, known: Known) -> None:
-        """Write the file if that is due."""
-        if time.monotonic() >= self._due:
-            self.close(known)
+    def _keep(self) -> None:
+        """The thread: write what is new, the rarer the longer that takes."""
+        pause = SHORTEST_PAUSE
+        while not self._closing.wait(pause):
+            start = time.monotonic()
+            try:
+                if self._news:
+                    self._save()
+            except OSError as error:
+                self._failure = error
+                return
+            pause = max(SHORTEST_PAUSE, TIMES_A_WRITE * (time.monotonic() - start))
 
-    def close(self, known: Known) -> None:
-        """Write the file: the rows whose ids are known, in the input's order. Raises OSError."""
-        start = time.monotonic()
+    def _save(self) -> None:
+        with self._lock:
+            self._news = False
+            text = "".join(self._text())
         part = self._path.with_name(f"{self._path.name}.part")
         with part.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(self._text(known))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         if self._path.exists():
             shutil.copymode(self._path, part)
         part.replace(self._path)
-        end = time.monotonic()
-        self._due = end + TIMES_A_WRITE * (end - start)
 
-    def _text(self, known: Known) -> Iterator[str]:
+    def _text(self) -> Iterator[str]:
+        """The rows whose ids are known, in the input's order."""
         yield self._head
         for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
-            if vid in known:
-                yield self._form.line(self._columns, own, known[vid])
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
+            if vid in self.known:
+                yield self._form.line(self._columns, own, self.known[vid])

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from client.errors import printable
+from client.forms import OURS
 from client.outcomes import INVALID, Outcome
-from client.output import OURS, Known
+from client.output import Known
 from client.sheet import Sheet
+from shared.replies.table import Row
 from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, UNANSWERED
 
 COLOURS = {
@@ -32,25 +34,30 @@ class Table:
     """A table with colours, once everything is known."""
 
     def __init__(self, stream: TextIO, sheet: Sheet) -> None:
+        self.known: dict[str, Row] = {}
         self._stream = stream
         self._sheet = sheet
 
-    def update(self, known: Known) -> None:
+    def start(self) -> None:
         """Nothing: the widths of the columns depend on all rows."""
 
-    def close(self, known: Known) -> None:
+    def add(self, rows: Known) -> None:
+        """Take rows."""
+        self.known |= rows
+
+    def close(self) -> None:
         """Print the rows that are known, without those of our columns that are empty."""
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        ours = [name for name in OURS if any(row[name] for row in known.values())]
+        ours = [name for name in OURS if any(row[name] for row in self.known.values())]
         table = RichTable(header_style="bold")
         for name in [*self._sheet.columns, *ours]:
             table.add_column(Text(printable(name)), overflow="fold")
         for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
-            if vid in known:
-                row = known[vid]
+            if vid in self.known:
+                row = self.known[vid]
                 cells = [Text(printable(cell)) for cell in [*own, *(row[name] for name in ours)]]
                 cells[len(own)].stylize(COLOURS[row["outcome"]])
                 table.add_row(*cells)

@@ -26,6 +26,7 @@ SETTINGS = {
         "API_TOKEN",
         "HTTP_WRITES",
     ),
+    *("MEDIA_QUERY_URL", "MEDIA_QUERY_TOKEN"),
     *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"),
 }
 

@@ -1,4 +1,4 @@
-"""Imports run one way: functions and client to shared, local to shared.signing; what is deployed needs requests alone."""
+"""Imports run one way: functions and client to shared, local to its signing; what is deployed needs requests alone."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.e2e.conftest import LiveCloud, live_cloud
 
 #: What a function says: the HTTP status, headers and the body, as JSON or as it is.
 Reply = tuple[int, dict[str, str], Any]
+#: A connection that ends without a reply has this status.
+BROKEN: Reply = (0, {}, None)
 
 
 def envelope(*records: dict[str, Any], **more: Any) -> Reply:
@@ -84,7 +87,14 @@ class FakeFunction:
                 function.asked.append(vids)
                 function.headers.append(dict(self.headers))
                 status, headers, body = function.answer(vids)
+                if not status:
+                    self.close_connection = True
+                    return
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                with suppress(ConnectionError):  # whoever asked may have been killed
+                    self._send(status, headers, content)
+
+            def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
                 self.send_response(status)
                 for name, value in {**headers, "Content-Length": str(len(content))}.items():
                     self.send_header(name, value)

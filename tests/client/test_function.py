@@ -13,7 +13,7 @@ import pytest
 from client.errors import ClientError
 from client.function import ATTEMPTS, Function
 from shared.tasks import AUDIO, VIDEO
-from tests.client.conftest import FakeFunction, Reply, all_done, done, envelope, refusal
+from tests.client.conftest import BROKEN, FakeFunction, Reply, all_done, done, envelope, refusal
 
 JOB = f"j{1:032x}"
 
@@ -160,7 +160,7 @@ def test_an_address_where_nobody_listens_is_told(pauses: list[float]) -> None:
 def test_a_connection_that_breaks_later_leaves_ids_unanswered(function: FakeFunction, pauses: list[float]) -> None:
     source = Function(VIDEO, function.url)
     source.outcomes(["a"])
-    function.close()
+    function.answer = lambda _: BROKEN
     assert [outcome.row["error_code"] for outcome in source.outcomes(["b"])] == ["6000"]
 
 
