@@ -43,7 +43,8 @@ clean: ## remove what the other commands made
 
 # A stamp a requirements file: what is pinned is installed once, and again when the pins change.
 $(VENV)/.%: requirements/%.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 $(BIN)/python:
