@@ -145,7 +145,7 @@ def test_ids_are_those_of_the_back_end(settings: Settings) -> None:
 
 
 REFUSED: dict[str, tuple[Event, Kind, str]] = {
-    "nothing to watch": (get(output="watch"), VIDEO, "vids"),
+    "nothing to watch": (post("output=watch"), VIDEO, "vids"),
     "nothing to watch, audio": ({"output": "watch"}, AUDIO, "vids"),
     "no id": (get(), VIDEO, "vids"),
     "empty ids": (get(vids=""), VIDEO, "vids"),
