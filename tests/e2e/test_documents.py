@@ -64,6 +64,19 @@ def test_a_get_writes_nothing(live: LiveCloud) -> None:
     assert (reply.status_code, reply.headers["Allow"], live.cloud.store.list().keys) == (405, "POST", before)
 
 
+@pytest.mark.parametrize(
+    ("environ", "token", "status"),
+    [({"HTTP_WRITES": "off"}, "", 403), ({"HTTP_WRITES": "token"}, "", 403), ({"API_TOKEN": "x"}, "x", 200)],
+)
+def test_the_local_cloud_lets_anyone_write_unless_its_environment_says_otherwise(
+    tmp_path: Path, environ: dict[str, str], token: str, status: int
+) -> None:
+    with live_cloud(tmp_path, **environ) as live:
+        headers = {"authorization": f"Bearer {token}"}
+        reply = live.post("/query-video", params={"vids": VID, "output": "cos"}, headers=headers)
+        assert reply.status_code == status
+
+
 @pytest.mark.parametrize("path", ["/query-video", "/_url/query-video", "/_url/query-video/query-video"])
 def test_a_table_through_each_url(live: LiveCloud, path: str) -> None:
     table = live.post(path, data=f"\ufeffvid\r\n{VID}\r\n", headers={"content-type": "text/csv", "accept": "text/csv"})
