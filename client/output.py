@@ -62,26 +62,26 @@ class Stream:
     def add(self, rows: Known) -> None:
         """Write the rows whose turn it is."""
         self.known |= rows
-        lines = []
         while self._left and self._is_settled(self._left[0][0]):
-            vid, own = self._left.popleft()
-            lines.append(self._form.line(self._columns, own, self.known[vid]))
-        self._write(lines)
+            self._write(*self._left[0])
+            self._left.popleft()
+        self._stream.flush()
 
     def close(self) -> None:
         """Write whatever else is known."""
-        rest = [(own, self.known[vid]) for vid, own in self._left if vid in self.known]
-        self._left.clear()
-        self._write([self._form.line(self._columns, own, row) for own, row in rest])
+        for vid, own in self._left:
+            if vid in self.known:
+                self._write(vid, own)
+        self._stream.flush()
 
     def _is_settled(self, vid: str) -> bool:
         return vid in self.known and not (self._hold and self.known[vid]["outcome"] == PENDING)
 
-    def _write(self, lines: Sequence[str]) -> None:
-        if lines:
-            self._stream.write((self._head + "".join(lines)).encode())
-            self._stream.flush()
-            self._head = ""
+    def _write(self, vid: str, own: Sequence[str]) -> None:
+        """Write one row, so that Ctrl-C comes before or after it."""
+        line = self._form.line(self._columns, own, self.known[vid])
+        self._stream.write((self._head + line).encode())
+        self._head = ""
 
 
 class File:
