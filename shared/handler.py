@@ -65,11 +65,13 @@ def _sweep(
     kind: Kind, event: Mapping[str, object], settings: Settings, backend: Backend, invocation: Invocation
 ) -> Mapping[str, object]:
     """Sweep one watch object, or see to it that the many under a watch prefix are swept."""
-    from shared.collector.sweep import Tools, collect  # late, as is whatever a query without COS does not need
+    from shared.collector.sweep import DAY, Tools, collect  # late, as is whatever a query without COS does not need
     from shared.cos.objects import CosObjects
 
     sweep = read_sweep(event, kind, backend.ids)
-    tools = Tools(kind, backend, CosObjects(settings, invocation), settings.concurrency, invocation)
+    tools = Tools(
+        kind, backend, CosObjects(settings, invocation), settings.concurrency, invocation, settings.missing_days * DAY
+    )
     if sweep.watch.endswith("/"):
         from shared.collector.invoke import ScfApi
         from shared.collector.shards import spread

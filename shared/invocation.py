@@ -35,6 +35,10 @@ class Deadline:
         """A deadline that many seconds before this one."""
         return Deadline(self._at - seconds, self._clock)
 
+    def half(self) -> Deadline:
+        """A deadline at half of the time that is left."""
+        return self.earlier(self.remaining() / 2)
+
 
 class Function(NamedTuple):
     """What function is running, as SCF's own API names it."""
