@@ -9,7 +9,7 @@ from typing import NamedTuple, TypedDict
 
 #: What becomes of a task, as a timer's summary counts it.
 PENDING, SUCCEEDED, FAILED, DELETED = "pending", "succeeded", "failed", "deleted"
-#: What becomes of an id: the API does not know it, or no answer has come.
+#: What becomes of an id that has no record: the API does not know it, or did not answer.
 MISSING, UNANSWERED = "missing", "unanswered"
 
 
