@@ -30,7 +30,7 @@ from local.server import Reply, Request, Server
 SETTINGS = (
     *("SECRET_ID", "SECRET_KEY", "MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD"),
     *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "API_TOKEN", "MAX_VIDS", "BATCH_SIZE", "CONCURRENCY"),
-    *("INVOKE_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO"),
+    *("HTTP_WRITES", "INVOKE_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO"),
 )
 JSON_HEADERS = {"Content-Type": "application/json"}
 
@@ -148,6 +148,7 @@ class Cloud:
             "COS_BUCKET": keys.BUCKET,
             "COS_REGION": keys.REGION,
             "INVOKE_URL": self.gateway,
+            "HTTP_WRITES": config.environment.get("HTTP_WRITES") or "open",  # on loopback only
         }
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
         return FunctionSpec(

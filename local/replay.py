@@ -150,5 +150,7 @@ async def _over_http(cloud: Cloud, event: Event) -> Answer:
         aiohttp.ClientSession() as session,
         session.request(content["httpMethod"], url, data=body, headers=headers) as response,
     ):
-        reply = await response.json()
+        is_json = response.content_type == "application/json"
+        text = await response.text()
+        reply = json.loads(text) if is_json and text else text  # else a table, the page, or the nothing of a HEAD
         return Answer(f"{content['httpMethod']} {url}", response.status, reply)

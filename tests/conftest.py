@@ -24,6 +24,7 @@ SETTINGS = {
         "CI_SOURCE_INFO",
         "INVOKE_URL",
         "API_TOKEN",
+        "HTTP_WRITES",
     ),
     *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"),
 }

@@ -89,7 +89,14 @@ class CosObjects:
 
     def put(self, name: str, value: object, deadline: Deadline) -> Stored:
         """Store a JSON value under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
-        etag = self._send("PUT", self._path(name), to_bytes(value), deadline, _etag)
+        return self._put(name, to_bytes(value), deadline)
+
+    def put_table(self, name: str, text: str, deadline: Deadline) -> Stored:
+        """Store a table as CSV under `<prefix><name>`, a name that ends with `.csv`. Raises a QueryError."""
+        return self._put(name, text.encode(), deadline)
+
+    def _put(self, name: str, body: bytes, deadline: Deadline) -> Stored:
+        etag = self._send("PUT", self._path(name), body, deadline, _etag)
         return Stored(self._settings.cos_bucket, self._settings.cos_region, self._key(name), etag)
 
     def delete(self, name: str, deadline: Deadline) -> None:
@@ -131,7 +138,8 @@ class CosObjects:
         headers = {}
         if body is not None:
             digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
-            headers = {"Content-Type": "application/json", "Content-MD5": base64.b64encode(digest).decode()}
+            media = "text/csv; charset=utf-8" if path.endswith(".csv") else "application/json"
+            headers = {"Content-Type": media, "Content-MD5": base64.b64encode(digest).decode()}
         request = prepare(method, f"{self._settings.cos_url}/{path}", headers, body)
 
         def attempt() -> T:

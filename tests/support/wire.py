@@ -256,12 +256,13 @@ def cloud(**environ: str) -> Iterator[Cloud]:
 def gateway(method: str = "GET", query: object = None, **fields: object) -> Record:
     """An API Gateway event (reference: SCF page 583/12513)."""
     context = {"path": "/x", "httpMethod": "ANY", "identity": {}, "stage": "release"}
-    return {"requestContext": context, "isBase64Encoded": False, **function_url(method, query, **fields)}
+    event = function_url(method, query, **{"path": "/x", **fields})
+    return {"requestContext": context, "isBase64Encoded": False, **event}
 
 
 def function_url(method: str = "GET", query: object = None, **fields: object) -> Record:
     """A function URL event: a gateway's without the gateway's own keys (583/96099)."""
-    return {"httpMethod": method, "path": "/x", "headers": {}, "queryString": query or {}, **fields}
+    return {"httpMethod": method, "path": "/", "headers": {}, "queryString": query or {}, **fields}
 
 
 def timer(message: object = "") -> Record:
