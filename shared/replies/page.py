@@ -50,6 +50,5 @@ def _page(kind: Kind) -> tuple[str, str]:
 
 def _hash(text: str, tag: str) -> str:
     """The source expression of an inline element (CSP Level 3, 2.3.1): the hash of all between its tags."""
-    inline = re.search(rf"<{tag}\b[^>]*>(.*?)</{tag}>", text, re.DOTALL)
-    assert inline, tag
-    return f"sha256-{b64encode(hashlib.sha256(inline[1].encode()).digest()).decode()}"
+    (inline,) = re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", text, re.DOTALL)
+    return f"sha256-{b64encode(hashlib.sha256(inline.encode()).digest()).decode()}"

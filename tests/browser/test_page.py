@@ -37,7 +37,7 @@ def test_a_thousand_ids_in_the_order_given(window: Window, thousand: list[str]) 
         window.press("after")
         shown += window.column(1)
     assert shown == thousand
-    assert window.text("range") == "801–1,000 of 1,000"
+    assert window.text("range") == "801\u20131,000 of 1,000"
     assert [row[2:4] for row in window.rows()[-2:]] == [
         ["Succeeded", "took 27 sec"],
         ["Invalid", "Not an id: letters, digits, _ and -, up to 64"],
@@ -102,7 +102,7 @@ def test_audio_and_its_words(window: Window, live: LiveCloud) -> None:
 def test_chinese_by_the_browser_s_language_and_back(window: Window, thousand: list[str]) -> None:
     window.speak("zh-CN,zh,en")
     window.open()
-    assert window.driver.title == "我的视频任务处理得怎么样了？"
+    assert window.driver.title.startswith("我的视频任务处理得怎么样了")
     window.ask(*thousand)
     window.done()
     words = ("全部", "成功", "失败", "进行中", "已删除", "未找到", "无效")
@@ -134,8 +134,14 @@ def test_the_download_has_the_contract_s_columns(window: Window, thousand: list[
         outcome: int(number) for outcome, number in OUTCOMES.items()
     }
     assert rows[0] == {
-        **{"vid": vid(0), "outcome": "succeeded", "status": "5", "error_code": "", "error_msg": ""},
-        **{"create_time": "2018-07-03 14:56:36", "finish_time": "2018-07-03 14:57:03", "result": RESULT},
+        "vid": vid(0),
+        "outcome": "succeeded",
+        "status": "5",
+        "create_time": "2018-07-03 14:56:36",
+        "finish_time": "2018-07-03 14:57:03",
+        "result": RESULT,
+        "error_code": "",
+        "error_msg": "",
         "url": "http://test-1253125191.cossh.myqcloud.com/vp/same.mp4",
     }
     window.choose("missing")

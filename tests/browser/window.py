@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,10 @@ const dropping = document.body.className;
 document.body.dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: transfer}));
 return dropping;
 """
-ROWS = "return [...document.querySelectorAll('tbody tr')].map(tr => [...tr.children].map(cell => cell.innerText.replace(/\\s+/g, ' ')));"
+ROWS = """
+const text = cell => cell.innerText.replace(/\\s+/g, " ");
+return [...document.querySelectorAll("tbody tr")].map(tr => [...tr.children].map(text));
+"""
 
 
 class Window:
@@ -47,7 +50,8 @@ class Window:
         self._do("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
         self._do("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
         self.speak("en-US,en")
-        driver.get_log("browser")  # what an earlier tab left
+        # What an earlier tab left is read, and so gone.
+        driver.get_log("browser")  # type: ignore[no-untyped-call]
 
     def _do(self, command: str, **options: object) -> None:
         self.driver.execute_cdp_cmd(command, options)
@@ -122,15 +126,6 @@ class Window:
         self.element("search").send_keys(Keys.CONTROL, "a")
         self.element("search").send_keys(words)
 
-    def fetched(self, path: str) -> Mapping[str, Any]:
-        """What the page's own script would get from a path of this site: status, headers and text."""
-        script = """
-        const done = arguments[1];
-        fetch(arguments[0]).then(async reply => done({status: reply.status, text: await reply.text()}));
-        """
-        reply: Mapping[str, Any] = self.driver.execute_async_script(script, path)
-        return reply
-
     def download(self) -> tuple[bytes, list[dict[str, str]]]:
         """Press the button and return the file: its bytes, and its rows as a spreadsheet reads them."""
         self.press("save")
@@ -148,5 +143,6 @@ class Window:
     def complaints(self) -> Sequence[str]:
         """What the policy refused and what the script threw; a reply with an error status is neither."""
         refused = [str(one) for one in self.driver.execute_script("return window.refused || []")]
-        log = [str(entry["message"]) for entry in self.driver.get_log("browser") if entry["source"] != "network"]
+        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        log = [str(entry["message"]) for entry in entries if entry["source"] != "network"]
         return [*refused, *log]
