@@ -69,6 +69,15 @@ def test_a_dropped_table_without_the_column_asks_which(window: Window) -> None:
     ]
 
 
+def test_the_words_of_a_chinese_spreadsheet_are_read(window: Window, tmp_path: Path) -> None:
+    path = tmp_path / "ids.csv"
+    path.write_bytes(f"名称,任务\r\n片头,{A[:-1]}x\r\n".encode("gb18030"))
+    window.open()
+    window.element("file").send_keys(str(path))
+    window.until(lambda: window.element("column").is_displayed())
+    assert [option.text for option in Select(window.element("columns")).options] == ["名称", "任务"]
+
+
 def test_a_table_is_not_asked_about_when_no_column_is_chosen(window: Window, live: LiveCloud) -> None:
     before = live.media("calls").get("GetVpResult", 0)
     window.open()

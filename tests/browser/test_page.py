@@ -13,6 +13,13 @@ RESULT = "http://test-1253125191.cossh.myqcloud.com/xfd/same.mp4.0-5-100-300.mp4
 FAILED = {"status": 4, "error_code": 122, "error_msg": "the source file can not be decoded", "result": None}
 
 
+#: Notes what is said of the progress, each time that it changes.
+WATCH = """
+window.seen = [];
+new MutationObserver(() => seen.push(count.textContent)).observe(count, {childList: true});
+"""
+
+
 @pytest.fixture
 def thousand(live: LiveCloud) -> list[str]:
     """Of 1,000 ids: 500 succeeded, 200 failed, 100 pending, 100 deleted, 98 missing, one twice and one no id."""
@@ -77,6 +84,54 @@ def test_rows_are_filtered_searched_and_sorted(window: Window, thousand: list[st
         window.until(lambda: window.all(f"#head .id[aria-sort={order}]"))  # noqa: B023 - waited for at once
         assert window.column(1)[0] == first
     assert window.all("#head .number")[0].get_attribute("aria-sort") == "ascending"
+
+
+def test_what_is_empty_comes_last_either_way(window: Window, thousand: list[str]) -> None:
+    window.open()
+    window.ask(thousand[799], thousand[0], thousand[997])
+    window.done()
+    assert window.column(5)[0] == ""
+    for order in ("ascending", "descending"):
+        window.all("#head .finished button")[0].click()
+        window.until(lambda: window.all(f"#head .finished[aria-sort={order}]"))  # noqa: B023 - waited for at once
+        assert [bool(time) for time in window.column(5)] == [True, False, False]
+
+
+def test_a_row_keeps_the_focus_when_it_moves(window: Window, live: LiveCloud, thousand: list[str]) -> None:
+    window.open()
+    window.ask(thousand[500], thousand[700])
+    window.done()
+    window.all("#head .outcome button")[0].click()
+    window.until(lambda: window.column(2) == ["Failed", "Pending"])
+    live.media("tasks", json=[video(700)])
+    window.driver.execute_script("arguments[0].focus(); again.click()", window.all("tbody .vid")[1])
+    window.done()
+    assert window.column(2) == ["Succeeded", "Failed"]
+    assert window.driver.switch_to.active_element.text == vid(700)
+
+
+def test_the_table_fills_as_answers_come(window: Window, live: LiveCloud, thousand: list[str]) -> None:
+    live.media("faults", json=[{"kind": "delay", "value": 1, "times": 1}])
+    window.open()
+    window.driver.execute_script(WATCH)
+    window.ask(*thousand[:300])
+    window.done()
+    seen = window.driver.execute_script("return seen")
+    assert {int(text.split()[0]) for text in seen if text.endswith("of 300 answered")} & {100, 200}
+
+
+def test_asking_can_be_stopped_and_gone_on_with(window: Window, live: LiveCloud, thousand: list[str]) -> None:
+    live.media("faults", json=[{"kind": "delay", "value": 2}])
+    window.open()
+    window.ask(*thousand[:998])
+    window.press("stop")
+    window.done()
+    assert window.counts() == {"All": "998", "Unanswered": "998"}
+    assert set(window.column(3)) == {"Not asked yet."}
+    live.media("faults", json=[])
+    window.press("retry")
+    window.done()
+    assert "Unanswered" not in window.counts()
 
 
 def test_audio_and_its_words(window: Window, live: LiveCloud) -> None:
