@@ -83,13 +83,13 @@ def read_query(event: Event, kind: Kind, settings: Settings, ids: IdForm = VIDS)
         return _query(event, kind, ids)
     http_events.authorize(event, settings.api_token)
     params = http_events.read_params(event, settings.max_vids)
+    if params.get("output") in (COS, WATCH):
+        _check_writing(event, settings)
     if not params.get("format") and http_events.preferred(event) == http_events.CSV:
         params = {**params, "format": CSV}
     query = _query(params, kind, ids)
     if len(query.vids) > settings.max_vids:
         raise TooManyIds(f"vids: at most {settings.max_vids} ids in one query, got {len(query.vids)}")
-    if query.output:
-        _check_writing(event, settings)
     return query
 
 

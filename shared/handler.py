@@ -48,10 +48,11 @@ def handle(kind: Kind, event: object, context: object) -> object:
     invocation, origin = Invocation(context), source(event)
     invocation.facts.update(function=kind.function, trigger=origin)
     try:
+        asked = as_event(event)
         if origin == HTTP:
-            return _http(kind, as_event(event), invocation)
+            return _http(kind, asked, invocation)
         work = _work(kind, invocation)
-        return _sweep(work, as_event(event)) if origin == TIMER else _direct(work, as_event(event))
+        return _sweep(work, asked) if origin == TIMER else _direct(work, asked)
     except Exception as error:
         told = _told(error, invocation)
         if origin == TIMER:

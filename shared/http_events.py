@@ -163,7 +163,7 @@ def _column(text: str) -> list[str]:
     import csv  # only a table pays for it
 
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=None), strict=True) if row]
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
         raise BadInput("body: is not CSV") from error
     names = [name.strip().lower() for name in rows[0]]

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.e2e.conftest import LiveCloud, live_cloud
-from tests.support.paths import DOCUMENTS
+from tests.support.paths import DOCUMENTS, ROOT
 
 VIDEO = json.loads((DOCUMENTS / "GetVpResult.json").read_text())
 AUDIO = json.loads((DOCUMENTS / "GetCtsaudioInfo.json").read_text())
@@ -62,6 +62,19 @@ def test_a_get_writes_nothing(live: LiveCloud) -> None:
     before = live.cloud.store.list().keys
     reply = live.get("/query-video", params={"vids": VID, "output": "cos"})
     assert (reply.status_code, reply.headers["Allow"], live.cloud.store.list().keys) == (405, "POST", before)
+
+
+@pytest.mark.parametrize(
+    ("environ", "token", "status"),
+    [({"HTTP_WRITES": "off"}, "", 403), ({"HTTP_WRITES": "token"}, "", 403), ({"API_TOKEN": "x"}, "x", 200)],
+)
+def test_the_local_cloud_lets_anyone_write_unless_its_environment_says_otherwise(
+    tmp_path: Path, environ: dict[str, str], token: str, status: int
+) -> None:
+    with live_cloud(tmp_path, ROOT, **environ) as live:
+        headers = {"authorization": f"Bearer {token}"}
+        reply = live.post("/query-video", params={"vids": VID, "output": "cos"}, headers=headers)
+        assert reply.status_code == status
 
 
 @pytest.mark.parametrize("path", ["/query-video", "/_url/query-video", "/_url/query-video/query-video"])

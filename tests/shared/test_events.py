@@ -145,7 +145,7 @@ def test_ids_are_those_of_the_back_end(settings: Settings) -> None:
 
 
 REFUSED: dict[str, tuple[Event, Kind, str]] = {
-    "nothing to watch": (get(output="watch"), VIDEO, "vids"),
+    "nothing to watch": (post("output=watch"), VIDEO, "vids"),
     "nothing to watch, audio": ({"output": "watch"}, AUDIO, "vids"),
     "no id": (get(), VIDEO, "vids"),
     "empty ids": (get(vids=""), VIDEO, "vids"),
@@ -185,6 +185,7 @@ REFUSED: dict[str, tuple[Event, Kind, str]] = {
     "an index without a number": (get(**{"vids.": A}), VIDEO, "vids: after vids."),
     "an index of ten digits": (get(**{"vids.1000000000": A}), VIDEO, "vids: after vids."),
     "an index with a line end": (get(**{"vids.1\n": A}), VIDEO, "vids: after vids."),
+    "an index given twice": (post(f"vids.0={A}&vids.0={B}"), VIDEO, "vids: number 1"),
     "an index without an id": (post({"vids.0": A, "vids.1": None}, JSON), VIDEO, "vids: number 2"),
     "a table without ids": ({"format": "csv"}, AUDIO, "vids: no id given"),
     "format": (get(vids=A, format="xml"), VIDEO, "format"),

@@ -32,6 +32,7 @@ TABLES: dict[str, tuple[str, list[str]]] = {
     "quoted": (f'"name","vid"\n"a, ""b""\nc","{A}"\n', [A]),
     "a byte order mark": (f"\ufeffvid\n{A}\n", [A]),
     "blank lines and cells": (f"vid\n\n{A}\n , \n{B}\n", [A, B]),
+    "a blank line before the heading": (f"\n\nx,vid\n1,{A}\n", [A]),
     "a short row": (f"x,vid\nshort\nx,{A}\n", [A]),
     "old line ends": (f"vid\r{A}\r{B}\r", [A, B]),
     "duplicates": (f"{A}\n{A}\n", [A, A]),
