@@ -79,7 +79,7 @@ def _sweep_of(sweep: Sweep, shard: str) -> Sweep:
 
 def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> list[QueryError]:
     """Invoke this function once for each sweep; return the errors of those that SCF did not take."""
-    outcomes = each(sweeps, lambda one: scf.invoke(_event(one), deadline), WORKERS, deadline)
+    outcomes = each(sweeps, lambda one, until: scf.invoke(_event(one), until), WORKERS, deadline)
     return [outcome for _, outcome in outcomes if outcome is not None]
 
 
@@ -198,7 +198,7 @@ def _shards(tools: Tools, sweep: Sweep, deadline: Deadline) -> list[Shard]:
     folder = f"{sweep.results}summary/"
     told: dict[str, tuple[float, Mapping[str, object]]] = {}
     summaries = objects.list(folder, deadline)
-    for item, found in each(summaries, lambda item: _content(objects, item.name, deadline), WORKERS, deadline):
+    for item, found in each(summaries, lambda item, until: _content(objects, item.name, until), WORKERS, deadline):
         if isinstance(found, QueryError):
             raise found
         told[item.name.removeprefix(folder)] = item.written, found

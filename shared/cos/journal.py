@@ -60,7 +60,7 @@ def read_listed(objects: CosObjects, listed: Sequence[Listed], deadline: Deadlin
     One that is removed between list and read is passed over, and so is one that holds no object: nobody here wrote it.
     """
     notes = []
-    for item, found in each(listed, lambda item: _content(objects, item.name, deadline), WORKERS, deadline):
+    for item, found in each(listed, lambda item, until: _content(objects, item.name, until), WORKERS, deadline):
         if isinstance(found, QueryError):
             raise found
         if found is not None:
@@ -87,6 +87,6 @@ def delete_old(objects: CosObjects, notes: Sequence[Note | Listed], invocation: 
     One that can't be deleted does no harm: it is counted, and the next sweep tries again.
     """
     old = [note.name for note in notes if is_old(note, invocation)]
-    for _, failure in each(old, lambda name: objects.delete(name, deadline), WORKERS, deadline):
+    for _, failure in each(old, objects.delete, WORKERS, deadline):
         if failure is not None:
             invocation.count("undeleted_notes")

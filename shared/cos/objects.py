@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlencode
 from shared.errors import DamagedObject, KeysRejected, Misconfigured, QueryError, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.xml import error_code, parse_xml
+from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.replies.json_text import to_bytes
 from shared.settings import Settings
 from shared.signing.cos import CosAuth
@@ -30,6 +30,17 @@ RETRYABLE = frozenset({"BadDigest", "IncompleteBody", "EntitySizeNotMatch", "Req
 
 #: Codes that say our clock is off: the Date of the reply tells by how much.
 CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "Request has expired"})
+#: The largest object read, in bytes: as JSON it takes some ten times that, and a sweep has 128 MB.
+MAX_OBJECT = 8 * 1024 * 1024
+#: Codes that a message names, for whoever mends the function's settings; of another nobody knows what it says.
+TOLD = (
+    RETRYABLE
+    | CLOCK_CODES
+    | frozenset(
+        {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidDigest", "ExpiredToken", "NoSuchBucket"}
+        | {"NoSuchKey", "MethodNotAllowed", "InvalidArgument", "InternalError", "ServiceUnavailable", "SlowDown"}
+    )
+)
 
 
 class Stored(NamedTuple):
@@ -67,8 +78,8 @@ class CosObjects:
         self._invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
-    def get(self, name: str, deadline: Deadline) -> Found | None:
-        """Return the JSON value stored under `<prefix><name>`, None when there is no such object.
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
+        """Return the JSON value stored under `<prefix><name>`, of at most `most` bytes, None without such an object.
 
         Raises DamagedObject when it is not JSON, another QueryError when COS can't be asked or refuses.
         """
@@ -85,7 +96,7 @@ class CosObjects:
                 message = f"the object {self._key(name)} is not JSON; it is left as it is"
                 raise DamagedObject(message, retryable=retryable) from error
 
-        return self._send("GET", self._path(name), None, deadline, read)
+        return self._send("GET", self._path(name), None, deadline, read, most)
 
     def put(self, name: str, value: object, deadline: Deadline) -> Stored:
         """Store a JSON value under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
@@ -126,8 +137,16 @@ class CosObjects:
     def _path(self, name: str) -> str:
         return quote(self._key(name))
 
-    def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline, read: Callable[[Response], T]) -> T:
-        """Send a request and return what `read` makes of the reply; both are tried again."""
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        deadline: Deadline,
+        read: Callable[[Response], T],
+        most: int = MAX_XML,
+    ) -> T:
+        """Send a request and return what `read` makes of the reply, of at most `most` bytes; both are tried again."""
         headers = {}
         if body is not None:
             digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
@@ -136,7 +155,7 @@ class CosObjects:
 
         def attempt() -> T:
             self._invocation.count("cos_calls")
-            response = send(request, self._auth, deadline, UPSTREAM)
+            response = send(request, self._auth, deadline, UPSTREAM, most)
             if response.status == 200 or (response.status == 204 and method == "DELETE"):
                 return read(response)
             code = error_code(response.body)
@@ -158,7 +177,7 @@ def _xml(response: Response) -> Element:
 
 
 def _error(response: Response, code: str) -> QueryError:
-    said = f"COS answered {response.status} {code}".rstrip()
+    said = f"COS answered {response.status} {code if code in TOLD else ''}".rstrip()
     if response.status in (401, 403) or code == "ExpiredToken":
         message = f"{said}: the function's keys or permissions do not allow it"
         return KeysRejected(message, retryable=code in CLOCK_CODES)

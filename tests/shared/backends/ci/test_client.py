@@ -83,7 +83,7 @@ class Network:
 @pytest.fixture
 def net(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     made = Network()
-    monkeypatch.setattr("shared.net.client.time.sleep", made.naps.append)
+    monkeypatch.setattr("shared.net.client.Deadline.pause", lambda _, seconds: made.naps.append(seconds))
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for host in (CI_HOST, COS_HOST):
             mock.add_callback(responses.GET, re.compile(f"https://{host}/.*"), callback=made.answer)
