@@ -15,7 +15,7 @@ import pytest
 from shared.backends.base import Record
 from shared.collector.results import Summary
 from shared.collector.sweep import Tools, collect
-from shared.cos.objects import CosObjects, Found, Listed, Stored
+from shared.cos.objects import MAX_OBJECT, CosObjects, Found, Listed, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.events import Sweep
 from shared.invocation import Deadline, Invocation
@@ -86,7 +86,7 @@ class Objects(CosObjects):
         yield
         self._after(method, name)
 
-    def get(self, name: str, deadline: Deadline) -> Found | None:
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
         with self._operation("GET", name, deadline):
             body = self._bucket.objects.get(name)
         if body is None:
@@ -171,7 +171,7 @@ def sweep(
 
 
 def in_turn(
-    items: Sequence[Item], call: Callable[[Item], Result], workers: int, deadline: Deadline
+    items: Sequence[Item], call: Callable[[Item, Deadline], Result], workers: int, deadline: Deadline
 ) -> Iterator[tuple[Item, Result | QueryError]]:
     """`each` without threads, so that the operations of a sweep have one order."""
     for item in items:
@@ -179,7 +179,7 @@ def in_turn(
             yield item, OutOfTime("there was no time to ask")
             continue
         try:
-            outcome: Result | QueryError = call(item)
+            outcome: Result | QueryError = call(item, deadline)
         except QueryError as error:
             outcome = error
         yield item, outcome
