@@ -14,7 +14,7 @@ from shared.signing.tc3 import Tc3Auth
 
 UPSTREAM = "SCF"
 #: The largest reply read, in bytes: it is a request id, or an error.
-MAX_REPLY = 64 * 1024
+MAX_REPLY = 128 * 1024
 VERSION = "2018-04-16"
 #: Error codes, or the part before the dot, that a later attempt may mend (Invoke page 583/17243, public codes).
 THROTTLED = frozenset({"RequestLimitExceeded", "LimitExceeded"})

@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -22,9 +22,6 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from shared.invocation import Deadline
 from shared.net.names import names
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
 
 #: Hosts with warm connections: what answers, COS, SCF.
 HOSTS = 4
@@ -90,17 +87,17 @@ class BoundedSocket(socket.socket):
 
     attempt: Attempt
 
-    def recv_into(self, buffer: WriteableBuffer, nbytes: int | None = None, flags: int = 0) -> int:
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """As in socket; raises TimeoutError when the attempt's time is over."""
         self.settimeout(self.attempt.left())
         return super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
 
-    def send(self, data: ReadableBuffer, flags: int = 0) -> int:
+    def send(self, data: Any, flags: int = 0) -> int:
         """As in socket; raises TimeoutError when the attempt's time is over."""
         self.settimeout(self.attempt.left())
         return super().send(data, flags)
 
-    def sendall(self, data: ReadableBuffer, flags: int = 0) -> None:
+    def sendall(self, data: Any, flags: int = 0) -> None:
         """As in socket, whose timeout bounds all of it; in an SSLSocket it goes through `send`."""
         self.settimeout(self.attempt.left())
         super().sendall(data, flags)
