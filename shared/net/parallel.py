@@ -34,16 +34,15 @@ def each(
         yield items[0], _outcome(call, items[0], deadline)
         return
     todo, done, threads = deque(enumerate(items)), Done[Result](), list[threading.Thread]()
-    with deadline.scope() as scope:
-        try:
+    try:
+        with deadline.scope() as scope:
             for _ in range(min(workers, len(items))):
                 thread = threading.Thread(target=_work, args=(todo, done, call, scope), daemon=True)
                 thread.start()
                 threads.append(thread)
             yield from _collected(items, done, scope)
-        finally:
-            scope.call_off()
-            _join(threads)
+    finally:
+        _join(threads)
 
 
 def _collected(
