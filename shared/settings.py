@@ -83,7 +83,7 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         params += (("Region", environ["MEDIA_API_REGION"]),)
     return Settings(
         credentials=_credentials(environ),
-        media_api_url=_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php"),
+        media_api_url=_with_path(_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php")),
         media_api_params=params,
         signature_method=_one_of(environ, "SIGNATURE_METHOD", (HMAC_SHA1, HMAC_SHA256)),
         cos_bucket=bucket,
@@ -126,6 +126,13 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     if not (safe and host) or parts.query or parts.fragment or "@" in parts.netloc:
         raise Misconfigured(f"{name} must be an https URL without query or user (http only on loopback)")
     return parts.geturl().rstrip("/")
+
+
+def _with_path(url: str) -> str:
+    """The URL of the media API, whose signature covers the path as the caller writes it: `/` is sent for none."""
+    if not urlsplit(url).path:
+        raise Misconfigured("MEDIA_API_URL must have a path, like https://cdn.api.cloud.tencent.com/v2/index.php")
+    return url
 
 
 def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

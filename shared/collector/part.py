@@ -23,7 +23,7 @@ from shared.tasks import Kind, is_final
 #: Tasks in one object. With the longest records seen, audio with three outputs, that is some 6 MB of JSON.
 PART_IDS = 5000
 #: Bytes of JSON in one object: Python needs several times that to read one and to write it, within 128 MB.
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 6 * 1024 * 1024
 #: Bytes of records in one note.
 NOTE_BYTES = 4 * 1024 * 1024
 
@@ -101,7 +101,13 @@ class Part(Ledger):
 
     def receive(self, other: Ledger, deadline: Deadline) -> None:
         """Take over all that another object has, by way of the journal. Raises a QueryError."""
-        self._note({"tasks": other.tasks, "missing": other.missing, **_marks(other)}, deadline)
+        content = {"tasks": other.tasks, "missing": other.missing, **_marks(other)}
+        ids = other.ids()
+        if len(ids) > 1 and len(to_bytes(content)) > NOTE_BYTES:
+            self.receive(other.part_with(ids[len(ids) // 2 :]), deadline)
+            self.receive(other, deadline)
+            return
+        self._note(content, deadline)
         self.absorb(other)
 
     def save(self, deadline: Deadline, head: Content | None = None, state_of_head: Content | None = None) -> bool:

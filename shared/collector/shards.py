@@ -97,8 +97,8 @@ class Index:
         told = {item.name.removeprefix(folder): item for item in self._tools.objects.list(folder, deadline)}
         changed = [name for name, item in told.items() if self.shards.get(name, Shard()).told != item.etag]
 
-        def read(name: str) -> Shard:
-            return _shard(_content(self._tools, told[name].name, deadline))._replace(told=told[name].etag)
+        def read(name: str, until: Deadline) -> Shard:
+            return _shard(_content(self._tools, told[name].name, until))._replace(told=told[name].etag)
 
         for name, shard in each(changed, read, WORKERS, deadline):
             if isinstance(shard, QueryError):
@@ -163,7 +163,7 @@ def _sweep_of(sweep: Sweep, shard: str) -> Sweep:
 
 def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
     """Invoke this function once for each sweep; return those that SCF did not take, in their order, and why."""
-    outcomes = dict(each(sweeps, lambda one: scf.invoke(_event(one), deadline), WORKERS, deadline))
+    outcomes = dict(each(sweeps, lambda one, until: scf.invoke(_event(one), until), WORKERS, deadline))
     return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 

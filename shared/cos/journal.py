@@ -70,7 +70,7 @@ def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline)
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
         fresh = [item.name for item in page if item.etag and item.name not in held]
-        read = dict(each(fresh, lambda name: _read(objects, name, deadline), WORKERS, deadline))
+        read = dict(each(fresh, lambda name, until: _read(objects, name, until), WORKERS, deadline))
         failures = []
         for name in fresh:
             note = read[name]
@@ -90,7 +90,7 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
     One that can't be deleted does no harm: it is counted, and the next sweep tries again.
     """
     gone = []
-    for name, failure in each(names, lambda name: objects.delete(name, deadline), WORKERS, deadline):
+    for name, failure in each(names, objects.delete, WORKERS, deadline):
         if failure is None:
             gone.append(name)
         elif not isinstance(failure, OutOfTime):

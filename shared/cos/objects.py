@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
+from requests import PreparedRequest
+
 from shared.errors import (
     DamagedObject,
     KeysRejected,
@@ -20,7 +22,7 @@ from shared.errors import (
 )
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.xml import error_code, parse_xml
+from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.replies.json_text import to_bytes
 from shared.settings import Settings
 from shared.signing.cos import CosAuth
@@ -44,6 +46,17 @@ RETRYABLE = frozenset({"BadDigest", "IncompleteBody", "EntitySizeNotMatch", "Req
 
 #: Codes that say our clock is off: the Date of the reply tells by how much.
 CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "Request has expired"})
+#: The largest object read, in bytes: as JSON it takes some ten times that, and a sweep has 128 MB.
+MAX_OBJECT = 8 * 1024 * 1024
+#: Codes that a message names, for whoever mends the function's settings; of another nobody knows what it says.
+TOLD = (
+    RETRYABLE
+    | CLOCK_CODES
+    | frozenset(
+        {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidDigest", "ExpiredToken", "NoSuchBucket"}
+        | {"NoSuchKey", "MethodNotAllowed", "InvalidArgument", "InternalError", "ServiceUnavailable", "SlowDown"}
+    )
+)
 
 
 class Stored(NamedTuple):
@@ -93,8 +106,8 @@ class CosObjects:
         self._invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
-    def get(self, name: str, deadline: Deadline) -> Found | None:
-        """Return the JSON value stored under `<prefix><name>`, None when there is no such object.
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
+        """Return the JSON value stored under `<prefix><name>`, of at most `most` bytes, None without such an object.
 
         Raises DamagedObject when it is not JSON or too large to be read, another QueryError when COS can't be asked or
         refuses.
@@ -111,7 +124,7 @@ class CosObjects:
                 raise DamagedObject(message, retryable=not _intact(response.body, etag)) from error
 
         try:
-            return self._send("GET", self._path(name), {}, None, deadline, read)
+            return self._send(self._request("GET", self._path(name)), deadline, read, most)
         except ReplyTooLarge as error:
             raise DamagedObject(f"the object {self._key(name)} is too large to be read; it is left as it is") from error
 
@@ -140,7 +153,7 @@ class CosObjects:
             intact = len(body) < total or _intact(body, etag)
             return parse(Chunk(body, start, total, etag, intact))
 
-        return self._send("GET", self._path(name), headers, None, deadline, read)
+        return self._send(self._request("GET", self._path(name), headers), deadline, read, MAX_OBJECT)
 
     def put(self, name: str, value: object, deadline: Deadline) -> Stored:
         """Store a JSON value under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
@@ -148,12 +161,12 @@ class CosObjects:
 
     def store(self, name: str, body: bytes, deadline: Deadline, content_type: str = "application/json") -> Stored:
         """Store an object under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
-        etag = self._send("PUT", self._path(name), {"Content-Type": content_type}, body, deadline, _etag)
+        etag = self._send(self._request("PUT", self._path(name), {"Content-Type": content_type}, body), deadline, _etag)
         return Stored(self._settings.cos_bucket, self._settings.cos_region, self._key(name), etag)
 
     def delete(self, name: str, deadline: Deadline) -> None:
         """Delete the object `<prefix><name>`; one that is not there is deleted already. Raises a QueryError."""
-        self._send("DELETE", self._path(name), {}, None, deadline, _etag)
+        self._send(self._request("DELETE", self._path(name)), deadline, _etag)
 
     def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
         """Yield the objects right in `<prefix><folder>`, a name that ends with `/`: a list a page, in their order.
@@ -190,7 +203,7 @@ class CosObjects:
                 raise UpstreamFailed("COS answered with something that is no list", retryable=True)
             return root
 
-        return self._send("GET", f"?{urlencode(query)}", {}, None, deadline, read)
+        return self._send(self._request("GET", f"?{urlencode(query)}"), deadline, read)
 
     def _listed(self, item: Element) -> Listed:
         key = item.findtext("Key") or item.findtext("Prefix") or ""
@@ -203,25 +216,25 @@ class CosObjects:
     def _path(self, name: str) -> str:
         return quote(self._key(name))
 
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> PreparedRequest:
+        if body is None:
+            return prepare(method, f"{self._settings.cos_url}/{path}", headers or {})
+        digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
+        checked = {**(headers or {}), "Content-MD5": base64.b64encode(digest).decode()}
+        return prepare(method, f"{self._settings.cos_url}/{path}", checked, body)
+
     def _send(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-        read: Callable[[Response], T],
+        self, request: PreparedRequest, deadline: Deadline, read: Callable[[Response], T], most: int = MAX_XML
     ) -> T:
-        """Send a request and return what `read` makes of the reply; both are tried again."""
-        if body is not None:
-            digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
-            headers = {**headers, "Content-MD5": base64.b64encode(digest).decode()}
-        request = prepare(method, f"{self._settings.cos_url}/{path}", headers, body)
-        wanted = _WANTED_OF_A_PART if "Range" in headers else _WANTED[method]
+        """Send a request and return what `read` makes of the reply, of at most `most` bytes; both are tried again."""
+        method = str(request.method)
+        wanted = _WANTED_OF_A_PART if "Range" in request.headers else _WANTED[method]
 
         def attempt() -> T:
             self._invocation.count("cos_calls")
-            response = send(request, self._auth, deadline, UPSTREAM)
+            response = send(request, self._auth, deadline, UPSTREAM, most)
             if response.status in wanted:
                 return read(response)
             code = error_code(response.body)
@@ -250,7 +263,7 @@ def _total(response: Response, body: bytes) -> int:
 
 
 def _error(response: Response, code: str) -> QueryError:
-    said = f"COS answered {response.status} {code}".rstrip()
+    said = f"COS answered {response.status} {code if code in TOLD else ''}".rstrip()
     if response.status in (401, 403) or code == "ExpiredToken":
         message = f"{said}: the function's keys or permissions do not allow it"
         return KeysRejected(message, retryable=code in CLOCK_CODES)

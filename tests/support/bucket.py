@@ -14,7 +14,7 @@ import pytest
 
 from shared.backends.base import Record
 from shared.collector.sweep import Summary, Tools, collect
-from shared.cos.objects import CHUNK, PAGE, Chunk, CosObjects, Found, Listed, Stored
+from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Found, Listed, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.events import Sweep
 from shared.invocation import Deadline, Invocation
@@ -104,7 +104,7 @@ class Objects(CosObjects):
         yield
         self._after(method, name)
 
-    def get(self, name: str, deadline: Deadline) -> Found | None:
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
         with self._operation("GET", name, deadline):
             body = self._bucket.seen(name).get(name)
         if body is None:
@@ -211,7 +211,7 @@ def sweep(
 
 
 def in_turn(
-    items: Sequence[Item], call: Callable[[Item], Result], workers: int, deadline: Deadline
+    items: Sequence[Item], call: Callable[[Item, Deadline], Result], workers: int, deadline: Deadline
 ) -> Iterator[tuple[Item, Result | QueryError]]:
     """`each` without threads, so that the operations of a sweep have one order."""
     for item in items:
@@ -219,7 +219,7 @@ def in_turn(
             yield item, OutOfTime("there was no time to ask")
             continue
         try:
-            outcome: Result | QueryError = call(item)
+            outcome: Result | QueryError = call(item, deadline)
         except QueryError as error:
             outcome = error
         yield item, outcome
