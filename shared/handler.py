@@ -119,12 +119,14 @@ def _work(kind: Kind, invocation: Invocation) -> Work:
 
 def _sweep(work: Work, event: Event) -> Mapping[str, object]:
     """Sweep one watch object, or see to it that the many under a watch prefix are swept."""
-    from shared.collector.sweep import Tools, collect  # late, as is whatever a query without COS does not need
+    from shared.collector.sweep import DAY, Tools, collect  # late, as is whatever a query without COS does not need
     from shared.cos.objects import CosObjects
 
     kind, settings, backend, invocation = work
     sweep = read_sweep(event, kind, backend.ids)
-    tools = Tools(kind, backend, CosObjects(settings, invocation), settings.concurrency, invocation)
+    tools = Tools(
+        kind, backend, CosObjects(settings, invocation), settings.concurrency, invocation, settings.missing_days * DAY
+    )
     if sweep.watch.endswith("/"):
         from shared.collector.invoke import ScfApi
         from shared.collector.shards import spread
@@ -170,7 +172,7 @@ def _stored(work: Work, query: Query) -> Answer:
     if table is None:
         stored = objects.put(f"{name}.json", made, invocation.deadline)
     else:
-        stored = objects.put_table(f"{name}.csv", table, invocation.deadline)
+        stored = objects.store(f"{name}.csv", table.encode(), invocation.deadline, "text/csv; charset=utf-8")
     data = made["data"]
     count = len(data) if isinstance(data, list) else int(data is not None)
     return Answer({**made, "data": {**stored._asdict(), "count": count}})

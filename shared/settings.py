@@ -23,12 +23,14 @@ API2, CI = "api2", "ci"
 BY_TOKEN, OPEN, OFF = "token", "open", "off"
 #: Calls in flight, each in a thread: SCF allows 1,024 processes and threads, connections and files (quota limits).
 MOST_THREADS = 500
+#: The longest that an id may be asked about that the API does not know.
+MOST_DAYS = 3650
 #: Every variable that is read.
 NAMES = (
     *("SECRET_ID", "SECRET_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
     *("MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD", "API_TOKEN", "HTTP_WRITES"),
     *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO", "INVOKE_URL"),
-    *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY"),
+    *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "MISSING_DAYS"),
 )
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
@@ -49,6 +51,7 @@ class Settings(NamedTuple):
     max_vids: int
     batch_size: int
     concurrency: int
+    missing_days: int
     backend: str
     ci_url: str
     ci_source_info: bool
@@ -80,7 +83,7 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         params += (("Region", environ["MEDIA_API_REGION"]),)
     return Settings(
         credentials=_credentials(environ),
-        media_api_url=_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php"),
+        media_api_url=_with_path(_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php")),
         media_api_params=params,
         signature_method=_one_of(environ, "SIGNATURE_METHOD", (HMAC_SHA1, HMAC_SHA256)),
         cos_bucket=bucket,
@@ -92,6 +95,7 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         max_vids=_positive(environ, "MAX_VIDS", 1000),
         batch_size=_positive(environ, "BATCH_SIZE", 100),
         concurrency=_positive(environ, "CONCURRENCY", 16, most=MOST_THREADS),
+        missing_days=_whole(environ, "MISSING_DAYS", 3, most=MOST_DAYS),
         backend=_backend(environ, host),
         ci_url=_url(environ, "CI_URL", host and f"https://{host.format('ci')}"),
         ci_source_info=_one_of(environ, "CI_SOURCE_INFO", ("0", "1")) == "1",
@@ -122,6 +126,13 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     if not (safe and host) or parts.query or parts.fragment or "@" in parts.netloc:
         raise Misconfigured(f"{name} must be an https URL without query or user (http only on loopback)")
     return parts.geturl().rstrip("/")
+
+
+def _with_path(url: str) -> str:
+    """The URL of the media API, whose signature covers the path as the caller writes it: `/` is sent for none."""
+    if not urlsplit(url).path:
+        raise Misconfigured("MEDIA_API_URL must have a path, like https://cdn.api.cloud.tencent.com/v2/index.php")
+    return url
 
 
 def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -171,9 +182,16 @@ def _matching(environ: Mapping[str, str], name: str, pattern: str, example: str)
 
 
 def _positive(environ: Mapping[str, str], name: str, default: int, most: int = 999_999_999) -> int:
-    text = environ.get(name) or str(default)
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+    number = _whole(environ, name, default, most)
+    if not number:
         raise Misconfigured(f"{name} must be a whole number above 0")
+    return number
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = environ.get(name) or str(default)
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
+        raise Misconfigured(f"{name} must be a whole number")
     if int(text) > most:
         raise Misconfigured(f"{name} must be at most {most}")
     return int(text)

@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from local.keys import BUCKET, REGION, ROLE
+from tests.support import chromium
 
 #: The functions' settings and those of the local cloud, as the design document lists them.
 SETTINGS = {
@@ -33,6 +34,11 @@ SETTINGS = {
 # Examples on a busy machine take as long as they take.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings.get_profile("default"), deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is left out where no browser is found."""
+    return [] if chromium.find() else [f"no Chromium, so no browser tests; to get one: {chromium.HOW_TO_GET_ONE}"]
 
 
 def _matters(name: str) -> bool:

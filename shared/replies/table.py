@@ -60,10 +60,8 @@ def record_row(kind: Kind, vid: str, record: Mapping[str, object]) -> Row:
 
 def blank_row(vid: str, outcome: str, error_code: str = "", error_msg: str = "") -> Row:
     """The row of an id without a record, and why there is none."""
-    return {**dict.fromkeys(COLUMNS, ""), "vid": vid, "outcome": outcome} | {
-        "error_code": error_code,
-        "error_msg": error_msg,
-    }
+    told = {"vid": vid, "outcome": outcome, "error_code": error_code, "error_msg": error_msg}
+    return {**dict.fromkeys(COLUMNS, ""), **told}
 
 
 def to_csv(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:

@@ -153,7 +153,7 @@ def sent(reply: object) -> int:
 
 @pytest.mark.parametrize("form", ["json", "csv"])
 @pytest.mark.parametrize("over_http", [True, False])
-@pytest.mark.parametrize("text", ["x", '"', "文", "\\"])
+@pytest.mark.parametrize("text", ['"', "文"])
 def test_the_largest_reply_that_scf_takes_is_sent_and_one_byte_more_is_not(
     net: Cloud, over_http: bool, form: str, text: str
 ) -> None:

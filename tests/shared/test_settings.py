@@ -150,12 +150,19 @@ def test_no_part_of_an_invalid_value_is_told(local_environment: Environment, var
 def test_http_only_on_loopback(
     local_environment: Environment, variable: str, field: str, url: str, allowed: bool
 ) -> None:
+    url += "/path"
     environ = local_environment(**{variable: url})
     if allowed:
         assert getattr(read_settings(environ), field) == url
     else:
         with pytest.raises(Misconfigured, match=variable):
             read_settings(environ)
+
+
+@pytest.mark.parametrize("path", ["", "/", "//"])
+def test_the_media_api_has_a_path_which_is_signed(local_environment: Environment, path: str) -> None:
+    with pytest.raises(Misconfigured, match="MEDIA_API_URL must have a path, like"):
+        read_settings(local_environment(MEDIA_API_URL=f"https://anywhere.example{path}"))
 
 
 @pytest.mark.parametrize("missing", ["COS_BUCKET", "COS_REGION"])

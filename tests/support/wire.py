@@ -243,7 +243,7 @@ def cloud(**environ: str) -> Iterator[Cloud]:
     """A network, a clock and an environment of the test's own. A call that nobody expects fails the test."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch, responses.RequestsMock() as mock:
-        patch.setattr("shared.net.client.time.sleep", clock.sleep)
+        patch.setattr("shared.net.client.Deadline.pause", lambda _, seconds: clock.sleep(seconds))
         patch.setattr("shared.invocation.time.time", clock.time)  # the official clients' too
         patch.setattr("shared.handler.Invocation", partial(Invocation, clock=clock))
         for name, value in {**ENVIRON, **environ}.items():

@@ -170,9 +170,12 @@ REFUSALS: list[tuple[Reply, type[QueryError], bool]] = [
     (cos_error(404, "NoSuchBucket"), UpstreamFailed, False),
     ((404, {}, b""), UpstreamFailed, False),
     (cos_error(451, "UnavailableForLegalReasons"), UpstreamFailed, False),
+    (cos_error(403, "AKIDEXAMPLE"), KeysRejected, False),
     ((301, {"Location": "https://elsewhere.example/"}, b""), UpstreamFailed, False),
     ((206, {}, b"1"), UpstreamFailed, False),
 ]
+#: Codes of which nobody knows what they say.
+OTHERS_CODES = ("UnavailableForLegalReasons", "AKIDEXAMPLE")
 CALLS: dict[str, tuple[str, Callable[[Cloud], object]]] = {
     "get": ("GET", get),
     "put": ("PUT", lambda net: put(net, {})),
@@ -197,7 +200,7 @@ def test_refusals(
     with pytest.raises(QueryError) as caught:
         call(net)
     assert type(caught.value) is error
-    assert not [word for word in (COS_HOST, *WORDS.split()) if word in caught.value.message]
+    assert not [word for word in (COS_HOST, *WORDS.split(), *OTHERS_CODES) if word in caught.value.message]
     assert len(cos.requests) == (ATTEMPTS if retried else 1)
 
 
