@@ -12,7 +12,7 @@ from typing import NamedTuple
 from local import keys
 from local.ci.jobs import CiJobs
 from local.ci.service import CiService, CosAndCi
-from local.config import FunctionConfig, read_project
+from local.config import FunctionConfig, read_config
 from local.cos.service import CosService
 from local.cos.store import CosStore
 from local.faults import Faulty
@@ -76,14 +76,14 @@ class Cloud:
         self._log = log
         self._root = root
         self._ports = ports
-        self._project = read_project(root / "serverless.yml", environ)
+        self._config = read_config(root / "serverless.yml", environ)
         self._staged = tempfile.TemporaryDirectory(prefix="bundle-")
         self._bundle = bundle or Bundle(Path(self._staged.name))
         self._max_instances = max_instances
         self._functions: dict[str, Function] = {}
         self.asynchronous = Asynchronous(self.invoke)
-        self.scf = ScfApi(self._project.functions, self.invoke, self.asynchronous)
-        self._timers = Timers(self._project.timers, self.asynchronous)
+        self.scf = ScfApi(self._config.functions, self.invoke, self.asynchronous)
+        self._timers = Timers(self._config.timers, self.asynchronous)
         self._servers: list[Server] = []
         self.media_front = Faulty(self.media_service)
         self._cos = Faulty(CosService(self.store))
@@ -96,12 +96,12 @@ class Cloud:
             self.media = f"{await self._listen(Server(self.media_front.handle, self._ports.media))}/v2/index.php"
             self.cos = await self._listen(Server(CosAndCi(self._cos, self._ci).handle, self._ports.cos))
             self.ci = await self._listen(Server(self._ci.handle))
-            front = _Front(self, Gateway(self._project, self.invoke), Faulty(self.scf))
+            front = _Front(self, Gateway(self._config.apis, self._config.urls, self.invoke), Faulty(self.scf))
             self.gateway = await self._listen(Server(front.handle, self._ports.gateway))
         except OSError:
             await self.stop()
             raise
-        for name, config in self._project.functions.items():
+        for name, config in self._config.functions.items():
             spec = self._spec(name, config)
             self._functions[name] = Function(spec, lambda: keys.ROLE, self._max_instances, self._log)
 
@@ -155,7 +155,7 @@ class Cloud:
             handler=config.handler,
             code_dir=self._bundle.folder,
             timeout=config.timeout,
-            memory=config.memory,
+            memory=config.memory_size,
             environment={**config.environment, **local, **chosen},
             runtime=config.runtime,
             python=self._bundle.python,

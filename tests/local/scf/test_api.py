@@ -387,7 +387,7 @@ def test_the_cloud_serves_it_at_the_gateways_url(tmp_path: Path) -> None:
         cloud = Cloud(ROOT, tmp_path, {}, Ports(), lambda line: ended.set() if line.startswith("Report ") else None)
         await cloud.start()
         try:
-            assert cloud._spec("query-video", cloud._project.functions["query-video"]).environment["INVOKE_URL"] == (
+            assert cloud._spec("query-video", cloud._config.functions["query-video"]).environment["INVOKE_URL"] == (
                 cloud.gateway
             )
             vids = {"vids": ["a72c30a65853dc1466ec9ef681e7b76b1530600996"]}
