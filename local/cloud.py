@@ -18,10 +18,14 @@ from local.cos.store import CosStore
 from local.faults import Faulty
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks
-from local.scf.api import PATH as SCF_PATH
-from local.scf.api import ScfApi
+from local.scf.account import Account
+from local.scf.api import Api, is_call
 from local.scf.asynchronous import Asynchronous
-from local.scf.gateway import Gateway
+from local.scf.deployed import Deployed
+from local.scf.deployed_timers import DeployedTimers
+from local.scf.gateway import URL_PREFIX, Gateway
+from local.scf.packages import Packages
+from local.scf.services import services
 from local.scf.runtime import Function, FunctionSpec, Outcome
 from local.scf.timer import Timers
 from local.server import Reply, Request, Server
