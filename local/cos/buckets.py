@@ -54,7 +54,7 @@ class Buckets:
         return self._services[keys.BUCKET].error(code)
 
     def service(self, name: str) -> CosService | None:
-        """One bucket by itself: it answers for any host that is not another bucket's. None when there is no such one."""
+        """One bucket by itself, that answers for any host which is not another bucket's; None when it is not there."""
         return self._services.get(name)
 
     def _no_bucket(self, name: str, region: str, request: Request) -> Reply:

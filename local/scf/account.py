@@ -27,7 +27,7 @@ BUSY = {
 }
 #: Seconds that a state of BUSY lasts.
 DELAY = 0.3
-#: Times of the API are Beijing's: the samples of GetFunction (583/18584) are eight hours ahead of the request's.
+#: Times of the API are taken to be Beijing's, as its crons are; no page says.
 BEIJING = timezone(timedelta(hours=8))
 
 
@@ -168,7 +168,8 @@ class State(Record):
 class Account:
     """The account, kept in `<folder>/account.json`. `clock` gives Unix time in seconds.
 
-    `gateway` is the URL that function URLs begin with; the cloud sets it once it listens. Raises ValueError when the file holds no account, OSError when it can't be read or written.
+    `gateway` is the URL that function URLs begin with; the cloud sets it once it listens.
+    Raises ValueError when the file holds no account, OSError when it can't be read or written.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time, delay: float = DELAY) -> None:
@@ -219,6 +220,13 @@ class Account:
             raise ApiError("ResourceNotFound.FunctionName", f"there is no function {name[:64]!a} in {namespace[:64]!a}")
         return function
 
+    def codes(self) -> set[str]:
+        """The packages that a function or version needs, by their SHA-256."""
+        used = [function.settings for function in self.functions.values()]
+        used += [function.running for function in self.functions.values() if function.running]
+        used += [version.settings for function in self.functions.values() for version in function.versions.values()]
+        return {settings.code for settings in used}
+
     def until(self) -> float:
         """When a state that begins now ends, in Unix seconds."""
         return self.clock() + self.delay
@@ -231,5 +239,3 @@ class Account:
         """A number that nothing else in the account has."""
         self._state.next_id += 1
         return self._state.next_id
-
-

@@ -93,7 +93,9 @@ class Api:
             raise ApiError("NoSuchVersion", f"the local cloud emulates {versions}")
         action = service.actions.get(name)
         if action is None:
-            message = f"the local cloud emulates no action {name[:64]!a} of {service.name}, but {', '.join(service.actions)}"
+            message = (
+                f"the local cloud emulates no action {name[:64]!a} of {service.name}, but {', '.join(service.actions)}"
+            )
             raise ApiError("InvalidAction", message)
         if service.regional and _common(request, "X-TC-Region") != REGION:
             raise ApiError("UnsupportedRegion", f"the local cloud emulates {REGION} only")

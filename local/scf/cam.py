@@ -12,7 +12,22 @@ from collections.abc import Mapping
 
 from local.keys import APP_ID, UIN
 from local.scf.account import Account, Policy, Role, Tag
-from local.scf.cam_parameters import AttachRolePolicy, CreatePolicy, CreateRole, DeletePolicy, DetachRolePolicy, GetPolicy, ListAttachedRolePolicies, ListPolicies, ListRoles, NamedRole, TagRole, UpdateAssumeRolePolicy, UpdatePolicy, UpdateRoleDescription
+from local.scf.cam_parameters import (
+    AttachRolePolicy,
+    CreatePolicy,
+    CreateRole,
+    DeletePolicy,
+    DetachRolePolicy,
+    GetPolicy,
+    ListAttachedRolePolicies,
+    ListPolicies,
+    ListRoles,
+    NamedRole,
+    TagRole,
+    UpdateAssumeRolePolicy,
+    UpdatePolicy,
+    UpdateRoleDescription,
+)
 from local.scf.parameters import Action, Answer, ApiError, Parameters, action
 
 #: Characters of a policy (CAM limits, 598/10617), bytes of a description (InvalidParameter.DescriptionLengthOverlimit).
@@ -85,7 +100,7 @@ class CamActions:
 
     def _tag_role(self, given: TagRole) -> Answer:
         role = self._role(given.role_name, given.role_id)
-        tags = {tag.key: tag.value for tag in (*role.tags, *given.tags)}
+        tags = {tag.key: tag.value for tag in role.tags} | {tag.key: tag.value for tag in given.tags}
         role.tags = [Tag(key=key, value=value) for key, value in tags.items()]
         return {}
 
@@ -219,7 +234,7 @@ def _check_description(text: str) -> None:
 
 
 def _document(text: str, needed: str) -> str:
-    """A policy as it came, whose statements all have a `needed` part. Raises ApiError with the code for what is wrong."""
+    """A policy as it came, whose statements all have a `needed` part. Raises ApiError with the code for the fault."""
     if len(text) > MAX_DOCUMENT:
         raise ApiError("InvalidParameter.PolicyDocumentLengthOverLimit", f"a policy may have {MAX_DOCUMENT} characters")
     try:
@@ -231,14 +246,21 @@ def _document(text: str, needed: str) -> str:
     if document.get("version") != "2.0":
         raise ApiError("InvalidParameter.VersionError", "version is 2.0")
     statements = document.get("statement")
-    if not isinstance(statements, list) or not statements or not all(isinstance(one, dict) for one in statements):
+    if not isinstance(statements, list) or not statements:
+        raise ApiError("InvalidParameter.StatementError", "statement is a list of objects")
+    for statement in statements:
+        _check_statement(statement, needed)
+    return text
+
+
+def _check_statement(statement: object, needed: str) -> None:
+    if not isinstance(statement, dict):
         raise ApiError("InvalidParameter.StatementError", "statement is a list of objects")
     for part in ("effect", "action", needed):
-        if not all(statement.get(part) for statement in statements):
+        if not statement.get(part):
             raise ApiError(f"InvalidParameter.{part.title()}Error", f"a statement has no {part}")
-    if any(statement["effect"] not in ("allow", "deny") for statement in statements):
+    if statement["effect"] not in ("allow", "deny"):
         raise ApiError("InvalidParameter.EffectError", "effect is allow or deny")
-    return text
 
 
 def _page(items: list[dict[str, object]], page: int, size: int) -> list[dict[str, object]]:

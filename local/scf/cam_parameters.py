@@ -31,7 +31,7 @@ class CreateRole(Parameters):
     description: str = ""
     session_duration: Annotated[int, Field(ge=0, le=43200)] = 0
     console_login: Literal[0] = 0
-    tags: list[TagGiven] = []
+    tags: list[TagGiven] = Field(default_factory=list)
 
 
 class UpdateAssumeRolePolicy(NamedRole):
@@ -57,7 +57,7 @@ class ListRoles(Parameters):
 
     page: Annotated[int, Field(ge=1)]
     rp: Annotated[int, Field(ge=1, le=200)]
-    tags: list[TagGiven] = []
+    tags: list[TagGiven] = Field(default_factory=list)
 
 
 class CreatePolicy(Parameters):

@@ -7,10 +7,10 @@ import contextlib
 from datetime import datetime
 from typing import NamedTuple
 
-from local.config import ProjectError, Timer
+from local.config import CRON_ZONE, TimerTrigger, next_firing
 from local.scf.account import Account, Trigger
 from local.scf.asynchronous import Asynchronous
-from local.scf.timer import CRON_ZONE, next_firing, timer_event
+from local.scf.timer import timer_event
 
 
 class Due(NamedTuple):
@@ -51,7 +51,7 @@ class DeployedTimers:
             for function in self._account.functions.values()
             for trigger in function.triggers
             if trigger.type == "timer" and trigger.enable
-            if (at := _next(trigger.trigger_desc, after)) is not None
+            if (at := next_firing(trigger.trigger_desc, after)) is not None
         ]
         return sorted(firings, key=lambda due: due.at)
 
@@ -72,15 +72,9 @@ class DeployedTimers:
 
     def _fire(self, due: Due) -> None:
         trigger = due.trigger
-        timer = Timer(trigger.trigger_name, due.function, trigger.trigger_desc, trigger.custom_argument, enabled=True)
-        name = f"{due.function}:{trigger.qualifier}"
+        timer = TimerTrigger.model_validate(
+            {"function": due.function, "name": trigger.trigger_name, "cron": trigger.trigger_desc}
+        )
+        event = timer_event(timer, due.at, trigger.custom_argument)
         # How it went is seen in the log only, as on SCF.
-        self._asynchronous.accept(name, timer_event(timer, due.at), "timer")
-
-
-def _next(cron: str, after: datetime) -> datetime | None:
-    """When a cron fires next; None when its last year is over."""
-    try:
-        return next_firing(cron, after)
-    except ProjectError:
-        return None
+        self._asynchronous.accept(f"{due.function}:{trigger.qualifier}", event, "timer")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from local.scf.account import LATEST
 from local.scf.parameters import ApiError, Empty, NotEmulated, Off, Parameters, only
@@ -89,7 +89,7 @@ class Variable(Parameters):
 class Environment(Parameters):
     """The environment variables of a function."""
 
-    variables: list[Variable] = []
+    variables: list[Variable] = Field(default_factory=list)
 
     def as_dict(self) -> dict[str, str]:
         """The variables by name. Raises ApiError."""
@@ -176,3 +176,85 @@ class Configuration(Parameters):
         names = ("description", "memory_size", "timeout", "init_timeout", "role")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return given if self.environment is None else {**given, "environment": self.environment.as_dict()}
+
+
+class TagGiven(Parameters):
+    """A tag of a new function."""
+
+    key: str
+    value: str
+
+
+class CreateFunction(Configuration):
+    """Parameters of CreateFunction. Without Runtime it would be Python2.7, which does not run here."""
+
+    function_name: FunctionName
+    namespace: str = "default"
+    code: Code | None = None
+    handler: Handler | None = None
+    runtime: Runtime = Field(default="Python2.7", validate_default=True)
+    type: Annotated[str, only("Event")] = "Event"
+    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
+    tags: list[TagGiven] = Field(default_factory=list)
+    async_run_enable: Off = "FALSE"
+    trace_enable: Off = "FALSE"
+    auto_deploy_cls_topic_index: Off = "FALSE"
+    auto_create_cls_topic: Off = "FALSE"
+    protocol_type: NotEmulated = None
+
+
+class UpdateFunctionCode(Named):
+    """Parameters of UpdateFunctionCode."""
+
+    handler: Handler | None = None
+    zip_file: str | None = None
+    code: Code | None = None
+    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
+    install_dependency: Off = "FALSE"
+    publish: Off = "FALSE"
+    cos_bucket_name: NotEmulated = None
+    cos_object_name: NotEmulated = None
+    cos_bucket_region: NotEmulated = None
+    env_id: NotEmulated = None
+
+
+class UpdateFunctionConfiguration(Configuration, Named):
+    """Parameters of UpdateFunctionConfiguration."""
+
+    runtime: str | None = None
+    publish: Off = "FALSE"
+    l5_enable: Off = Field(default="FALSE", alias="L5Enable")
+    ignore_sys_log: NotEmulated = None
+
+
+class GetFunction(Qualified):
+    """Parameters of GetFunction; ShowTriggers is sent by tencent-component-toolkit, models.py does not have it."""
+
+    show_code: Literal["TRUE", "FALSE"] = "FALSE"
+    show_triggers: Literal["TRUE", "FALSE"] = "TRUE"
+
+
+class DeleteFunction(Named):
+    """Parameters of DeleteFunction."""
+
+    qualifier: str | None = None
+
+
+class Filter(Parameters):
+    """One filter of a list: any of the values will do."""
+
+    name: str
+    values: list[str]
+
+
+class ListFunctions(Parameters):
+    """Parameters of ListFunctions."""
+
+    namespace: str = "default"
+    offset: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1)] = 20
+    order: Literal["ASC", "DESC"] = "DESC"
+    orderby: Literal["AddTime", "ModTime", "FunctionName"] = "ModTime"
+    search_key: str = ""
+    description: str = ""
+    filters: list[Filter] = Field(default_factory=list)

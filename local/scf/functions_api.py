@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from local.scf.account import LATEST, Account, Function, Settings, Tag
-from local.scf.function_parameters import Code, Configuration, FunctionName, Handler, Named, Qualified, Runtime
+from local.scf.function_parameters import (
+    CreateFunction,
+    DeleteFunction,
+    Filter,
+    GetFunction,
+    ListFunctions,
+    Qualified,
+    UpdateFunctionCode,
+    UpdateFunctionConfiguration,
+)
 from local.scf.packages import MAX_CREATED, MAX_UPDATED, Packages
-from local.scf.parameters import Action, Answer, ApiError, NotEmulated, Off, Parameters, action, only
+from local.scf.parameters import Action, Answer, ApiError, action
 from local.scf.triggers_api import shown
 from local.scf.versions_api import settings_of
 
@@ -23,90 +29,9 @@ from local.scf.versions_api import settings_of
 MAX_FUNCTIONS = 50
 #: Bytes of the entry file beyond which GetFunction does not show it.
 MAX_SHOWN = 1024 * 1024
+CODE_PATH = "/_local/code/"
 #: Who may take a role that functions bear (roles and policies of SCF, 583/32389).
 SERVICE = "scf.qcloud.com"
-
-
-class TagGiven(Parameters):
-    """A tag of a new function."""
-
-    key: str
-    value: str
-
-
-class CreateFunction(Configuration):
-    """Parameters of CreateFunction. Without Runtime it would be Python2.7, which does not run here."""
-
-    function_name: FunctionName
-    namespace: str = "default"
-    code: Code | None = None
-    handler: Handler | None = None
-    runtime: Runtime = Field(default="Python2.7", validate_default=True)
-    type: Annotated[str, only("Event")] = "Event"
-    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
-    tags: list[TagGiven] = []
-    async_run_enable: Off = "FALSE"
-    trace_enable: Off = "FALSE"
-    auto_deploy_cls_topic_index: Off = "FALSE"
-    auto_create_cls_topic: Off = "FALSE"
-    protocol_type: NotEmulated = None
-
-
-class UpdateFunctionCode(Named):
-    """Parameters of UpdateFunctionCode."""
-
-    handler: Handler | None = None
-    zip_file: str | None = None
-    code: Code | None = None
-    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
-    install_dependency: Off = "FALSE"
-    publish: Off = "FALSE"
-    cos_bucket_name: NotEmulated = None
-    cos_object_name: NotEmulated = None
-    cos_bucket_region: NotEmulated = None
-    env_id: NotEmulated = None
-
-
-class UpdateFunctionConfiguration(Configuration, Named):
-    """Parameters of UpdateFunctionConfiguration."""
-
-    runtime: str | None = None
-    publish: Off = "FALSE"
-    l5_enable: Off = Field(default="FALSE", alias="L5Enable")
-    ignore_sys_log: NotEmulated = None
-
-
-class GetFunction(Qualified):
-    """Parameters of GetFunction; ShowTriggers is sent by tencent-component-toolkit, models.py does not have it."""
-
-    show_code: Literal["TRUE", "FALSE"] = "FALSE"
-    show_triggers: Literal["TRUE", "FALSE"] = "TRUE"
-
-
-class DeleteFunction(Named):
-    """Parameters of DeleteFunction."""
-
-    qualifier: str | None = None
-
-
-class Filter(Parameters):
-    """One filter of a list: any of the values will do."""
-
-    name: str
-    values: list[str]
-
-
-class ListFunctions(Parameters):
-    """Parameters of ListFunctions."""
-
-    namespace: str = "default"
-    offset: Annotated[int, Field(ge=0)] = 0
-    limit: Annotated[int, Field(ge=1)] = 20
-    order: Literal["ASC", "DESC"] = "DESC"
-    orderby: Literal["AddTime", "ModTime", "FunctionName"] = "ModTime"
-    search_key: str = ""
-    description: str = ""
-    filters: list[Filter] = []
 
 
 class FunctionActions:
@@ -121,6 +46,7 @@ class FunctionActions:
             "UpdateFunctionConfiguration": action(UpdateFunctionConfiguration, self._update_configuration),
             "DeleteFunction": action(DeleteFunction, self._delete),
             "GetFunction": action(GetFunction, self._get),
+            "GetFunctionAddress": action(Qualified, self._address),
             "ListFunctions": action(ListFunctions, self._list),
         }
 
@@ -231,6 +157,12 @@ class FunctionActions:
             "AvailableStatus": "Available",
             "Triggers": [shown(self._account, function, trigger) for trigger in triggers],
         }
+
+    def _address(self, given: Qualified) -> Answer:
+        """Where the package can be downloaded: from COS in the real cloud, by a path of its own here."""
+        function = self._account.function(given.function_name, given.namespace)
+        code = settings_of(function, given.qualifier)[1].code
+        return {"Url": f"{self._account.gateway}{CODE_PATH}{code}.zip", "CodeSha256": code}
 
     def _list(self, given: ListFunctions) -> Answer:
         functions = [function for function in self._account.functions.values() if given.namespace == "default"]

@@ -23,10 +23,16 @@ MAX_CREATED, MAX_UPDATED, MAX_UNPACKED = 50 * MB, 20 * MB, 500 * MB
 
 
 class Packages:
-    """The packages below `folder`: `<sha256>.zip` as it was uploaded, and `<sha256>/` unpacked, read-only."""
+    """The packages below `folder`: `<sha256>.zip` as it was uploaded, and `<sha256>/` unpacked, read-only.
 
-    def __init__(self, folder: Path) -> None:
+    Those that are not among the `wanted` digests are removed.
+    """
+
+    def __init__(self, folder: Path, wanted: Container[str]) -> None:
         self._folder = folder
+        for path in folder.glob("*"):
+            if path.stem not in wanted or path.suffix == ".new":
+                remove(path)
 
     def add(self, text: str, most: int) -> tuple[str, int]:
         """Keep a package, given as Base64; return its SHA-256 and its size in bytes.
@@ -55,12 +61,6 @@ class Packages:
     def entry(self, digest: str, handler: str) -> Path:
         """The file that a handler string names."""
         return self.path(digest) / f"{handler.partition('.')[0]}.py"
-
-    def keep_only(self, digests: Container[str]) -> None:
-        """Remove every other package."""
-        for path in self._folder.glob("*"):
-            if path.stem not in digests:
-                remove(path)
 
     def _zip(self, digest: str) -> Path:
         return self._folder / f"{digest}.zip"

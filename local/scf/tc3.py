@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from local.keys import KNOWN
 from local.scf.parameters import ApiError
 from local.server import Request
+from shared.signing.credentials import Credentials
 from shared.signing.tc3 import tc3_authorization
 
 #: Seconds by which X-TC-Timestamp may be off (AuthFailure.SignatureExpire: five minutes).
@@ -38,23 +39,25 @@ def check_signature(request: Request, services: Collection[str], now: float) -> 
         raise ApiError("AuthFailure.SecretIdNotFound", "the SecretId does not exist or is disabled")
     if not _same(request.headers.get("x-tc-token", ""), keys.token):
         raise ApiError("AuthFailure.TokenFailure", "the token is wrong")
-    names = set(said["names"].split(";"))
-    wrong = ApiError("AuthFailure.SignatureFailure", "the signature does not match the request")
-    if not {"content-type", "host"} <= names <= set(request.headers):
-        raise wrong
-    # What is no UTF-8 can't have been signed; replaced, it can be compared.
-    signed = {name: request.headers[name].encode(errors="replace").decode() for name in names}
-    scope = said["service"]
-    if scope not in services and scope not in _first_labels(signed["host"]):
-        raise wrong
-    right = (
-        tc3_authorization(keys, scope, request.path, {**signed, "host": host}, request.body, int(timestamp))
-        for host in _hosts(signed["host"])
-    )
-    if not any(_same(candidate, authorization) for candidate in right):
-        raise wrong
+    if not any(_same(right, authorization) for right in _right(request, said, keys, services)):
+        raise ApiError("AuthFailure.SignatureFailure", "the signature does not match the request")
     if abs(now - int(timestamp)) > WINDOW:
         raise ApiError("AuthFailure.SignatureExpire", f"X-TC-Timestamp is more than {WINDOW} seconds off")
+
+
+def _right(request: Request, said: re.Match[str], keys: Credentials, services: Collection[str]) -> Iterator[str]:
+    """The authorizations that would be right for a request that names these headers and this service as signed."""
+    names = set(said["names"].split(";"))
+    if not {"content-type", "host"} <= names <= set(request.headers):
+        return
+    # What is no UTF-8 can't have been signed; replaced, it can be compared.
+    signed = {name: request.headers[name].encode(errors="replace").decode() for name in names}
+    if said["service"] not in services and said["service"] not in _first_labels(signed["host"]):
+        return
+    timestamp = int(request.headers["x-tc-timestamp"])
+    for host in _hosts(signed["host"]):
+        headers = {**signed, "host": host}
+        yield tc3_authorization(keys, said["service"], request.path, headers, request.body, timestamp)
 
 
 def _hosts(host: str) -> Iterator[str]:

@@ -14,11 +14,10 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from local.config import ProjectError
-from local.scf.account import BEIJING, DEFAULT, LATEST, Account, Function, Trigger
+from local.config import CRON_ZONE, next_firing
+from local.scf.account import DEFAULT, LATEST, Account, Function, Trigger
 from local.scf.function_parameters import Description, Named
 from local.scf.parameters import Action, Answer, ApiError, Parameters, action, parse
-from local.scf.timer import next_firing
 from local.scf.versions_api import settings_of
 
 #: Triggers of one type of a function, and bytes of a timer's argument (quota limits, 583/11637; 583/9708).
@@ -64,7 +63,7 @@ class ListTriggers(Named):
     limit: Annotated[int, Field(ge=1)] = 20
     order_by: Literal["add_time", "mod_time"] = "mod_time"
     order: Literal["ASC", "DESC"] = "DESC"
-    filters: list[Filter] = []
+    filters: list[Filter] = Field(default_factory=list)
 
 
 class Net(Parameters):
@@ -185,10 +184,10 @@ def _check_type(kind: str) -> None:
 
 def _found(function: Function, given: NamedTrigger) -> Trigger:
     _check_type(given.type)
+    wanted = (given.trigger_name, given.type, given.qualifier)
     for trigger in function.triggers:
-        if (trigger.trigger_name, trigger.type) == (given.trigger_name, given.type):
-            if trigger.qualifier == given.qualifier:
-                return trigger
+        if (trigger.trigger_name, trigger.type, trigger.qualifier) == wanted:
+            return trigger
     raise ApiError("ResourceNotFound.Trigger", f"{given.qualifier[:64]} has no {given.type} trigger of this name")
 
 
@@ -198,9 +197,9 @@ def _field(trigger: Trigger, name: str) -> str:
 
 def _cron(cron: str) -> str:
     try:
-        next_firing(cron, datetime.now(BEIJING))
-    except ProjectError as error:
-        raise ApiError("InvalidParameterValue.TriggerDesc", str(error)) from error
+        next_firing(cron, datetime.now(CRON_ZONE))
+    except ValueError as error:
+        raise ApiError("InvalidParameterValue.TriggerDesc", f"the cron {error}") from error
     return cron
 
 
@@ -220,7 +219,7 @@ def url_description(trigger: Trigger) -> UrlDescription:
 
 
 def url_name(function: Function, trigger: Trigger) -> str:
-    """Return what a function URL is called in the local cloud: the function's name, and the qualifier if not $DEFAULT."""
+    """Return the local name of a function URL: that of the function, with the qualifier unless it is $DEFAULT."""
     name = function.function_name
     return name if trigger.qualifier == DEFAULT else f"{name}:{trigger.qualifier}"
 

@@ -44,7 +44,7 @@ class Weight(Parameters):
 class Routing(Parameters):
     """Where an alias leads beside its main version."""
 
-    additional_version_weights: list[Weight] = []
+    additional_version_weights: list[Weight] = Field(default_factory=list)
     addtion_version_matchs: NotEmulated = None
 
 
