@@ -1,0 +1,125 @@
+"""Requests to an account, signed and sent by Tencent's own SDKs; answers as plain dictionaries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from qcloud_cos import CosClientError, CosConfig, CosS3Client, CosServiceError
+from tencentcloud.cam.v20190116.cam_client import CamClient
+from tencentcloud.common.credential import Credential
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+from tencentcloud.scf.v20180416.scf_client import ScfClient
+
+from deploy.errors import Refused, Unanswered
+
+#: One request: service (scf, cam or cos), action, parameters; returns the answer's fields. Raises Refused, Unanswered.
+Call = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
+#: Seconds for one wait of a request. The bundle is some 1 MB.
+TIMEOUT = 30
+#: The local cloud's COS listens two ports above its gateway.
+COS_PORT = 2
+NOT_THE_API = "the answer is not the API's"
+#: Errors of the SDK itself: nothing came back, or no answer of the API.
+_SDK_ERRORS = {"ClientNetworkError", "ServerNetworkError", "ClientError"}
+
+
+@dataclass(frozen=True)
+class Access:
+    """The account's keys, the functions' region and the bucket's; `endpoint` is a local cloud's URL or ""."""
+
+    secret_id: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    token: str = field(repr=False)
+    region: str
+    bucket_region: str = ""
+    endpoint: str = ""
+
+
+def connect(access: Access) -> Call:
+    """Return the way to an account. Nothing is sent yet, and nothing is ever sent twice."""
+    keys = Credential(access.secret_id, access.secret_key, access.token or None)
+    clients = {
+        "scf": ScfClient(keys, access.region, _profile(access)),
+        "cam": CamClient(keys, access.region, _profile(access)),
+    }
+    buckets = _buckets(access)
+
+    def call(service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if service == "cos":
+            return _ask_cos(buckets, action, params["Bucket"])
+        return _ask(clients[service], service, action, params)
+
+    return call
+
+
+def _profile(access: Access) -> ClientProfile:
+    """HTTPS with certificate checks; plain HTTP to a local cloud only, which `Access` has been checked for."""
+    if access.endpoint:
+        http = HttpProfile(protocol="http", endpoint=urlsplit(access.endpoint).netloc, reqTimeout=TIMEOUT)
+    else:
+        http = HttpProfile(reqTimeout=TIMEOUT)
+    return ClientProfile(httpProfile=http, language="en-US")
+
+
+def _ask(client: Any, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        answer = client.call_json(action, dict(params))["Response"]
+    except TencentCloudSDKException as error:
+        code = str(error.code)
+        if code in _SDK_ERRORS or code.startswith("InternalError"):
+            raise Unanswered(service, action, code) from error
+        raise Refused(service, action, code, str(error.message)) from error
+    except requests.RequestException as error:
+        raise Unanswered(service, action, type(error).__name__) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unanswered(service, action, NOT_THE_API) from error
+    if not isinstance(answer, dict):
+        raise Unanswered(service, action, NOT_THE_API)
+    return answer
+
+
+def _buckets(access: Access) -> CosS3Client:
+    """COS's client. At an address of its own it still sends the bucket's Host, which is what a local cloud goes by."""
+    place: dict[str, Any] = {"Scheme": "https"}
+    if access.endpoint:
+        parts = urlsplit(access.endpoint)
+        place = {"Scheme": "http", "IP": parts.hostname, "Port": (parts.port or 80) + COS_PORT}
+    config = CosConfig(
+        Region=access.bucket_region or access.region,
+        SecretId=access.secret_id,
+        SecretKey=access.secret_key,
+        Token=access.token or None,
+        Timeout=TIMEOUT,
+        **place,
+    )
+    logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL + 1)  # it logs URLs and errors by itself
+    return CosS3Client(config, retry=0, session=requests.Session())
+
+
+def _ask_cos(client: CosS3Client, action: str, bucket: str) -> dict[str, Any]:
+    ask = {"HeadBucket": client.head_bucket, "PutBucket": client.create_bucket}[action]
+    try:
+        ask(Bucket=bucket)
+    except CosServiceError as error:
+        status = error.get_status_code()
+        if status >= 500:
+            raise Unanswered("cos", action, f"HTTP {status}") from error
+        raise Refused("cos", action, _cos_code(error, status), error.get_error_msg()) from error
+    except CosClientError as error:
+        raise Unanswered("cos", action, "no connection") from error
+    return {}
+
+
+def _cos_code(error: CosServiceError, status: int) -> str:
+    """The error's code. A refused HEAD has no body to read one from."""
+    code = error.get_error_code()
+    if code in ("Unknown", "") and status == requests.codes.forbidden:
+        return "AccessDenied"
+    return str(code)

@@ -1,0 +1,93 @@
+"""plan, deploy, rollback and remove: what each does, from the checks to the last line."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from deploy.apply import carry_out
+from deploy.cloud import Access, Call, connect
+from deploy.document import read_checked
+from deploy.errors import DeployError, Refused, Unanswered, explain
+from deploy.patience import Clock, Patience
+from deploy.plan import plan_deploy, plan_remove, plan_rollback
+from deploy.preflight import Prepared, prepare, read_access
+from deploy.reading import read_account
+from deploy.resources import Wanted
+from deploy.screen import Screen
+from deploy.steps import Plan
+from deploy.urls import check_urls
+from deploy.wanted import refusals, want
+
+
+class Surroundings(NamedTuple):
+    """What a command works with: checkout, variables, screen; tests bring their own cloud and clock."""
+
+    root: Path
+    environ: Mapping[str, str]
+    screen: Screen
+    connect: Callable[[Access], Call] = connect
+    clock: Clock = Clock()
+
+
+def plan(around: Surroundings) -> None:
+    """Print what a deployment would do. Raises DeployError."""
+    prepared, patience = _prepared(around)
+    try:
+        account = read_account(patience, prepared.wanted)
+    except (Refused, Unanswered) as error:
+        raise DeployError(explain(error)) from error
+    around.screen.plan(plan_deploy(prepared.wanted, account))
+
+
+def deploy(around: Surroundings) -> None:
+    """Make the account as serverless.yml says, and call each URL. Raises DeployError."""
+    prepared, patience = _prepared(around)
+    wanted, code = prepared.wanted, base64.b64encode(prepared.archive).decode()
+    carry_out(lambda: plan_deploy(wanted, read_account(patience, wanted)), patience, code, around.screen)
+    try:
+        for url in check_urls(wanted.functions, prepared.tokens, patience):
+            around.screen.url(url)
+    except (Refused, Unanswered) as error:
+        raise DeployError(explain(error)) from error
+
+
+def rollback(around: Surroundings) -> None:
+    """Lead the traffic of all functions back to the release before. Raises DeployError."""
+    wanted, patience = _named(around)
+    made = list[Plan]()
+
+    def once() -> Plan:
+        """The same plan in each round: another one would go back a release further."""
+        if not made:
+            made.append(plan_rollback(read_account(patience, wanted)))
+        return made[0]
+
+    carry_out(once, patience, "", around.screen)
+    around.screen.say("make deploy leads forward again; triggers, role and policy are as they were")
+
+
+def remove(around: Surroundings) -> None:
+    """Take away what this project made, except the bucket. Raises DeployError."""
+    wanted, patience = _named(around)
+    carry_out(lambda: plan_remove(wanted, read_account(patience, wanted)), patience, "", around.screen)
+    around.screen.say("the bucket and what is in it stay")
+
+
+def _prepared(around: Surroundings) -> tuple[Prepared, Patience]:
+    prepared = prepare(around.root, around.environ)
+    for warning in prepared.warnings:
+        around.screen.warn(warning)
+    around.screen.say(f"code sha256 {hashlib.sha256(prepared.archive).hexdigest()}")
+    return prepared, Patience(around.connect(prepared.access), around.clock)
+
+
+def _named(around: Surroundings) -> tuple[Wanted, Patience]:
+    """What needs the names of serverless.yml only: no settings, no bundle."""
+    config = read_checked(around.root, around.environ)
+    if problems := list(refusals(config)):
+        raise DeployError(*problems)
+    return want(config, None, ""), Patience(around.connect(read_access(config, around.environ)), around.clock)
