@@ -12,7 +12,7 @@ import click
 from deploy import commands
 from deploy.commands import Surroundings
 from deploy.dotenv import read_environment
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Refused, Unanswered, explain
 from deploy.package import ROOT
 from deploy.screen import Screen
 
@@ -33,6 +33,9 @@ def run(command: Command, root: Path, environ: Mapping[str, str], as_json: bool)
         command(Surroundings(root, variables, screen))
     except DeployError as error:
         screen.fail(error.problems)
+        return FAILED
+    except (Refused, Unanswered) as error:
+        screen.fail([explain(error)])
         return FAILED
     except KeyboardInterrupt:
         screen.fail(["interrupted: the same command again finishes what was begun"])
@@ -55,7 +58,7 @@ def main(context: click.Context) -> None:
 def _add(name: str, command: Command) -> None:
     """Make a command of the group; its help is its function's docstring."""
 
-    @main.command(name, help=(command.__doc__ or "").partition(" Raises ")[0])
+    @main.command(name, help=command.__doc__)
     @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
     def run_it(as_json: bool) -> None:
         sys.exit(run(command, ROOT, os.environ, as_json))

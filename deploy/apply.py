@@ -33,16 +33,16 @@ def carry_out(make_plan: Callable[[], Plan], patience: Patience, bundle: str, sh
     """Make a plan, show it and carry it out; make it anew whenever a change was not answered.
 
     `bundle` is the code's zip in Base64. What an interrupted run has done is not done again: the plan is what the
-    account still lacks. Raises DeployError.
+    account still lacks. Raises DeployError; Refused, Unanswered where the account can't be read.
     """
     shown, idle = False, 0
     while True:
         before = patience.changes
+        plan = make_plan()
+        if not shown:
+            show.plan(plan)
+            shown = True
         try:
-            plan = make_plan()
-            if not shown:
-                show.plan(plan)
-                shown = True
             _apply(plan, patience, bundle, show)
         except (Unanswered, Refused) as error:
             idle = 0 if patience.changes > before else idle + 1

@@ -26,6 +26,14 @@ TIMEOUT = 30
 #: The local cloud's COS listens two ports above its gateway.
 COS_PORT = 2
 NOT_THE_API = "the answer is not the API's"
+#: What an HTTP library's long text comes to.
+REASONS = (
+    ("refused", "connection refused"),
+    ("resolve", "its name can't be resolved"),
+    ("Name or service", "its name can't be resolved"),
+    ("timed out", "timed out"),
+    ("certificate", "its certificate is not trusted"),
+)
 #: Errors of the SDK itself: nothing came back, or no answer of the API.
 _SDK_ERRORS = {"ClientNetworkError", "ServerNetworkError", "ClientError"}
 
@@ -74,7 +82,7 @@ def _ask(client: Any, service: str, action: str, params: Mapping[str, Any]) -> d
     except TencentCloudSDKException as error:
         code = str(error.code)
         if code in _SDK_ERRORS or code.startswith("InternalError"):
-            raise Unanswered(service, action, code) from error
+            raise Unanswered(service, action, _reason(code, str(error.message))) from error
         raise Refused(service, action, code, str(error.message)) from error
     except requests.RequestException as error:
         raise Unanswered(service, action, type(error).__name__) from error
@@ -83,6 +91,11 @@ def _ask(client: Any, service: str, action: str, params: Mapping[str, Any]) -> d
     if not isinstance(answer, dict):
         raise Unanswered(service, action, NOT_THE_API)
     return answer
+
+
+def _reason(code: str, message: str) -> str:
+    """Why nothing came back, in a few words: the SDK has a long text of the HTTP library's."""
+    return next((words for part, words in REASONS if part in message), code)
 
 
 def _buckets(access: Access) -> CosS3Client:
@@ -113,7 +126,7 @@ def _ask_cos(client: CosS3Client, action: str, bucket: str) -> dict[str, Any]:
             raise Unanswered("cos", action, f"HTTP {status}") from error
         raise Refused("cos", action, _cos_code(error, status), error.get_error_msg()) from error
     except CosClientError as error:
-        raise Unanswered("cos", action, "no connection") from error
+        raise Unanswered("cos", action, _reason("no connection", str(error))) from error
     return {}
 
 

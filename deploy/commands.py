@@ -1,4 +1,7 @@
-"""plan, deploy, rollback and remove: what each does, from the checks to the last line."""
+"""plan, deploy, rollback and remove: what each does, from the checks to the last line.
+
+Each raises DeployError, and Refused or Unanswered where the account can't be read.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import NamedTuple
 from deploy.apply import carry_out
 from deploy.cloud import Access, Call, connect
 from deploy.document import read_checked
-from deploy.errors import DeployError, Refused, Unanswered, explain
+from deploy.errors import DeployError
 from deploy.patience import Clock, Patience
 from deploy.plan import plan_deploy, plan_remove, plan_rollback
 from deploy.preflight import Prepared, prepare, read_access
@@ -34,29 +37,22 @@ class Surroundings(NamedTuple):
 
 
 def plan(around: Surroundings) -> None:
-    """Print what a deployment would do. Raises DeployError."""
+    """Print what a deployment would do."""
     prepared, patience = _prepared(around)
-    try:
-        account = read_account(patience, prepared.wanted)
-    except (Refused, Unanswered) as error:
-        raise DeployError(explain(error)) from error
-    around.screen.plan(plan_deploy(prepared.wanted, account))
+    around.screen.plan(plan_deploy(prepared.wanted, read_account(patience, prepared.wanted)))
 
 
 def deploy(around: Surroundings) -> None:
-    """Make the account as serverless.yml says, and call each URL. Raises DeployError."""
+    """Make the account as serverless.yml says, and call each URL."""
     prepared, patience = _prepared(around)
     wanted, code = prepared.wanted, base64.b64encode(prepared.archive).decode()
     carry_out(lambda: plan_deploy(wanted, read_account(patience, wanted)), patience, code, around.screen)
-    try:
-        for url in check_urls(wanted.functions, prepared.tokens, patience):
-            around.screen.url(url)
-    except (Refused, Unanswered) as error:
-        raise DeployError(explain(error)) from error
+    for url in check_urls(wanted.functions, prepared.tokens, patience):
+        around.screen.url(url)
 
 
 def rollback(around: Surroundings) -> None:
-    """Lead the traffic of all functions back to the release before. Raises DeployError."""
+    """Lead the traffic of all functions back to the release before."""
     wanted, patience = _named(around)
     made = list[Plan]()
 
@@ -71,7 +67,7 @@ def rollback(around: Surroundings) -> None:
 
 
 def remove(around: Surroundings) -> None:
-    """Take away what this project made, except the bucket. Raises DeployError."""
+    """Take away what this project made, except the bucket."""
     wanted, patience = _named(around)
     carry_out(lambda: plan_remove(wanted, read_account(patience, wanted)), patience, "", around.screen)
     around.screen.say("the bucket and what is in it stay")

@@ -13,8 +13,8 @@ from deploy.patience import Patience
 from deploy.reading import read_urls
 from deploy.resources import URL, Trigger, WantedFunction
 
-#: An id that no task has: the answer is an envelope, and nothing is asked upstream.
-QUESTION = {"vids": "-"}
+#: No id at all: the answer is an envelope, and nothing is asked upstream.
+QUESTION = {"vids": "?"}
 #: Seconds for one answer (a cold start is one of them), between two tries, and for a new address to become known.
 TIMEOUT, INTERVAL, BOUND = 35, 1.0, 60.0
 
