@@ -33,7 +33,7 @@ class Refused(Exception):
     @property
     def taken(self) -> bool:
         """Whether the thing to be created is there already: an earlier request got through after all."""
-        return self.code.startswith("ResourceInUse") or self.code.endswith("NameInUse")
+        return self.code.startswith("ResourceInUse.") or self.code.endswith(("NameInUse", "OwnedByYou"))
 
 
 class Unanswered(Exception):
