@@ -14,6 +14,7 @@ from deploy.commands import Surroundings
 from deploy.dotenv import read_environment
 from deploy.errors import DeployError, Refused, Unanswered, explain
 from deploy.package import ROOT
+from deploy.patience import Clock
 from deploy.screen import Screen
 
 #: Exit statuses: done, couldn't be done, interrupted (by Ctrl-C, as shells have it).
@@ -21,16 +22,18 @@ DONE, FAILED, INTERRUPTED = 0, 2, 130
 #: Variables that no output may hold.
 SECRETS = ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY", "TENCENT_TOKEN", "API_TOKEN", "SECRET_ID", "SECRET_KEY")
 
+CLOCK = Clock()
+
 Command = Callable[[Surroundings], None]
 
 
-def run(command: Command, root: Path, environ: Mapping[str, str], as_json: bool) -> int:
+def run(command: Command, root: Path, environ: Mapping[str, str], as_json: bool, clock: Clock = CLOCK) -> int:
     """Run a command in the checkout `root` and return the exit status; each problem is a line on stderr."""
     screen = Screen(sys.stdout, sys.stderr, as_json=as_json)
     try:
         variables = read_environment(root / ".env", environ)
         screen.secrets = [variables.get(name, "") for name in SECRETS]
-        command(Surroundings(root, variables, screen))
+        command(Surroundings(root, variables, screen, clock=clock))
     except DeployError as error:
         screen.fail(error.problems)
         return FAILED

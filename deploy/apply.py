@@ -48,7 +48,7 @@ def carry_out(make_plan: Callable[[], Plan], patience: Patience, bundle: str, sh
             idle = 0 if patience.changes > before else idle + 1
             if idle == ROUNDS or (isinstance(error, Refused) and not (error.taken and idle < 2)):
                 raise DeployError(explain(error)) from error
-            show.again(explain(error))
+            show.again(str(error))
             patience.clock.sleep(PAUSE)
         else:
             return

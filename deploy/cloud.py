@@ -32,10 +32,12 @@ REASONS = (
     ("resolve", "its name can't be resolved"),
     ("Name or service", "its name can't be resolved"),
     ("timed out", "timed out"),
+    ("aborted", "the connection was cut"),
+    ("reset", "the connection was cut"),
     ("certificate", "its certificate is not trusted"),
 )
-#: Errors of the SDK itself: nothing came back, or no answer of the API.
-_SDK_ERRORS = {"ClientNetworkError", "ServerNetworkError", "ClientError"}
+#: Errors after which it isn't known what was done: the SDK's own, and API 3.0's that name no cause (213/30435).
+_UNKNOWN = {"ClientNetworkError", "ServerNetworkError", "ClientError", "FailedOperation", "ResourceUnavailable"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def _ask(client: Any, service: str, action: str, params: Mapping[str, Any]) -> d
         answer = client.call_json(action, dict(params))["Response"]
     except TencentCloudSDKException as error:
         code = str(error.code)
-        if code in _SDK_ERRORS or code.startswith("InternalError"):
+        if code in _UNKNOWN or code.startswith("InternalError"):
             raise Unanswered(service, action, _reason(code, str(error.message))) from error
         raise Refused(service, action, code, str(error.message)) from error
     except requests.RequestException as error:

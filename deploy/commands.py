@@ -77,7 +77,7 @@ def _prepared(around: Surroundings) -> tuple[Prepared, Patience]:
     prepared = prepare(around.root, around.environ)
     for warning in prepared.warnings:
         around.screen.warn(warning)
-    around.screen.say(f"code sha256 {hashlib.sha256(prepared.archive).hexdigest()}")
+    around.screen.code(hashlib.sha256(prepared.archive).hexdigest())
     return prepared, Patience(around.connect(prepared.access), around.clock)
 
 

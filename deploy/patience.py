@@ -41,7 +41,7 @@ class Patience:
             except Unanswered:
                 self.clock.sleep(pause)
             except Refused as refusal:
-                if not refusal.code.startswith("RequestLimitExceeded"):
+                if not refusal.passing or refusal.absent:
                     raise
                 self.clock.sleep(pause)
         return self._call(service, action, params)

@@ -41,6 +41,8 @@ class Screen:
             if step.verb in SIGNS:
                 for line in _lines(step):
                     self._line(line, SIGNS[step.verb][1])
+        if plan.is_empty:
+            self._line("nothing differs", "")
         self._line(plan.summary, "bold")
 
     def begin(self, step: Step) -> None:
@@ -71,6 +73,13 @@ class Screen:
             self._emit("url", function=url.alias, url=url.url, note=url.note)
         else:
             self._line(f"url {url.alias}={url.url}" + (f" ({url.note})" if url.note else ""), "bold")
+
+    def code(self, sha256: str) -> None:
+        """Print which bundle is deployed."""
+        if self._as_json:
+            self._emit("code", sha256=sha256)
+        else:
+            self._line(f"code sha256 {sha256}", "dim")
 
     def say(self, text: str) -> None:
         """Print a line of a person's output; a machine's does without."""
