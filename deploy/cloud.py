@@ -59,6 +59,9 @@ def connect(access: Access) -> Call:
         "scf": ScfClient(keys, access.region, _profile(access)),
         "cam": CamClient(keys, access.region, _profile(access)),
     }
+    if access.endpoint:
+        for client in clients.values():  # the SDK looks for host and port in NO_PROXY; requests knows how to read it
+            client.request.conn.proxy = None
     buckets = _buckets(access)
 
     def call(service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:

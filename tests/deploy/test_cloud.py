@@ -119,6 +119,17 @@ def test_what_is_no_answer_leaves_it_open(
     assert unanswered.value.reason == reason
 
 
+def test_a_proxy_is_not_asked_for_this_machine(
+    api: Answering, cos: Answering, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    call = connect(Access("AKIDx", "key", "", "ap-guangzhou", "", f"http://127.0.0.1:{port}"))
+    api.reply = reply({"RequestId": "x"})
+    assert call("scf", "ListFunctions", {}) == {"RequestId": "x"}
+    assert call("cos", "HeadBucket", {"Bucket": "b-1"}) == {}
+
+
 def test_nobody_there_is_said_so(call: Call) -> None:
     for service, action in (("scf", "ListFunctions"), ("cam", "GetRole"), ("cos", "HeadBucket")):
         with pytest.raises(Unanswered) as unanswered:
