@@ -213,6 +213,24 @@ def test_an_account_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: 
         pass
 
 
+def test_the_account_is_written_only_when_it_changes(account: Desk) -> None:
+    account.create()
+    file = account.cloud.account.folder / "account.json"
+    account.scf("GetFunction")
+    file.unlink()
+    account.scf("ListFunctions")
+    assert not file.exists()
+    account.scf("PublishVersion")
+    assert file.exists()
+
+
+def test_a_disk_that_takes_nothing_is_an_internal_error(tmp_path: Path) -> None:
+    with desk(tmp_path) as opened:
+        opened.create()
+        (opened.cloud.account.folder / "account.new").mkdir()
+        assert opened.refusal("PublishVersion") == "InternalError"
+
+
 def test_what_is_deployed_serves_beside_an_alias_of_the_same_name(account: Desk) -> None:
     account.create("query-video")
     assert account.run("query-video")["code"] == 1
