@@ -13,7 +13,7 @@ from local.cos.store import CosStore
 from local.keys import APP_ID, BUCKET, PERMANENT, REGION
 from local.server import Request
 from shared.signing.cos import cos_authorization
-from tests.support.account import desk
+from tests.support.desk import desk
 
 NOW = 1_700_000_000
 OTHER = f"results-{APP_ID}"

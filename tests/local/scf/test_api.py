@@ -14,8 +14,8 @@ from local.faults import Faulty
 from local.keys import PERMANENT, ROLE
 from local.scf.api import is_call
 from local.server import Request
-from tests.support.account import Desk
 from tests.support.api3 import CALL, Service, changed, signed
+from tests.support.desk import Desk
 
 # The client's signer asks datetime.utcfromtimestamp for the date.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")

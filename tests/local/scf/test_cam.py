@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.keys import APP_ID, UIN
-from tests.support.account import TRUST, Desk
+from tests.support.desk import TRUST, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
 

@@ -9,7 +9,7 @@ import pytest
 
 from local.config import CRON_ZONE
 from tests.local.scf.test_triggers_api import TIMER
-from tests.support.account import Desk, desk
+from tests.support.desk import Desk, desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
 

@@ -11,7 +11,7 @@ import requests
 
 from local.scf.function_parameters import MAX_ENVIRONMENT
 from local.scf.functions_api import MAX_FUNCTIONS
-from tests.support.account import CODE, NAME, TRUST, Desk, package, variables
+from tests.support.desk import CODE, NAME, TRUST, Desk, package, variables
 
 # The client's signer asks datetime.utcfromtimestamp for the date.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
