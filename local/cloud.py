@@ -76,6 +76,7 @@ class Cloud:
         max_instances: int = 16,
     ) -> None:
         self.gateway = self.media = self.cos = self.ci = ""
+        self.account = Account(state / ".scf")
         self.store = CosStore(state)
         self.media_service = MediaService(MediaTasks())
         self._environ = environ
@@ -88,7 +89,6 @@ class Cloud:
         self._max_instances = max_instances
         self._functions: dict[str, Function] = {}
         self.asynchronous = Asynchronous(self.invoke)
-        self.account = Account(state / ".scf")
         self.packages = Packages(state / ".scf" / "code", self.account.codes())
         self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
         self.deployed_timers = DeployedTimers(self.account, self.asynchronous)

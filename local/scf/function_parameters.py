@@ -71,6 +71,12 @@ def _runtime(name: str) -> str:
     return name
 
 
+def _given(name: str) -> str:
+    if not name:
+        raise ApiError("MissingParameter", "parameter FunctionName is missing")
+    return name
+
+
 FunctionName = Annotated[str, AfterValidator(_function_name)]
 Handler = Annotated[str, AfterValidator(_handler)]
 Description = Annotated[str, AfterValidator(_description)]
@@ -139,7 +145,7 @@ class Code(Parameters):
 class Named(Parameters):
     """What every action on a function takes."""
 
-    function_name: str
+    function_name: Annotated[str, AfterValidator(_given)]
     namespace: str = "default"
 
 

@@ -79,7 +79,8 @@ def parse(model: type[Given], parameters: Mapping[str, object]) -> Given:
         raise ApiError("MissingParameter", f"parameter {name} is missing")
     if first["type"] == "extra_forbidden":
         raise ApiError("UnknownParameter", f"there is no parameter {name!a}")
-    raise ApiError("InvalidParameter", f"the value of {name}: {first['msg']}")
+    code = "InvalidParameter" if first["type"].endswith("_type") else "InvalidParameterValue"
+    raise ApiError(code, f"the value of {name}: {first['msg']}")
 
 
 def _without_null(value: object) -> object:

@@ -12,18 +12,24 @@ from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from local.config import CRON_ZONE, next_firing
 from local.scf.account import DEFAULT, LATEST, Account, Function, Trigger
 from local.scf.function_parameters import Description, Named
-from local.scf.parameters import Action, Answer, ApiError, Parameters, action, parse
+from local.scf.parameters import Action, Answer, ApiError, NotEmulated, Parameters, action, parse
 from local.scf.versions_api import settings_of
 
 #: Triggers of one type of a function, and bytes of a timer's argument (quota limits, 583/11637; 583/9708).
 MAX_TRIGGERS, MAX_ARGUMENT = 10, 4096
 #: The types that DeleteTrigger names, and that are not emulated. CreateTrigger takes no apigw any more.
 OTHER_TYPES = ("cos", "cls", "ckafka", "cmq", "apigw")
+
+
+def _no_cors(enable: bool) -> bool:
+    if enable:
+        raise ApiError("UnsupportedOperation", "the local cloud does not emulate CorsConfig")
+    return enable
 
 
 class NamedTrigger(Named):
@@ -74,9 +80,15 @@ class Net(Parameters):
 
 
 class Cors(Parameters):
-    """What SCF itself answers to other origins: not emulated but for the word that it does not."""
+    """What SCF itself answers to other origins: not emulated, but for the word that it does nothing."""
 
-    enable: Literal[False] = False
+    enable: Annotated[bool, AfterValidator(_no_cors)] = False
+    origins: NotEmulated = None
+    headers: NotEmulated = None
+    methods: NotEmulated = None
+    expose_headers: NotEmulated = None
+    max_age: NotEmulated = None
+    credentials: NotEmulated = None
 
 
 class UrlDescription(Parameters):
@@ -210,7 +222,7 @@ def _url_description(text: str) -> str:
         value = None
     if not isinstance(value, dict):
         raise ApiError("InvalidParameterValue.TriggerDesc", "the TriggerDesc of a function URL is a JSON object")
-    return parse(UrlDescription, value).model_dump_json(by_alias=True)
+    return parse(UrlDescription, value).model_dump_json(by_alias=True, exclude_none=True)
 
 
 def url_description(trigger: Trigger) -> UrlDescription:

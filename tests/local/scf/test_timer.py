@@ -35,7 +35,7 @@ class Recorder:
         self.seen: list[object] = []
         self.called = asyncio.Event()
 
-    async def __call__(self, name: str, event: object, trigger: str) -> Outcome:
+    async def __call__(self, name: str, event: object, trigger: str, _: str) -> Outcome:
         assert (name, trigger) == ("f", "timer")
         self.seen.append(event)
         self.called.set()
