@@ -22,8 +22,8 @@ class Show(Protocol):
     def begin(self, step: Step) -> None:
         """Say that a step begins."""
 
-    def end(self, step: Step, seconds: float) -> None:
-        """Say that it is done."""
+    def end(self, step: Step, seconds: float, waited: float) -> None:
+        """Say that it is done, how long it took, and how much of that was waiting."""
 
     def again(self, reason: str) -> None:
         """Say why the account is looked at again."""
@@ -49,7 +49,7 @@ def carry_out(make_plan: Callable[[], Plan], patience: Patience, bundle: str, sh
             if idle == ROUNDS or (isinstance(error, Refused) and not (error.taken and idle < 2)):
                 raise DeployError(explain(error)) from error
             show.again(str(error))
-            patience.clock.sleep(PAUSE)
+            patience.sleep(PAUSE)
         else:
             return
 
@@ -60,10 +60,10 @@ def _apply(plan: Plan, patience: Patience, bundle: str, show: Show) -> None:
         if not step.requests:
             continue
         show.begin(step)
-        started = patience.clock.now()
+        started, waited = patience.clock.now(), patience.waited
         for request in step.requests:
             _carry_out(request, patience, {Later.BUNDLE: bundle}, published)
-        show.end(step, patience.clock.now() - started)
+        show.end(step, patience.clock.now() - started, patience.waited - waited)
 
 
 def _carry_out(request: Request, patience: Patience, known: Mapping[Later, str], published: dict[str, str]) -> None:

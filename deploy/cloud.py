@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,10 +16,9 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.scf.v20180416.scf_client import ScfClient
 
+from deploy.access import Access, Call
 from deploy.errors import Refused, Unanswered
 
-#: One request: service (scf, cam or cos), action, parameters; returns the answer's fields. Raises Refused, Unanswered.
-Call = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 #: Seconds for one wait of a request. The bundle is some 1 MB.
 TIMEOUT = 30
 #: The local cloud's COS listens two ports above its gateway.
@@ -38,18 +36,6 @@ REASONS = (
 )
 #: Errors after which it isn't known what was done: the SDK's own, and API 3.0's that name no cause (213/30435).
 _UNKNOWN = {"ClientNetworkError", "ServerNetworkError", "ClientError", "FailedOperation", "ResourceUnavailable"}
-
-
-@dataclass(frozen=True)
-class Access:
-    """The account's keys, the functions' region and the bucket's; `endpoint` is a local cloud's URL or ""."""
-
-    secret_id: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    token: str = field(repr=False)
-    region: str
-    bucket_region: str = ""
-    endpoint: str = ""
 
 
 def connect(access: Access) -> Call:

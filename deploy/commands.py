@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.access import Access, Call, connect
 from deploy.apply import carry_out
-from deploy.cloud import Access, Call, connect
 from deploy.document import read_checked
 from deploy.errors import DeployError
 from deploy.patience import Clock, Patience

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from deploy.cloud import Call
+from deploy.access import Call
 from deploy.errors import DeployError, Refused, Unanswered
 
 #: Seconds between the tries of a question that was not answered.
@@ -32,6 +32,13 @@ class Patience:
         self.clock = clock or Clock()
         #: How many changes were carried out.
         self.changes = 0
+        #: Seconds waited so far: for answers, for turns, for functions to settle.
+        self.waited = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self.waited += seconds
+        self.clock.sleep(seconds)
 
     def read(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answer to a question, asked again when none comes. Raises Refused, Unanswered."""
@@ -39,11 +46,11 @@ class Patience:
             try:
                 return self._call(service, action, params)
             except Unanswered:
-                self.clock.sleep(pause)
+                self.sleep(pause)
             except Refused as refusal:
                 if not refusal.passing or refusal.absent:
                     raise
-                self.clock.sleep(pause)
+                self.sleep(pause)
         return self._call(service, action, params)
 
     def write(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +62,7 @@ class Patience:
             except Refused as refusal:
                 if not refusal.passing or self.clock.now() > deadline:
                     raise
-                self.clock.sleep(INTERVAL)
+                self.sleep(INTERVAL)
             else:
                 self.changes += 1
                 return answer
@@ -80,7 +87,7 @@ class Patience:
                     f"{function} is still {answer.get('Status')} after {BOUND:.0f} s: look at it in the console, "
                     "then do the same again"
                 )
-            self.clock.sleep(INTERVAL)
+            self.sleep(INTERVAL)
 
     def until_active(self, function: str, qualifier: str = "$LATEST") -> None:
         """Wait until the function is active. Raises DeployError with SCF's reason when it fails."""

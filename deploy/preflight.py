@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from deploy.cloud import Access
+from deploy.access import Access
 from deploy.document import read_checked, switch, wants_gateway, write_document
 from deploy.errors import DeployError
 from deploy.functions import MAX_ZIP

@@ -70,7 +70,8 @@ def read_function(patience: Patience, name: str, project: str) -> FoundFunction 
         return None
     text, bundle = _description(answer.get("Description") or "")
     variables = (answer.get("Environment") or {}).get("Variables") or []
-    triggers = list(_pages(patience, "ListTriggers", "Triggers", {"FunctionName": name}))
+    made = answer.get("Status") != "CreateFailed"
+    triggers = list(_pages(patience, "ListTriggers", "Triggers", {"FunctionName": name})) if made else []
     return FoundFunction(
         name=name,
         ours=_has_tag(answer.get("Tags"), project),
@@ -87,8 +88,8 @@ def read_function(patience: Patience, name: str, project: str) -> FoundFunction 
         bundle=bundle,
         triggers=tuple(read_trigger(each) for each in triggers if each["Type"] in (TIMER, URL)),
         foreign_triggers=tuple(each for each in triggers if each["Type"] not in (TIMER, URL)),
-        versions=tuple(_versions(patience, name)) if answer.get("Status") != "CreateFailed" else (),
-        routed=_routed(patience, name),
+        versions=tuple(_versions(patience, name)) if made else (),
+        routed=_routed(patience, name) if made else 0,
     )
 
 
@@ -136,13 +137,18 @@ def _cron(description: str) -> dict[str, Any]:
 
 
 def _json(text: str) -> dict[str, Any]:
+    if not (value := _document(text)):
+        raise DeployError("a trigger's description can't be read: look at the function's triggers in the console")
+    return value
+
+
+def _document(text: str) -> dict[str, Any]:
+    """A JSON object as text; what is none is an empty one."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
-        value = None
-    if not isinstance(value, dict):
-        raise DeployError("a trigger's description can't be read: look at the function's triggers in the console")
-    return value
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _versions(patience: Patience, function: str) -> Iterator[Version]:
@@ -187,7 +193,7 @@ def _policy(patience: Patience, wanted: Wanted) -> FoundPolicy | None:
     answer = _or_none(patience, "cam", "GetPolicy", {"PolicyId": number})
     if answer is None:
         return None
-    return FoundPolicy(number, answer.get("Description") == mark(wanted.project), json.loads(answer["PolicyDocument"]))
+    return FoundPolicy(number, answer.get("Description") == mark(wanted.project), _document(answer["PolicyDocument"]))
 
 
 def _has_tag(tags: object, project: str) -> bool:

@@ -51,13 +51,21 @@ class Screen:
             self._status = self._out.status(f"{DOING[step.verb]} {step.kind} {step.name}")
             self._status.start()
 
-    def end(self, step: Step, seconds: float) -> None:
-        """Say what was done and how long it took."""
+    def end(self, step: Step, seconds: float, waited: float) -> None:
+        """Say what was done, how long it took, and how much of that was waiting for Tencent."""
         self.pause()
         if self._as_json:
-            self._emit("step", verb=step.verb, kind=step.kind, name=step.name, seconds=round(seconds, 3))
+            self._emit(
+                "step",
+                verb=step.verb,
+                kind=step.kind,
+                name=step.name,
+                seconds=round(seconds, 3),
+                waited=round(waited, 3),
+            )
         else:
-            self._line(f"{DONE[step.verb]} {step.kind} {step.name} ({seconds:.1f} s)", "")
+            waiting = f", {waited:.1f} s of it waiting" if waited else ""
+            self._line(f"{DONE[step.verb]} {step.kind} {step.name} ({seconds:.1f} s{waiting})", "")
 
     def again(self, reason: str) -> None:
         """Say why the account is looked at again."""

@@ -52,7 +52,7 @@ def _check(function: WantedFunction, trigger: Trigger, token: str, patience: Pat
             return Url(function.alias, url, "")
         if patience.clock.now() > deadline:
             raise DeployError(f"{function.alias} does not answer at {url}: {answer}; make rollback leads back")
-        patience.clock.sleep(INTERVAL)
+        patience.sleep(INTERVAL)
 
 
 def _call(url: str, token: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from deploy.access import Call
 from deploy.apply import ROUNDS, carry_out
-from deploy.cloud import Call
 from deploy.errors import DeployError, Refused, Unanswered
 from deploy.patience import BOUND, Patience
 from deploy.plan import plan_remove

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deploy.cloud import Access, Call, connect
-from deploy.errors import Refused, Unanswered
+from deploy.access import Access, Call, connect
+from deploy.errors import DeployError, Refused, Unanswered
 from tests.e2e.conftest import free_ports
 
 APP = "application/json"
@@ -166,3 +167,13 @@ def test_a_bucket_service_that_fails_leaves_it_open(cos: Answering, call: Call) 
     cos.reply = (503, "application/xml", b"<Error/>", 0)
     with pytest.raises(Unanswered, match="HTTP 503"):
         call("cos", "PutBucket", {"Bucket": "b-1"})
+
+
+def test_without_the_sdks_it_is_said_what_installs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "qcloud_cos", None)
+    monkeypatch.delitem(sys.modules, "deploy.cloud", raising=False)
+    monkeypatch.delattr("deploy.cloud", raising=False)
+    with pytest.raises(
+        DeployError, match=r"qcloud_cos is not installed: make plan, deploy, rollback and remove install"
+    ):
+        connect(Access("AKIDx", "key", "", "ap-guangzhou"))

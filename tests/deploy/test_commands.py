@@ -69,7 +69,7 @@ def test_a_plan_ends_with_its_counts(desk: Desk) -> None:
 def test_a_deployment_prints_plan_steps_and_urls(desk: Desk, web: responses.RequestsMock) -> None:
     said = desk.type(commands.deploy, API_TOKEN="hush")
     assert said[-2:] == [f"url query-video={URL}", f"url query-audio={URL.replace('video', 'audio')}"]
-    assert f"created function {VIDEO} (1.0 s)" in said
+    assert f"created function {VIDEO} (1.0 s, 1.0 s of it waiting)" in said
     assert {call.request.headers["Authorization"] for call in web.calls} == {"Bearer hush"}
     assert desk.type(commands.plan, API_TOKEN="hush")[-2:] == ["nothing differs", NOTHING]
 

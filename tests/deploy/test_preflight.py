@@ -10,7 +10,7 @@ import yaml
 from dotenv import dotenv_values
 
 from deploy import package
-from deploy.cloud import Access
+from deploy.access import Access
 from deploy.errors import DeployError
 from deploy.package import PackageError
 from deploy.preflight import KEYS, prepare

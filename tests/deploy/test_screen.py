@@ -32,7 +32,7 @@ def shown(out: io.StringIO) -> str:
     screen.begin(STEP)
     screen.again("scf:CreateFunction: timed out")
     screen.begin(STEP)
-    screen.end(STEP, 3.21)
+    screen.end(STEP, 3.21, 2.5)
     assert err.getvalue() == ""
     return out.getvalue()
 
@@ -49,7 +49,7 @@ def test_a_file_gets_plain_lines() -> None:
         "= bucket   media-1",
         "plan: 1 to create, 0 to change, 0 to remove",
         "once more: scf:CreateFunction: timed out",
-        "created function media-video (3.2 s)",
+        "created function media-video (3.2 s, 2.5 s of it waiting)",
     ]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from deploy.access import Call
 from deploy.apply import carry_out
-from deploy.cloud import Call
 from deploy.patience import Clock, Patience
 from deploy.plan import plan_deploy
 from deploy.reading import read_account
@@ -47,9 +47,9 @@ class Ears:
     def begin(self, step: Step) -> None:
         """Steps count when they are done."""
 
-    def end(self, step: Step, seconds: float) -> None:
+    def end(self, step: Step, seconds: float, waited: float) -> None:
         """Keep a step that is done."""
-        assert seconds >= 0
+        assert seconds >= waited >= 0
         self.done.append((step.verb, step.kind, step.name))
 
     def again(self, reason: str) -> None:
