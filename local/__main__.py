@@ -18,7 +18,7 @@ from tqdm import tqdm
 from local import load_test as sweep
 from local import replay
 from local.cloud import Cloud, Ports
-from local.config import ProjectError
+from local.config import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(asyncio.run(options.command(options, os.environ)))
-    except (CommandError, ProjectError, ValueError, OSError) as error:
+    except (CommandError, ConfigError, ValueError, OSError) as error:
         print(f"local: {error}", file=sys.stderr)
         return 2
 

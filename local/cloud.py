@@ -12,17 +12,23 @@ from typing import NamedTuple
 from local import keys
 from local.ci.jobs import CiJobs
 from local.ci.service import CiService, CosAndCi
-from local.config import FunctionConfig, read_project
-from local.cos.service import CosService
+from local.config import FunctionConfig, read_config
+from local.cos.buckets import Buckets
 from local.cos.store import CosStore
 from local.faults import Faulty
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks
-from local.scf.api import PATH as SCF_PATH
-from local.scf.api import ScfApi
+from local.scf.account import Account
+from local.scf.api import Api, is_call
 from local.scf.asynchronous import Asynchronous
-from local.scf.gateway import Gateway
+from local.scf.deployed import Deployed
+from local.scf.deployed_timers import DeployedTimers
+from local.scf.functions_api import CODE_PATH
+from local.scf.gateway import URL_PREFIX, Gateway
+from local.scf.invoke_api import InvokeActions
+from local.scf.packages import Packages
 from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.scf.services import finder, services
 from local.scf.timer import Timers
 from local.server import Reply, Request, Server
 
@@ -70,23 +76,31 @@ class Cloud:
         max_instances: int = 16,
     ) -> None:
         self.gateway = self.media = self.cos = self.ci = ""
+        self.account = Account(state / ".scf")
         self.store = CosStore(state)
         self.media_service = MediaService(MediaTasks())
         self._environ = environ
         self._log = log
         self._root = root
         self._ports = ports
-        self._project = read_project(root / "serverless.yml", environ)
+        self._config = read_config(root / "serverless.yml", environ)
         self._staged = tempfile.TemporaryDirectory(prefix="bundle-")
         self._bundle = bundle or Bundle(Path(self._staged.name))
         self._max_instances = max_instances
         self._functions: dict[str, Function] = {}
         self.asynchronous = Asynchronous(self.invoke)
-        self.scf = ScfApi(self._project.functions, self.invoke, self.asynchronous)
-        self._timers = Timers(self._project.timers, self.asynchronous)
+        self.packages = Packages(state / ".scf" / "code", self.account.codes())
+        self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
+        self.deployed_timers = DeployedTimers(self.account, self.asynchronous)
+        find = finder(self._config.functions, self.deployed.find)
+        invocations = InvokeActions(find, self.invoke, self.asynchronous)
+        self.scf = Api(services(self.account, self.packages, invocations), self._account_changed)
+        self._timers = Timers(self._config.timers, self.asynchronous)
         self._servers: list[Server] = []
+        self._bucket_urls: dict[str, str] = {}
         self.media_front = Faulty(self.media_service)
-        self._cos = Faulty(CosService(self.store))
+        self._buckets = Buckets(state, self.store)
+        self._cos = Faulty(self._buckets)
         self._ci = Faulty(CiService(CiJobs()))
 
     async def start(self) -> None:
@@ -96,36 +110,45 @@ class Cloud:
             self.media = f"{await self._listen(Server(self.media_front.handle, self._ports.media))}/v2/index.php"
             self.cos = await self._listen(Server(CosAndCi(self._cos, self._ci).handle, self._ports.cos))
             self.ci = await self._listen(Server(self._ci.handle))
-            front = _Front(self, Gateway(self._project, self.invoke), Faulty(self.scf))
+            front = _Front(self, Gateway(self._config.apis, self._config.urls, self.invoke), Faulty(self.scf))
             self.gateway = await self._listen(Server(front.handle, self._ports.gateway))
         except OSError:
             await self.stop()
             raise
-        for name, config in self._project.functions.items():
+        self.account.gateway = self.gateway
+        for name, config in self._config.functions.items():
             spec = self._spec(name, config)
             self._functions[name] = Function(spec, lambda: keys.ROLE, self._max_instances, self._log)
 
     def start_timers(self) -> None:
-        """Fire the timers of serverless.yml when their crons say so."""
+        """Fire the timers of serverless.yml, and of what is deployed, when their crons say so."""
         self._timers.start()
+        self.deployed_timers.start()
 
     async def stop(self) -> None:
         """End every instance and close every port."""
         await self._timers.stop()
+        await self.deployed_timers.stop()
         await self.asynchronous.stop()
         for gateway in self._servers[-1:]:  # first, so that nobody who waits there sees the functions end
             await gateway.stop()
         for function in self._functions.values():
             await function.close()
+        await self.deployed.stop()
         for server in self._servers[:-1]:
             await server.stop()
         self._staged.cleanup()
 
-    async def invoke(self, name: str, event: object, trigger: str = "") -> Outcome:
-        """Invoke a function with an event, as it is. Raises KeyError naming the functions there are."""
+    async def invoke(self, name: str, event: object, trigger: str = "", request_id: str = "") -> Outcome:
+        """Invoke a function with an event, as it is: one of serverless.yml, or one that is deployed.
+
+        The latter is `<function>:<version or alias>`. Raises KeyError naming the functions there are.
+        """
+        if ":" in name:
+            return await self.deployed.invoke(name, event, trigger, request_id)
         if name not in self._functions:
             raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self._functions)}")
-        return await self._functions[name].invoke(event, trigger=trigger)
+        return await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
 
     def kill_one(self, name: str) -> bool:
         """Kill an instance of a function that is at work; return whether there was one."""
@@ -139,6 +162,32 @@ class Cloud:
         url = await server.start()
         self._servers.append(server)
         return url
+
+    def _account_changed(self) -> None:
+        self.account.save()
+        self.deployed.tidy()
+        self.deployed_timers.changed()
+
+    def _start_deployed(self, spec: FunctionSpec, has_role: bool) -> Function:
+        keys_of = (lambda: keys.ROLE) if has_role else (lambda: None)
+        return Function(spec._replace(python=self._bundle.python), keys_of, self._max_instances, self._log)
+
+    async def _local_services(self, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """The environment of what is deployed; where it does not say so itself, it leads to the local services."""
+        bucket = environment.get("COS_BUCKET", keys.BUCKET)
+        services = {"MEDIA_API_URL": self.media, "CI_URL": self.ci, "INVOKE_URL": self.gateway}
+        return {**services, "COS_URL": await self._cos_url(bucket), **environment}
+
+    async def _cos_url(self, bucket: str) -> str:
+        """The address of one bucket: COS's port is that of the first one, each other gets a port when it is needed."""
+        service = self._buckets.service(bucket)
+        if bucket == keys.BUCKET or service is None:
+            return self.cos
+        if bucket not in self._bucket_urls:
+            front = Faulty(service)
+            front.faults = self._cos.faults
+            self._bucket_urls[bucket] = await self._listen(Server(front.handle))
+        return self._bucket_urls[bucket]
 
     def _spec(self, name: str, config: FunctionConfig) -> FunctionSpec:
         local = {
@@ -156,7 +205,7 @@ class Cloud:
             handler=config.handler,
             code_dir=self._bundle.folder,
             timeout=config.timeout,
-            memory=config.memory,
+            memory=config.memory_size,
             environment={**config.environment, **local, **chosen},
             runtime=config.runtime,
             python=self._bundle.python,
@@ -176,10 +225,13 @@ class _Front:
 
     async def handle(self, request: Request) -> Reply:
         """Answer one request by whom it is for."""
-        is_api_call = request.path == SCF_PATH and "x-tc-action" in request.headers
-        if is_api_call or request.path in ("/_local/faults", "/_local/calls"):
+        if is_call(request) or request.path in ("/_local/faults", "/_local/calls"):
             return await self._scf.handle(request)
+        if request.path.startswith(URL_PREFIX) and (reply := await self._cloud.deployed.url(request)):
+            return reply
         prefix, _, name = request.path.rpartition("/")
+        if f"{prefix}/" == CODE_PATH:
+            return self._code(name)
         if request.method != "POST" or prefix not in ("/_local/invoke", "/_local/fire"):
             return await self._gateway.handle(request)
         try:
@@ -190,6 +242,13 @@ class _Front:
         except (KeyError, ValueError, RecursionError) as error:
             return Reply(400, JSON_HEADERS, json.dumps({"error": str(error.args[0])}).encode())
         return Reply(200, JSON_HEADERS, json.dumps(outcome._asdict()).encode())
+
+    def _code(self, name: str) -> Reply:
+        """A package that is deployed, as it was uploaded."""
+        digest = name.removesuffix(".zip")
+        if digest not in self._cloud.account.codes():
+            return Reply(404, JSON_HEADERS, json.dumps({"error": "there is no such package"}).encode())
+        return Reply(200, {"Content-Type": "application/zip"}, self._cloud.packages.archive(digest))
 
 
 def stage_bundle(root: Path, target: Path) -> None:

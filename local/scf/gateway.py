@@ -7,11 +7,11 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from local.config import Api, Project
+from local.config import Api, UrlTrigger
 from local.scf.runtime import Outcome
 from local.server import Reply, Request
 
@@ -28,21 +28,22 @@ Event = dict[str, object]
 class Gateway:
     """Serves the paths of the apigw trigger, and each function's URL under /_url/<function>."""
 
-    def __init__(self, project: Project, invoke: Invoke) -> None:
-        self._project = project
+    def __init__(self, apis: Iterable[Api], urls: Iterable[UrlTrigger], invoke: Invoke) -> None:
+        self._apis = list(apis)
+        self._urls = {url.function for url in urls}
         self._invoke = invoke
 
     async def handle(self, request: Request) -> Reply:
         """Answer one request of the outside world."""
         if request.path.startswith(URL_PREFIX):
             name, _, rest = request.path[len(URL_PREFIX) :].partition("/")
-            if name in self._project.urls:
+            if name in self._urls:
                 return url_reply(await self._invoke(name, url_event(request._replace(path=f"/{rest}"))))
         return await self._api(request)
 
     async def _api(self, request: Request) -> Reply:
         # The answers for no API and for no method are those of the gateway's error page (doc 628/31717).
-        apis = [api for api in self._project.apis if api.path == unquote(request.path)]
+        apis = [api for api in self._apis if api.path == unquote(request.path)]
         if not apis:
             return _json(404, {"message": f"There is no api match uri[{request.path}]."})
         api = next((api for api in apis if api.method in ("ANY", request.method)), None)

@@ -27,7 +27,6 @@ MAX_EVENT = 6 * 1024 * 1024
 INIT_TIMEOUT = 60.0
 #: The statuses that make SCF repossess an instance.
 REPOSSESSED = frozenset({433, 434, 439})
-VERSION = "$LATEST"
 
 
 class FunctionSpec(NamedTuple):
@@ -43,6 +42,7 @@ class FunctionSpec(NamedTuple):
     namespace: str = "default"
     runtime: str = "Python3.10"
     python: str = sys.executable
+    version: str = "$LATEST"
 
 
 class Outcome(NamedTuple):
@@ -91,13 +91,13 @@ class Function:
         self._idle: list[Instance] = []
         self._closed = False
 
-    async def invoke(self, event: object, *, trigger: str = "") -> Outcome:
-        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event.
+    async def invoke(self, event: object, *, trigger: str = "", request_id: str = "") -> Outcome:
+        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event, a `request_id` its id.
 
         Whatever the function does is in the outcome. Raises OSError when no process can be started (the interpreter
         or the code directory isn't there), RuntimeError after `close`.
         """
-        call = _Call(self._spec, self._log)
+        call = _Call(self._spec, self._log, request_id)
         call.say(f"START RequestId:{call.request_id}")
         text, refusal = _event_text(event)
         if refusal:
@@ -185,8 +185,8 @@ class Function:
 class _Call:
     """One invocation as its log tells it, line by line in the words of SCF's log (Log structure page)."""
 
-    def __init__(self, spec: FunctionSpec, log: Log | None) -> None:
-        self.request_id = str(uuid.uuid4())
+    def __init__(self, spec: FunctionSpec, log: Log | None, request_id: str) -> None:
+        self.request_id = request_id or str(uuid.uuid4())
         self.duration_ms = 0.0
         self._memory = spec.memory
         self._log = log
@@ -274,7 +274,7 @@ def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[st
     reserved = {
         "PWD": str(spec.code_dir),
         "SCF_FUNCTIONNAME": spec.name,
-        "SCF_FUNCTIONVERSION": VERSION,
+        "SCF_FUNCTIONVERSION": spec.version,
         "SCF_NAMESPACE": spec.namespace,
         "SCF_RUNTIME": spec.runtime,
         "TENCENTCLOUD_APPID": keys.APP_ID,
@@ -299,7 +299,7 @@ def _context(spec: FunctionSpec, request_id: str) -> dict[str, object]:
         "environment": json.dumps(environment, ensure_ascii=False),
         # SCF sends SCF_NAMESPACE twice in the sample of that page, so whoever reads this must bear it.
         "environ": ";".join((*pairs, pairs[-1])),
-        "function_version": VERSION,
+        "function_version": spec.version,
         "function_name": spec.name,
         "namespace": spec.namespace,
         "tencentcloud_region": spec.region,
