@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
@@ -40,8 +39,11 @@ class Source(Protocol):
         """How many requests are in flight."""
         ...
 
-    def outcomes(self, vids: Sequence[str]) -> list[Outcome]:
-        """An outcome for each of up to `size` ids. Raises ClientError or QueryError when it is no use to go on."""
+    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
+        """An outcome for each of up to `size` ids; whoever stops asking calls the deadline off.
+
+        Raises ClientError or QueryError when it is no use to go on.
+        """
         ...
 
 
@@ -54,26 +56,18 @@ def answers(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
     yield [invalid(str(vid), source.ids) for vid in dict.fromkeys(rest)]
     chunks = [valid[start : start + source.size] for start in range(0, len(valid), source.size)]
     left = dict.fromkeys(valid)
-    over = threading.Event()
-
-    def asked(chunk: list[str], _: Deadline | None = None) -> list[Outcome]:
-        return [] if over.is_set() else source.outcomes(chunk)
-
     failures = 0
-    try:
-        for chunk, outcomes in each(chunks, asked, source.workers, Deadline(time.monotonic() + FOREVER)):
-            if isinstance(outcomes, QueryError):
-                raise ClientError(outcomes.message) from outcomes
-            for vid in chunk:
-                del left[vid]
-            yield outcomes
-            failures = failures + 1 if all(outcome.outcome == UNANSWERED for outcome in outcomes) else 0
-            if failures == GIVE_UP:
-                last = outcomes[-1].row
-                yield [unanswered(vid, last["error_code"], last["error_msg"]) for vid in left]
-                return
-    finally:
-        over.set()
+    for chunk, outcomes in each(chunks, source.outcomes, source.workers, Deadline(time.monotonic() + FOREVER)):
+        if isinstance(outcomes, QueryError):
+            raise ClientError(outcomes.message) from outcomes
+        for vid in chunk:
+            del left[vid]
+        yield outcomes
+        failures = failures + 1 if all(outcome.outcome == UNANSWERED for outcome in outcomes) else 0
+        if failures == GIVE_UP:
+            last = outcomes[-1].row
+            yield [unanswered(vid, last["error_code"], last["error_msg"]) for vid in left]
+            return
 
 
 def sleep(seconds: float, pending: int) -> None:  # noqa: ARG001 - a display would show how many

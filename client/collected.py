@@ -33,21 +33,20 @@ class Collected:
         """The ids that the object knows, in its order."""
         return list(self._outcomes)
 
-    def outcomes(self, vids: Sequence[str]) -> list[Outcome]:
+    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:  # noqa: ARG002 - as the protocol has it
         """An outcome for each id; one that the timer has no answer about is unanswered."""
         return [self._outcomes.get(vid) or unanswered(vid, "", f"not in {self._key}") for vid in vids]
 
 
 def _read(kind: Kind, key: str, objects: CosObjects) -> dict[str, Outcome]:
-    found = _get(kind, key, objects)
-    tasks = _tasks(key, found)
-    for part in _names(key, found):
-        tasks |= _tasks(part, _get(kind, part, objects))
+    head = _get(kind, key, objects)
+    tasks, unknown = _tasks(key, head), _missing(head)
+    for name in _names(key, head):
+        part = _get(kind, name, objects)
+        tasks |= _tasks(name, part)
+        unknown += _missing(part)
     outcomes = {vid: answered(kind, vid, record) for vid, record in tasks.items()}
-    unknown = found.get("missing")
-    for vid in unknown if isinstance(unknown, Mapping) else ():
-        outcomes.setdefault(vid, missing(vid))
-    return outcomes
+    return outcomes | {vid: missing(vid) for vid in unknown if vid not in outcomes}
 
 
 def _get(kind: Kind, key: str, objects: CosObjects) -> Mapping[str, object]:
@@ -67,6 +66,11 @@ def _tasks(key: str, found: Mapping[str, object]) -> dict[str, Mapping[str, obje
     if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):
         raise ClientError(f"--results: {key} has damaged tasks")
     return dict(tasks)
+
+
+def _missing(found: Mapping[str, object]) -> list[str]:
+    unknown = found.get("missing")
+    return list(unknown) if isinstance(unknown, Mapping) else []
 
 
 def _names(key: str, found: Mapping[str, object]) -> list[str]:

@@ -28,9 +28,14 @@ class Api:
         self.size = self._backend.batch_size(kind)
         self.workers = settings.concurrency
 
-    def outcomes(self, vids: Sequence[str]) -> list[Outcome]:
+    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
         """An outcome for each id, by one call. Raises ClientError when the API refuses the keys."""
-        answers = ask(self._backend, self._kind, vids, 1, Deadline(time.monotonic() + TIME_LIMIT))
+        limit = Deadline(time.monotonic() + TIME_LIMIT)
+        deadline.on_call_off(limit.call_off)
+        try:
+            answers = ask(self._backend, self._kind, vids, 1, limit)
+        finally:
+            deadline.forget(limit.call_off)
         for error in answers.failed.values():
             if isinstance(error, KeysRejected):
                 raise ClientError(error.message)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -18,6 +17,7 @@ from requests.exceptions import RequestException, SSLError
 from client.envelope import FAILING, JOB_IDS, QUOTA, OtherFormError, TooManyError, all_unanswered, read_reply
 from client.errors import ClientError
 from client.outcomes import Outcome, invalid
+from shared.invocation import Deadline
 from shared.tasks import UNANSWERED, VIDEO, VIDS, IdForm, Kind
 
 #: Ids in a request: GetCtsaudioInfo takes one a call, so the function needs longer for as many.
@@ -50,7 +50,7 @@ class Function:
         self._session.auth = _Token(token)
         self._session.mount(self._url, HTTPAdapter(pool_maxsize=WORKERS))
 
-    def outcomes(self, vids: Sequence[str]) -> list[Outcome]:
+    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
         """An outcome for each id. A function that takes fewer ids in one query gets fewer from then on.
 
         Raises ClientError when it refuses whoever asks, can't be reached or is no such function.
@@ -60,7 +60,7 @@ class Function:
         while rest:
             part = rest[: self.size]
             try:
-                found.update(self._patiently(part))
+                found.update(self._patiently(part, deadline))
                 rest = rest[len(part) :]
             except TooManyError:
                 self.size = min(self.size, len(part) // 2)
@@ -70,7 +70,7 @@ class Function:
                 rest = [vid for vid in rest if vid not in found]
         return [found[vid] for vid in vids]
 
-    def _patiently(self, vids: Sequence[str]) -> dict[str, Outcome]:
+    def _patiently(self, vids: Sequence[str], deadline: Deadline) -> dict[str, Outcome]:
         """Ask again about those ids that another attempt may answer, for as long as attempts bring something."""
         found: dict[str, Outcome] = {}
         rest, left, backoff = list(vids), ATTEMPTS, FIRST_BACKOFF
@@ -81,9 +81,9 @@ class Function:
             if len(again) < len(rest):
                 left, backoff = ATTEMPTS, FIRST_BACKOFF
             left -= 1
-            if not (again and left):
+            if not (again and left and deadline.remaining()):
                 break
-            time.sleep(max(retry_after, backoff * random.uniform(0.5, 1)))  # noqa: S311 - jitter, not a secret
+            deadline.pause(max(retry_after, backoff * random.uniform(0.5, 1)))  # noqa: S311 - jitter, not a secret
             rest, backoff = again, min(LONGEST_BACKOFF, 2 * backoff)
         if not self._reached:
             raise ClientError(f"{self._host}: {outcomes[0].row['error_msg']}")

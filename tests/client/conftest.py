@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shared.invocation import Deadline
 from tests.e2e.conftest import LiveCloud, live_cloud
 
 #: What a function says: the HTTP status, headers and the body, as JSON or as it is.
@@ -37,6 +39,11 @@ def done(vid: str, **fields: Any) -> dict[str, Any]:
 def all_done(vids: list[str]) -> Reply:
     """The reply that every task has succeeded."""
     return envelope(*map(done, vids))
+
+
+def some_time() -> Deadline:
+    """A deadline that no test reaches."""
+    return Deadline(time.monotonic() + 600)
 
 
 class FakeFunction:
@@ -120,6 +127,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client would have waited, without waiting."""
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
+    monkeypatch.setattr(Deadline, "pause", lambda _, seconds: waited.append(seconds))
     return waited
 
 

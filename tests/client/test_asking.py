@@ -12,6 +12,7 @@ from client.asking import FIRST_PAUSE, GIVE_UP, LONGEST_PAUSE, answers, in_order
 from client.errors import ClientError
 from client.outcomes import Outcome, answered, missing, unanswered
 from shared.errors import UpstreamFailed
+from shared.invocation import Deadline
 from shared.tasks import PENDING, SUCCEEDED, UNANSWERED, VIDEO, VIDS
 
 
@@ -26,7 +27,7 @@ class Scripted:
         self.scripts = {vid: words.split() for vid, words in scripts.items()}
         self.asked: list[list[str]] = []
 
-    def outcomes(self, vids: Sequence[str]) -> list[Outcome]:
+    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
         self.asked.append(list(vids))
         return [self._next(vid) for vid in vids]
 
@@ -55,7 +56,7 @@ def test_each_id_is_asked_once_and_what_is_no_id_never() -> None:
 
 def test_a_refusal_ends_it() -> None:
     class Refusing(Scripted):
-        def outcomes(self, vids: Sequence[str]) -> list[Outcome]:
+        def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
             raise UpstreamFailed("no more")
 
     with pytest.raises(ClientError, match="no more"):
@@ -64,10 +65,10 @@ def test_a_refusal_ends_it() -> None:
 
 def test_who_never_answers_is_not_asked_for_ever() -> None:
     class Slow(Scripted):
-        def outcomes(self, vids: Sequence[str]) -> list[Outcome]:
+        def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
             if len(self.asked) >= GIVE_UP:
                 seen.wait()
-            return super().outcomes(vids)
+            return super().outcomes(vids, deadline)
 
     seen = threading.Event()
     vids = [f"id{number}" for number in range(4 * GIVE_UP)]

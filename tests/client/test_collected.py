@@ -12,7 +12,7 @@ from client.collected import Collected
 from client.errors import ClientError
 from shared.settings import read_settings
 from shared.tasks import AUDIO, VIDEO, Kind
-from tests.client.conftest import done
+from tests.client.conftest import done, some_time
 from tests.e2e.conftest import LiveCloud
 
 
@@ -29,7 +29,7 @@ def test_what_a_timer_wrote_is_read(live: LiveCloud) -> None:
     sweep = {"vids": ["timer-1", "timer-2", "timer-3", "timer-4"], "results": "results/own.json"}
     live.fire("collect-video", sweep)
     found = collected("results/own.json")
-    outcomes = {outcome.vid: outcome.outcome for outcome in found.outcomes(found.vids)}
+    outcomes = {outcome.vid: outcome.outcome for outcome in found.outcomes(found.vids, some_time())}
     assert {vid: outcomes[vid] for vid in sweep["vids"][:3]} == {
         "timer-1": "succeeded",
         "timer-2": "failed",
@@ -43,12 +43,12 @@ def test_parts_and_missing_ids_are_in_it(live: LiveCloud) -> None:
     missing = {"c": "2026-01-01T00:00:00Z"}
     store(live, "results/p.json", {"action": action, "tasks": {"z": done("z")}, "parts": parts, "missing": missing})
     store(live, parts[0], {"action": action, "tasks": {"a": done("a")}})
-    store(live, parts[1], {"action": action, "tasks": {"b": done("b", status=4)}})
+    store(live, parts[1], {"action": action, "tasks": {"b": done("b", status=4)}, "missing": {"d": "", "a": ""}})
     for key in ("results/p.json", "media-query/results/p.json"):
         found = collected(key)
-        assert found.vids == ["z", "a", "b", "c"]
-        words = [outcome.outcome for outcome in found.outcomes(["a", "b", "c", "z", "other"])]
-        assert words == ["succeeded", "failed", "missing", "succeeded", "unanswered"]
+        assert found.vids == ["z", "a", "b", "c", "d"]
+        words = [outcome.outcome for outcome in found.outcomes(["a", "b", "c", "d", "z", "other"], some_time())]
+        assert words == ["succeeded", "failed", "missing", "missing", "succeeded", "unanswered"]
 
 
 @pytest.mark.parametrize(

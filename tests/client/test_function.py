@@ -13,13 +13,13 @@ import pytest
 from client.errors import ClientError
 from client.function import ATTEMPTS, Function
 from shared.tasks import AUDIO, VIDEO
-from tests.client.conftest import BROKEN, FakeFunction, Reply, all_done, done, envelope, refusal
+from tests.client.conftest import BROKEN, FakeFunction, Reply, all_done, done, envelope, refusal, some_time
 
 JOB = f"j{1:032x}"
 
 
 def outcomes(function: FakeFunction, vids: list[str], kind: Any = VIDEO, token: str = "") -> dict[str, str]:
-    found = Function(kind, function.url, token).outcomes(vids)
+    found = Function(kind, function.url, token).outcomes(vids, some_time())
     assert [outcome.vid for outcome in found] == vids
     return {
         outcome.vid: f"{outcome.outcome} {outcome.row['error_code']} {outcome.row['error_msg']}" for outcome in found
@@ -57,6 +57,18 @@ def test_attempts_that_bring_nothing_end(function: FakeFunction, pauses: list[fl
     assert len(function.asked) == ATTEMPTS
     assert pauses == sorted(pauses) or max(pauses) <= 5
     assert len(pauses) == ATTEMPTS - 1
+
+
+def test_attempts_end_when_nobody_wants_the_answer(function: FakeFunction, pauses: list[float]) -> None:
+    deadline = some_time()
+
+    def called_off(_: list[str]) -> Reply:
+        deadline.call_off()
+        return refusal(502, 6000)
+
+    function.answer = called_off
+    assert [outcome.outcome for outcome in Function(VIDEO, function.url).outcomes(["a"], deadline)] == ["unanswered"]
+    assert len(function.asked) == 1
 
 
 def test_attempts_that_bring_something_go_on(function: FakeFunction, pauses: list[float]) -> None:
@@ -153,15 +165,15 @@ def test_an_address_where_nobody_listens_is_told(pauses: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ClientError, match=f"^127.0.0.1:{port}: the connection failed"):
-        Function(VIDEO, f"http://127.0.0.1:{port}/").outcomes(["a"])
+        Function(VIDEO, f"http://127.0.0.1:{port}/").outcomes(["a"], some_time())
     assert len(pauses) == ATTEMPTS - 1
 
 
 def test_a_connection_that_breaks_later_leaves_ids_unanswered(function: FakeFunction, pauses: list[float]) -> None:
     source = Function(VIDEO, function.url)
-    source.outcomes(["a"])
+    source.outcomes(["a"], some_time())
     function.answer = lambda _: BROKEN
-    assert [outcome.row["error_code"] for outcome in source.outcomes(["b"])] == ["6000"]
+    assert [outcome.row["error_code"] for outcome in source.outcomes(["b"], some_time())] == ["6000"]
 
 
 def test_the_token_is_sent_and_a_netrc_is_not(
