@@ -16,11 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
-from local.faults import JSON_HEADERS
 from local.keys import KNOWN, REGION
 from local.scf.asynchronous import Asynchronous, Invoke, QueueFull
 from local.scf.runtime import MAX_EVENT, Outcome
-from local.server import Reply, Request
+from local.server import JSON_HEADERS, Reply, Request
 from shared.signing.tc3 import tc3_authorization
 
 SERVICE, VERSION, ACTION = "scf", "2018-04-16", "Invoke"
