@@ -55,7 +55,7 @@ project_option = click.option(
     help="The directory of another project's serverless.yml.",
 )
 debug_option = click.option(
-    "--debug", type=click.IntRange(1, 65535), default=0, metavar="PORT", help="Wait there for a debugger (debugpy)."
+    "--debug", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Wait there for a debugger (debugpy)."
 )
 
 

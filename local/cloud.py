@@ -12,19 +12,25 @@ from local.ci.jobs import CiJobs
 from local.ci.service import CiService, CosAndCi
 from local.console.feed import Feed
 from local.console.routes import console_routes
-from local.cos.service import CosService
+from local.cos.buckets import Buckets
 from local.cos.store import CosStore
 from local.faults import Faulty
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks
-from local.scf.api import PATH as SCF_PATH
-from local.scf.api import ScfApi
+from local.scf.account import Account
+from local.scf.api import Api, is_call
 from local.scf.asynchronous import Asynchronous
-from local.scf.gateway import Gateway
-from local.scf.project import function_spec, read_project
+from local.scf.deployed import Deployed
+from local.scf.deployed_timers import DeployedTimers
+from local.scf.functions_api import CODE_PATH
+from local.scf.gateway import URL_PREFIX, Gateway
+from local.scf.invoke_api import InvokeActions
+from local.scf.packages import Packages
+from local.scf.project import find_python, function_spec, read_project
 from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.scf.services import finder, services
 from local.scf.timer import Timers
-from local.server import Handler, Reply, Request, Route, Server
+from local.server import Handler, Reply, Request, Route, Server, json_reply
 from local.state import StateLock
 from shared.settings import NAMES
 
@@ -61,7 +67,8 @@ class Cloud:
     COS's port serves CI too, told by the Host; `ci` is CI alone.
     SCF's API, `scf`, is at the gateway's URL too. `root` is the project, `state` the directory that keeps COS objects,
     `environ` the settings that win over serverless.yml's, `log` takes each line of the functions' logs. `bundle`
-    replaces the project's own functions. Each has up to `max_instances` instances; further events wait.
+    replaces the project's own functions. Each has up to `max_instances` instances; further events wait. Raises
+    ConfigError, and StateError when another cloud has the state directory.
     """
 
     def __init__(  # noqa: PLR0913 - where things are, and how many of them
@@ -80,6 +87,7 @@ class Cloud:
         self.feed = Feed()
         self.debugging = Debugging()
         self._lock = StateLock(state)
+        self._lock.take()
         self.store = CosStore(state)
         self.media_service = MediaService(MediaTasks())
         self._environ = environ
@@ -89,27 +97,32 @@ class Cloud:
         self._max_instances = max_instances
         self._functions: dict[str, Function] = {}
         self.asynchronous = Asynchronous(self.invoke)
-        self.scf = ScfApi(self.config.functions, self.invoke, self.asynchronous)
+        self.account = Account(state / ".scf")
+        self.packages = Packages(state / ".scf" / "code", self.account.codes())
+        self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
+        self.deployed_timers = DeployedTimers(self.account, self.asynchronous)
+        find = finder(self.config.functions, self.deployed.find)
+        invocations = InvokeActions(find, self.invoke, self.asynchronous)
+        self.scf = Api(services(self.account, self.packages, invocations), self._account_changed)
         self._timers = Timers(self.config.timers, self.asynchronous)
         self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
         self._servers: list[Server] = []
+        self._bucket_urls: dict[str, str] = {}
         self.media_front = Faulty(self.media_service, self.media_service.routes)
-        self.cos_front = Faulty(CosService(self.store))
+        self._buckets = Buckets(state, self.store)
+        self.cos_front = Faulty(self._buckets)
         ci = CiService(CiJobs())
         self.ci_front = Faulty(ci, ci.routes)
-        self.scf_front = Faulty(self.scf)
+        self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 
     async def start(self) -> None:
-        """Listen, and load the functions when they are first called.
-
-        Raises OSError when a port is taken, StateInUse when another cloud has the state directory.
-        """
-        self._lock.take()
+        """Listen, and load the functions when they are first called. Raises OSError when a port is taken."""
         try:
             await self._start_servers()
         except OSError:
             await self.stop()
             raise
+        self.account.gateway = self.gateway
         for number, name in enumerate(self.config.functions):
             spec = self._spec(name)
             if self.debugging.port:
@@ -126,28 +139,36 @@ class Cloud:
         self.gateway = await self._listen(self._answer, ports.gateway, routes)
 
     def start_timers(self) -> None:
-        """Fire the timers of serverless.yml when their crons say so."""
+        """Fire the timers of serverless.yml, and of what is deployed, when their crons say so."""
         self._timers.start()
+        self.deployed_timers.start()
 
     async def stop(self) -> None:
         """End every instance and close every port."""
         await self._timers.stop()
+        await self.deployed_timers.stop()
         await self.asynchronous.stop()
         for gateway in self._servers[-1:]:  # first, so that nobody who waits there sees the functions end
             await gateway.stop()
         for function in self._functions.values():
             await function.close()
+        await self.deployed.stop()
         for server in self._servers[:-1]:
             await server.stop()
         self._lock.release()
 
-    async def invoke(self, name: str, event: object, trigger: str = "") -> Outcome:
-        """Invoke a function with an event, as it is. Raises KeyError naming the functions there are."""
+    async def invoke(self, name: str, event: object, trigger: str = "", request_id: str = "") -> Outcome:
+        """Invoke a function with an event, as it is: one of serverless.yml, or one that is deployed.
+
+        The latter is `<function>:<version or alias>`. Raises KeyError naming the functions there are.
+        """
+        if ":" in name:
+            return await self.deployed.invoke(name, event, trigger, request_id)
         if name not in self._functions:
             raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self._functions)}")
         timer = event.get("TriggerName") if trigger == "timer" and isinstance(event, dict) else None
         with self.feed.invocation(f"timer {timer}" if timer else "invoke", name, event) as activity:
-            activity.outcome = await self._functions[name].invoke(event, trigger=trigger)
+            activity.outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
         return activity.outcome
 
     def kill_one(self, name: str) -> bool:
@@ -163,8 +184,10 @@ class Cloud:
 
         What has an X-TC-Action at the API's path is for the API, which has a host of its own in the real cloud.
         """
-        if request.path == SCF_PATH and "x-tc-action" in request.headers:
+        if is_call(request):
             return await self.scf_front.handle(request)
+        if request.path.startswith(URL_PREFIX) and (reply := await self.deployed.url(request)):
+            return reply
         target = request.path + (f"?{request.query}" if request.query else "")
         with self.feed.request(f"{request.method} {target}") as activity:
             reply = await self._gateway.handle(request)
@@ -176,6 +199,33 @@ class Cloud:
         url = await server.start()
         self._servers.append(server)
         return url
+
+    def _account_changed(self) -> None:
+        self.account.save()
+        self.deployed.tidy()
+        self.deployed_timers.changed()
+
+    def _start_deployed(self, spec: FunctionSpec, has_role: bool) -> Function:
+        keys_of = (lambda: keys.ROLE) if has_role else (lambda: None)
+        python = find_python(spec.runtime.removeprefix("Python")) or sys.executable
+        return Function(spec._replace(python=python, options=("-S",)), keys_of, self._max_instances, self._log)
+
+    async def _local_services(self, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """The environment of what is deployed; where it does not say so itself, it leads to the local services."""
+        bucket = environment.get("COS_BUCKET", keys.BUCKET)
+        services = {"MEDIA_API_URL": self.media, "CI_URL": self.ci, "INVOKE_URL": self.gateway}
+        return {**services, "COS_URL": await self._cos_url(bucket), **environment}
+
+    async def _cos_url(self, bucket: str) -> str:
+        """The address of one bucket: COS's port is that of the first one, each other gets a port when it is needed."""
+        service = self._buckets.service(bucket)
+        if bucket == keys.BUCKET or service is None:
+            return self.cos
+        if bucket not in self._bucket_urls:
+            front = Faulty(service)
+            front.faults = self.cos_front.faults
+            self._bucket_urls[bucket] = await self._listen(front.handle, 0, ())
+        return self._bucket_urls[bucket]
 
     def _spec(self, name: str) -> FunctionSpec:
         local = {
@@ -192,3 +242,10 @@ class Cloud:
         if self._bundle:
             spec = spec._replace(code_dir=self._bundle.folder, python=self._bundle.python, packages={})
         return spec._replace(terminal=self.debugging.terminal)
+
+    def _code(self, request: Request) -> Reply:
+        """A package that is deployed, as it was uploaded."""
+        digest = request.parameters["name"].removesuffix(".zip")
+        if digest not in self.account.codes():
+            return json_reply({"error": "there is no such package"}, 404)
+        return Reply(200, {"Content-Type": "application/zip"}, self.packages.archive(digest))

@@ -150,7 +150,8 @@ def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]]) -> WebHand
         # Header bytes that are no UTF-8 can't go into an event, which is JSON.
         headers = {name.lower(): value.encode(errors="replace").decode() for name, value in request.headers.items()}
         body, remote = await request.read(), request.remote or ""
-        answer = handle(Request(request.method, path, query, headers, body, remote, dict(request.match_info)))
+        parameters = dict(request.match_info) if path.startswith(LOCAL) else {}
+        answer = handle(Request(request.method, path, query, headers, body, remote, parameters))
         reply = answer if isinstance(answer, Reply) else await answer
         if reply.broken == "reset":
             _reset(request)

@@ -85,8 +85,8 @@ class CiJobs:
 def _parse(where: str, spec: object, now: float) -> Timeline:
     job = read_timeline(where, spec, "JobId", NODES, now)
     _check(where, job.record)
-    for step in job.steps:
-        _check(f"{where}.timeline", step.fields)
+    for number, step in enumerate(job.steps):
+        _check(f"{where}.timeline[{number}]", step.fields)
     return job
 
 

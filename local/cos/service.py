@@ -1,4 +1,4 @@
-"""COS on one machine: PUT, GET, HEAD and DELETE Object and GET Bucket of one bucket, signatures checked."""
+"""COS on one machine: the objects of one bucket and its list, signatures checked."""
 
 from __future__ import annotations
 
@@ -49,8 +49,10 @@ SUBRESOURCES = re.compile(
     "versionId|versioning|versions|website"
 )
 ACTIONS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+#: Without a key a request is for the bucket. DELETE Bucket is not served.
+BUCKET_ACTIONS = {"PUT": "PutBucket", "GET": "GetBucket", "HEAD": "HeadBucket"}
 
-_DOMAINS = (".myqcloud.com", ".tencentcos.cn")
+DOMAINS = (".myqcloud.com", ".tencentcos.cn")
 #: What aiohttp won't send in a header, and halves of characters: text that was not UTF-8.
 _NOT_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
@@ -89,6 +91,8 @@ class CosService:
             "HeadObject": self._head,
             "DeleteObject": self._delete,
             "GetBucket": self._list,
+            "HeadBucket": self._head_bucket,
+            "PutBucket": self._put_bucket,
         }
 
     def handle(self, request: Request) -> Reply:
@@ -112,7 +116,7 @@ class CosService:
 
     def _answer(self, request: Request) -> Reply:
         self._check_host(request.headers.get("host", ""))
-        target = _target(request)
+        target = target_of(request)
         action = _action(request.method, target)
         self.calls[action] += 1
         check_signature(Signed(request.method, f"/{target.key}", target.query, target.headers), self._clock())
@@ -124,8 +128,8 @@ class CosService:
     def _check_host(self, host: str) -> None:
         """A bucket is named by its host alone. A bucket of another region is not found either (436/6224)."""
         name = bare_host(host)
-        own = (f"{self._bucket}.cos.{self._region}{domain}" for domain in _DOMAINS)
-        if name.endswith(_DOMAINS) and name not in own:
+        own = (f"{self._bucket}.cos.{self._region}{domain}" for domain in DOMAINS)
+        if name.endswith(DOMAINS) and name not in own:
             raise CosError("NoSuchBucket")
 
     def _put(self, target: Target) -> Reply:
@@ -172,6 +176,12 @@ class CosService:
         body = list_body(self._bucket, query, page, self._heads(page.keys))
         return Reply(200, {**XML_HEADERS, "x-cos-bucket-region": self._region}, body)
 
+    def _head_bucket(self, _: Target) -> Reply:
+        return Reply(200, {"x-cos-bucket-region": self._region})
+
+    def _put_bucket(self, _: Target) -> Reply:
+        raise CosError("BucketAlreadyOwnedByYou")
+
     def _heads(self, listed: Iterable[str]) -> Iterator[StoredObject]:
         """The objects of a page, without those that were deleted since it was made."""
         for key in listed:
@@ -185,7 +195,7 @@ class CosService:
             raise CosError("NoSuchKey") from error
 
 
-def _target(request: Request) -> Target:
+def target_of(request: Request) -> Target:
     """Decode path and query. Raises CosError when they are not UTF-8, or a header is not text."""
     try:
         path = unquote_to_bytes(request.path).decode()
@@ -208,10 +218,9 @@ def _action(method: str, target: Target) -> str:
         raise CosError("MethodNotAllowed")
     if target.key:
         return ACTIONS[method]
-    # Without a key a request is for the bucket: PUT Bucket, HEAD Bucket and DELETE Bucket are not served.
-    if method != "GET":
+    if method not in BUCKET_ACTIONS:
         raise CosError("NotImplemented")
-    return "GetBucket"
+    return BUCKET_ACTIONS[method]
 
 
 def _check_digest(content_md5: str | None, body: bytes) -> None:

@@ -233,7 +233,6 @@ def main(handler: str, events_fd: int, replies_fd: int, options: dict[str, Any])
     """Serve the two pipes, given as file descriptors, until the parent closes them."""
     for fd in (events_fd, replies_fd):
         os.set_inheritable(fd, False)
-    child.limit_descriptors()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a kill must not lose what was printed
     if "logging" in sys.modules:
         set_up_logging(sys.modules["logging"])

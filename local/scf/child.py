@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from io import BufferedWriter
     from typing import Any
 
-#: The most descriptors of a function (SCF quota limits: 1,024).
-MAX_DESCRIPTORS = 1024
 #: The status of a reply which says that the code is stopped at a breakpoint. The protocol's own.
 STOPPED = 102
 #: Audit events that change what is at their first argument, or at their second one too (Python's audit events table).
@@ -114,15 +112,6 @@ class Replies:
     def stopped(self) -> None:
         """Say that the code is stopped at a breakpoint."""
         self.write({"status": STOPPED})
-
-
-def limit_descriptors() -> None:
-    """Give the function as many descriptors as SCF does."""
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MAX_DESCRIPTORS, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def break_on(terminal: int, replies: Replies) -> None:

@@ -13,8 +13,6 @@ from local import keys
 from local.scf.instance import Command
 from shared.signing.credentials import Credentials
 
-VERSION = "$LATEST"
-
 
 class FunctionSpec(NamedTuple):
     """A function as serverless.yml describes it: `timeout` in seconds, `memory` in MB.
@@ -34,6 +32,7 @@ class FunctionSpec(NamedTuple):
     namespace: str = "default"
     runtime: str = "Python3.10"
     python: str = sys.executable
+    version: str = "$LATEST"
     options: tuple[str, ...] = ()
     packages: Mapping[str, Path] = {}
     layers: tuple[Path, ...] = ()
@@ -92,7 +91,7 @@ def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[st
     reserved = {
         "PWD": str(spec.code_dir),
         "SCF_FUNCTIONNAME": spec.name,
-        "SCF_FUNCTIONVERSION": VERSION,
+        "SCF_FUNCTIONVERSION": spec.version,
         "SCF_NAMESPACE": spec.namespace,
         "SCF_RUNTIME": spec.runtime,
         "TENCENTCLOUD_APPID": keys.APP_ID,
@@ -117,7 +116,7 @@ def context(spec: FunctionSpec, request_id: str) -> dict[str, object]:
         "environment": json.dumps(environment, ensure_ascii=False),
         # SCF sends SCF_NAMESPACE twice in the sample of that page, so whoever reads this must bear it.
         "environ": ";".join((*pairs, pairs[-1])),
-        "function_version": VERSION,
+        "function_version": spec.version,
         "function_name": spec.name,
         "namespace": spec.namespace,
         "tencentcloud_region": spec.region,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ OUTPUT_PATIENCE = 2.0
 #: Lines kept of what an instance prints between two events.
 IDLE_LINES = 1000
 
+#: The most descriptors of a function (SCF quota limits: 1,024).
+MAX_DESCRIPTORS = 1024
 #: What the bootstrap calls it.
 STOPPED = 102
 
@@ -138,6 +141,7 @@ class Instance:
         finally:
             for fd in (events, replies, write):
                 os.close(fd)
+        _limit_descriptors(self._process.pid)
         return self
 
     async def _connect(self, send: int, receive: int, read: int) -> None:
@@ -225,6 +229,13 @@ class Instance:
             self._events.abort()
         for transport in self._reading:
             transport.close()
+
+
+def _limit_descriptors(pid: int) -> None:
+    """Give a process as many descriptors as SCF does, where the system lets one process do that to another (Linux)."""
+    if hasattr(resource, "prlimit"):
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
 
 
 def _state(path: str) -> list[int] | None:

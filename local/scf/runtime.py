@@ -77,13 +77,13 @@ class Function:
         self._idle: list[Instance] = []
         self._closed = False
 
-    async def invoke(self, event: object, *, trigger: str = "") -> Outcome:
-        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event.
+    async def invoke(self, event: object, *, trigger: str = "", request_id: str = "") -> Outcome:
+        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event, a `request_id` its id.
 
         Whatever the function does is in the outcome. Raises OSError when no process can be started (the interpreter
         or the code directory isn't there), RuntimeError after `close`.
         """
-        call = _Call(self._spec, self._log)
+        call = _Call(self._spec, self._log, request_id)
         call.say(f"START RequestId:{call.request_id}")
         text, refusal = _event_text(event)
         if refusal:
@@ -171,8 +171,8 @@ class Function:
 class _Call:
     """One invocation as its log tells it, line by line in the words of SCF's log (Log structure page)."""
 
-    def __init__(self, spec: FunctionSpec, log: Log | None) -> None:
-        self.request_id = str(uuid.uuid4())
+    def __init__(self, spec: FunctionSpec, log: Log | None, request_id: str) -> None:
+        self.request_id = request_id or str(uuid.uuid4())
         self.duration_ms = 0.0
         self._memory = spec.memory
         self._log = log
