@@ -43,18 +43,15 @@ class Prepared(NamedTuple):
 def prepare(root: Path, environ: Mapping[str, str]) -> Prepared:
     """Check all there is to check, build the bundle and write dist/serverless.yml.
 
-    Raises DeployError with a line a problem. Nothing is asked of the
-    account, and nothing is built unless all the rest is right.
+    Raises DeployError with a line a problem. Nothing is asked of the account, and nothing is built unless all the rest
+    is right.
     """
     config = read_checked(root, environ)
     access = read_access(config, environ)
     problems = [*refusals(config), *_regions(config, environ)]
-    settings = []
-    for function in config.functions.values():
-        try:
-            settings.append(check_settings(environment(function), local=bool(access.endpoint)))
-        except DeployError as error:
-            problems += error.problems
+    settings = list(_settings(config, bool(access.endpoint), problems))
+    if len({(each.cos_bucket, each.cos_prefix, each.backend) for each in settings}) > 1:
+        problems.append("COS_BUCKET, COS_PREFIX and BACKEND must be the same for all functions: they share a run role")
     if problems:
         raise DeployError(*dict.fromkeys(problems))
     wants_gateway(environ)
@@ -83,6 +80,15 @@ def read_access(config: Config, environ: Mapping[str, str]) -> Access:
         bucket_region=environ.get("COS_REGION", ""),
         endpoint=_endpoint(environ.get("DEPLOY_ENDPOINT", "")),
     )
+
+
+def _settings(config: Config, local: bool, problems: list[str]) -> Iterator[Settings]:
+    """Yield the settings of each function; what is wrong with one goes to `problems`."""
+    for function in config.functions.values():
+        try:
+            yield check_settings(environment(function), local)
+        except DeployError as error:
+            problems += error.problems
 
 
 def check_settings(variables: Mapping[str, str], local: bool) -> Settings:

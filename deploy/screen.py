@@ -13,6 +13,8 @@ from rich.text import Text
 from deploy.steps import CHANGE, CREATE, KEEP, REMOVE, SKIP, Plan, Step
 from deploy.urls import Url
 
+#: Shorter texts are taken for words, not for secrets.
+SHORT = 8
 #: How each step looks in a plan.
 SIGNS = {CREATE: ("+", "green"), CHANGE: ("~", "yellow"), REMOVE: ("-", "red"), KEEP: ("=", "dim"), SKIP: ("!", "dim")}
 #: What a step did, when it is done.
@@ -26,7 +28,7 @@ class Screen:
     def __init__(self, out: TextIO, err: TextIO, as_json: bool = False) -> None:
         self._out = Console(file=out, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._err = err
-        #: Texts that are never printed; empty ones don't count.
+        #: Texts that are never printed, whatever an answer says; short ones would be found in other words.
         self.secrets: Sequence[str] = ()
         self._as_json = as_json
         self._status: Status | None = None
@@ -123,8 +125,9 @@ class Screen:
         print(self._masked(text), file=self._out.file, flush=True)
 
     def _masked(self, text: str) -> str:
-        for secret in filter(None, self.secrets):
-            text = text.replace(secret, "***")
+        for secret in self.secrets:
+            if len(secret) >= SHORT:
+                text = text.replace(secret, "***")
         return text
 
 

@@ -19,8 +19,8 @@ from local.cos.replies import XML_HEADERS, CosError
 from local.cos.replies import error_reply as cos_error_reply
 from local.cos.signature import TOKEN as COS_TOKEN
 from local.cos.signature import Signed, bare_host, check_signature
-from local.faults import JSON_HEADERS, Faulty
-from local.server import Reply, Request
+from local.faults import Faulty
+from local.server import Reply, Request, Route, json_reply
 
 JOBS_PATH = "/_local/jobs"
 #: The session token of a request to CI: the official clients' header, no page names it (cos-python-sdk-v5).
@@ -73,12 +73,14 @@ class CiService:
     def __init__(self, jobs: CiJobs, clock: Callable[[], float] = time.time) -> None:
         self.calls: Counter[str] = Counter()
         self._jobs = jobs
+        self.routes = (
+            Route("POST", JOBS_PATH, self._add_jobs),
+            Route("GET", JOBS_PATH, lambda _: json_reply(self._jobs.listed())),
+        )
         self._clock = clock
 
     def handle(self, request: Request) -> Reply:
-        """Answer one request: of CI, or of the local cloud's own `POST /_local/jobs`."""
-        if request.path == JOBS_PATH:
-            return self._add_jobs(request)
+        """Answer one request."""
         try:
             query = dict(parse_qsl(request.query, keep_blank_values=True, errors="strict"))
             path = unquote_to_bytes(request.path).decode()
@@ -161,13 +163,10 @@ class CiService:
             raise CiError(SIGNATURE_ERRORS[error.code]) from error
 
     def _add_jobs(self, request: Request) -> Reply:
-        if request.method != "POST":
-            return Reply(405, {"Allow": "POST"})
         try:
-            added = self._jobs.add(json.loads(request.body))
-        except ValueError as error:
-            return Reply(400, JSON_HEADERS, json.dumps({"error": str(error)}).encode())
-        return Reply(200, JSON_HEADERS, json.dumps({"jobs": added}).encode())
+            return json_reply({"jobs": self._jobs.add(json.loads(request.body))})
+        except (ValueError, RecursionError) as error:
+            return json_reply({"error": str(error)}, 400)
 
 
 class CosAndCi:
@@ -180,7 +179,7 @@ class CosAndCi:
     async def handle(self, request: Request) -> Reply:
         """Answer one request by whom it is for."""
         is_ci_host = ".ci." in bare_host(request.headers.get("host", ""))
-        asks_ci = request.path == JOBS_PATH or "ci-process=videoinfo" in request.query.split("&")
+        asks_ci = "ci-process=videoinfo" in request.query.split("&")
         return await (self._ci if is_ci_host or asks_ci else self._cos).handle(request)
 
 

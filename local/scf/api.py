@@ -14,11 +14,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from local.faults import JSON_HEADERS
 from local.keys import REGION
 from local.scf.parameters import Action, ApiError
 from local.scf.tc3 import check_signature
-from local.server import Reply, Request
+from local.server import JSON_HEADERS, Reply, Request
 
 logger = logging.getLogger(__name__)
 

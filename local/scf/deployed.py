@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
-from local.faults import JSON_HEADERS
 from local.keys import REGION
 from local.scf.account import DEFAULT, LATEST, Account, Settings
 from local.scf.account import Function as Deployment
@@ -19,7 +18,7 @@ from local.scf.parameters import ApiError
 from local.scf.runtime import Function, FunctionSpec, Outcome
 from local.scf.triggers_api import url_description, url_name
 from local.scf.versions_api import alias_of, settings_of
-from local.server import Reply, Request
+from local.server import JSON_HEADERS, Reply, Request
 
 #: Makes the runtime of a version; True when it has a run role.
 Start = Callable[[FunctionSpec, bool], Function]

@@ -86,6 +86,14 @@ def test_a_url_without_an_envelope_is_a_failure(desk: Desk) -> None:
     assert f"query-video does not answer at {URL}: ConnectionError" in desk.error
 
 
+def test_the_token_follows_no_redirect(desk: Desk) -> None:
+    with responses.RequestsMock() as web:
+        web.get(URL, status=302, headers={"Location": "https://elsewhere.example/"})
+        desk.type(commands.deploy, status=2, API_TOKEN="hush")
+        assert {call.request.url for call in web.calls} == {f"{URL}/?vids=%3F"}
+    assert "HTTP 302 without an envelope" in desk.error
+
+
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [

@@ -210,6 +210,22 @@ def test_all_that_is_impossible_is_said_at_once(deployed: MemoryAccount) -> None
     assert [problem.split()[0] for problem in refused.value.problems] == [VIDEO, AUDIO, "the"]
 
 
+def test_a_function_is_made_public_and_without_a_log_topic(account: MemoryAccount) -> None:
+    deploy(account, wanted())
+    made = account.functions[VIDEO]
+    assert made["AutoCreateClsTopic"] == "FALSE"
+    assert made["PublicNetConfig"]["PublicNetStatus"] == "ENABLE"
+    assert made["Tags"] == [{"Key": TAG, "Value": PROJECT}]
+
+
+def test_a_policy_of_somebody_else_is_not_removed(deployed: MemoryAccount) -> None:
+    del deployed.roles["run"]
+    deployed.policies[101]["Description"] = "mine"
+    patience = Patience(deployed, FakeClock().clock)
+    plan = plan_remove(wanted(), read_account(patience, wanted()))
+    assert verbs(plan) == {("remove", "function", VIDEO), ("remove", "function", AUDIO)}
+
+
 def test_a_role_of_somebody_else_is_used_as_it_is(account: MemoryAccount) -> None:
     account.roles["run"] = {"RoleName": "run", "Tags": [], "attached": ["theirs"]}
     deploy(account, wanted())
@@ -232,10 +248,13 @@ def test_the_policy_follows_and_is_attached(deployed: MemoryAccount) -> None:
 
 
 def test_traffic_that_was_divided_by_hand_is_brought_together(deployed: MemoryAccount) -> None:
-    deployed.functions[VIDEO]["routed"] = "$LATEST"
+    deployed.functions[VIDEO]["routing"] = {"AdditionalVersionWeights": [{"Version": "$LATEST", "Weight": 0.5}]}
+    deployed.functions[AUDIO]["routed"] = "$LATEST"
     plan = plan_of(deployed, wanted())
-    assert changed(plan) == {VIDEO: ["version"]}
+    assert changed(plan) == {VIDEO: ["version"], AUDIO: ["version"]}
     deploy(deployed, wanted())
+    assert plan_of(deployed, wanted()).is_empty
+    assert deployed.functions[AUDIO]["routed"] == "1"
     assert deployed.functions[VIDEO]["routed"] == "1"
 
 

@@ -125,6 +125,18 @@ def test_what_would_be_dropped_is_refused(checkout: Checkout, old: str, new: str
     assert [problem for problem in refused.value.problems if problem.startswith(said)]
 
 
+def test_functions_with_buckets_of_their_own_can_not_share_a_role(checkout: Checkout) -> None:
+    path = checkout.root / "serverless.yml"
+    document = yaml.safe_load(path.read_text())
+    entries = document["inputs"].pop("environments")
+    other = [{**entry, "value": "other-1250000000"} if entry["key"] == "COS_BUCKET" else entry for entry in entries]
+    for alias, own in (("query-video", entries), ("query-audio", other)):
+        document["inputs"]["functions"][alias]["environments"] = own
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(DeployError, match="COS_BUCKET, COS_PREFIX and BACKEND must be the same for all functions"):
+        prepare(checkout.root, checkout.variables)
+
+
 def test_plain_http_and_another_region_are_for_those_who_say_so(checkout: Checkout) -> None:
     local = {"MEDIA_API_URL": "http://127.0.0.1:9001/v2/index.php", "DEPLOY_ENDPOINT": "http://127.0.0.1:9000"}
     assert prepare(checkout.root, {**checkout.variables, **local}).access.endpoint == "http://127.0.0.1:9000"

@@ -103,12 +103,12 @@ def live_cloud(state: Path, root: Path = ROOT, ports: Ports = ANY_PORTS, **envir
 
 
 def free_ports() -> int:
-    """Return a port that was free a moment ago, and so were the two above it."""
+    """Return a port that was free a moment ago, and so were the three above it."""
     while True:
         with ExitStack() as probes:
             port = 0
             try:
-                for number in range(3):
+                for number in range(4):
                     probe = probes.enter_context(socket.socket())
                     probe.bind(("127.0.0.1", port and port + number))
                     port = port or probe.getsockname()[1]

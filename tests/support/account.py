@@ -153,10 +153,13 @@ class MemoryAccount:
         return {"Versions": page, "TotalCount": len(versions)}
 
     def on_get_alias(self, given: Answer) -> Answer:
-        return {"FunctionVersion": self._function(given["FunctionName"])["routed"], "RoutingConfig": None}
+        function = self._function(given["FunctionName"])
+        return {"FunctionVersion": function["routed"], "RoutingConfig": function.get("routing")}
 
     def on_update_alias(self, given: Answer) -> None:
-        self._function(given["FunctionName"])["routed"] = given["FunctionVersion"]
+        function = self._function(given["FunctionName"])
+        function["routed"] = given["FunctionVersion"]
+        function.pop("routing", None)
 
     def on_list_triggers(self, given: Answer) -> Answer:
         triggers = self._function(given["FunctionName"])["triggers"]

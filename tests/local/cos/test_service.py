@@ -668,7 +668,8 @@ def background_loop() -> Iterator[asyncio.AbstractEventLoop]:
 def served(service: CosService) -> Iterator[str]:
     """The URL of a service that listens on a free port, behind its faults."""
     with background_loop() as loop:
-        server = Server(Faulty(service).handle)
+        front = Faulty(service)
+        server = Server(front.handle, routes=front.routes)
         start: Future[str] = asyncio.run_coroutine_threadsafe(server.start(), loop)
         try:
             yield start.result()

@@ -16,8 +16,8 @@ from local.server import Reply, Request
 from tests.support.paths import EVENTS
 
 APIS = [
-    Api(path="/any", function="f"),
-    Api(path="/get", method="GET", function="f"),
+    Api(path="/any", function="f", integrated=True),
+    Api(path="/get", method="GET", function="f", integrated=True),
     Api(path="/slow", function="f", timeout=0),
 ]
 URLS = [UrlTrigger(function="f")]

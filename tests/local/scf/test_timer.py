@@ -35,8 +35,8 @@ class Recorder:
         self.seen: list[object] = []
         self.called = asyncio.Event()
 
-    async def __call__(self, name: str, event: object, trigger: str, _: str) -> Outcome:
-        assert (name, trigger) == ("f", "timer")
+    async def __call__(self, name: str, event: object, trigger: str, request_id: str) -> Outcome:
+        assert (name, trigger, bool(request_id)) == ("f", "timer", True)
         self.seen.append(event)
         self.called.set()
         failed = len(self.seen) <= self.failures
