@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import takewhile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -82,8 +83,8 @@ def commands() -> set[tuple[str, str]]:
 
 
 def help_of(module: str, words: list[str]) -> str:
-    """What a command says of itself; the words before the first option or argument are its name."""
-    names = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
+    """What a command says of itself. Its name are as many of the words before the first option as it knows."""
+    names = list(takewhile(lambda word: re.fullmatch("[a-z][a-z-]*", word), words))
     for count in range(len(names), -1, -1):
         line = [sys.executable, "-m", module, *names[:count], "--help"]
         done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -95,10 +96,10 @@ def help_of(module: str, words: list[str]) -> str:
 @pytest.mark.parametrize(("module", "typed"), sorted(commands()))
 def test_commands_that_are_shown_exist(module: str, typed: str) -> None:
     words = typed.split()
-    told = help_of(module, words)
-    command = next((word for word in words if re.fullmatch(r"[a-z-]+", word)), "")
-    assert command in told
-    assert [option for option in words if option.startswith("--") and option.partition("=")[0] not in told] == []
+    help_text = help_of(module, words)
+    assert words[:1] == [word for word in words[:1] if word in help_text.split()]
+    options = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert options <= set(re.findall(r"--[a-z-]+", help_text))
 
 
 def test_calls_of_the_local_cloud_that_are_shown_are_answered(live: LiveCloud) -> None:
