@@ -86,6 +86,7 @@ class Cloud:
         self.config = read_project(root, environ)
         self.feed = Feed()
         self.debugging = Debugging()
+        self.account = Account(state / ".scf")
         self._lock = StateLock(state)
         self._lock.take()
         self.store = CosStore(state)
@@ -97,7 +98,6 @@ class Cloud:
         self._max_instances = max_instances
         self._functions: dict[str, Function] = {}
         self.asynchronous = Asynchronous(self.invoke)
-        self.account = Account(state / ".scf")
         self.packages = Packages(state / ".scf" / "code", self.account.codes())
         self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
         self.deployed_timers = DeployedTimers(self.account, self.asynchronous)

@@ -179,6 +179,7 @@ class Account:
         self.gateway = ""
         self._path = folder / "account.json"
         self._state = self._read()
+        self._saved = ""
 
     def _read(self) -> State:
         try:
@@ -189,11 +190,15 @@ class Account:
             raise ValueError(f"{self._path} holds no account; without it the account is empty") from error
 
     def save(self) -> None:
-        """Write the account to disk in one step. Raises OSError."""
+        """Write the account to disk in one step, if it has changed. Raises OSError."""
+        text = self._state.model_dump_json(by_alias=True, indent=1)
+        if text == self._saved:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(self._state.model_dump_json(by_alias=True, indent=1), encoding="utf-8")
+        fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, self._path)
+        self._saved = text
 
     @property
     def functions(self) -> dict[str, Function]:

@@ -6,6 +6,7 @@ Error codes are those that API 3.0 documents for every action (213/30435); the m
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections import Counter
@@ -17,6 +18,8 @@ from local.keys import REGION
 from local.scf.parameters import Action, ApiError
 from local.scf.tc3 import check_signature
 from local.server import JSON_HEADERS, Reply, Request
+
+logger = logging.getLogger(__name__)
 
 PATH = "/"
 #: What CAM calls the permission for Invoke; the others are called as the action is.
@@ -67,6 +70,9 @@ class Api:
             return _answer(response)
         except ApiError as error:
             return _failure(error.code, error.message)
+        except OSError:
+            logger.exception("the account can't be kept")
+            return _failure("InternalError", "the local cloud can't write to its disk")
 
     def error(self, code: str) -> Reply:
         """Answer with an error code, InternalError when none is given."""

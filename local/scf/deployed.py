@@ -29,9 +29,9 @@ Complete = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
 class _Running:
     """A version's runtime, what it was made from, and how many calls it is at work on."""
 
-    def __init__(self, function: Function, settings: Settings) -> None:
+    def __init__(self, function: Function, made_from: tuple[FunctionSpec, bool]) -> None:
         self.function = function
-        self.settings = settings
+        self.made_from = made_from
         self.calls = 0
         self.retired = False
 
@@ -111,19 +111,19 @@ class Deployed:
         await asyncio.gather(*self._closing)
 
     async def _version(self, function: Deployment, qualifier: str) -> _Running:
-        """The runtime of the version that a qualifier leads to now, made anew when its settings have changed."""
+        """The runtime of the version that a qualifier leads to now, made anew when it has changed."""
         version = _version_of(function, qualifier)
         settings = function.running if version == LATEST else function.versions[version].settings
         if settings is None:
             raise RuntimeError(f"{function.function_name} was never active")
-        environment = await self._complete(settings.environment)
+        spec = self._spec(function.function_name, version, settings)
+        made_from = (spec._replace(environment=await self._complete(settings.environment)), bool(settings.role))
         key = (function.function_id, version)
         running = self._running.get(key)
-        if running is None or running.settings != settings:
+        if running is None or running.made_from != made_from:
             if running is not None:
                 self._retire(running)
-            spec = self._spec(function.function_name, version, settings)._replace(environment=environment)
-            running = self._running[key] = _Running(self._start(spec, bool(settings.role)), settings)
+            running = self._running[key] = _Running(self._start(*made_from), made_from)
         return running
 
     def _spec(self, name: str, version: str, settings: Settings) -> FunctionSpec:

@@ -88,7 +88,7 @@ def test_shards_are_swept_by_invocations_of_their_own_and_the_index_sums_them_up
 
 def test_without_permission_to_invoke_the_shards_are_swept_in_turn(tmp_path: Path) -> None:
     with live_cloud(tmp_path) as live:
-        live.cloud.scf.allowed = False
+        live.cloud.scf.denied.add("scf:InvokeFunction")
         give_shards(live)
         outcome: Any = live.fire("collect-video", PREFIX).result
         assert (outcome["invoked"], outcome["swept"]) == (0, 3)

@@ -226,9 +226,15 @@ def test_the_longest_key_is_850_bytes(client: Client) -> None:
         assert code_of(client(method, "视" * 283 + "xy")) == "KeyTooLong"
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_without_a_key_only_lists_are_served(client: Client, method: str) -> None:
-    assert code_of(client(method)) == "NotImplemented"
+@pytest.mark.parametrize(
+    ("method", "code"), [("DELETE", "NotImplemented"), ("PUT", "BucketAlreadyOwnedByYou"), ("POST", "MethodNotAllowed")]
+)
+def test_without_a_key_the_bucket_is_asked_for(client: Client, method: str, code: str) -> None:
+    assert code_of(client(method)) == code
+
+
+def test_the_head_of_a_bucket_says_its_region(client: Client) -> None:
+    assert client("HEAD").headers["x-cos-bucket-region"] == REGION
 
 
 def test_a_full_disk_is_an_internal_error(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.account import Desk, desk
+from tests.support.desk import Desk, desk
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,13 @@ import requests
 
 from local.scf.function_parameters import MAX_ENVIRONMENT
 from local.scf.functions_api import MAX_FUNCTIONS
-from tests.support.account import CODE, NAME, TRUST, Desk, package
+from tests.support.desk import CODE, NAME, TRUST, Desk, package, variables
 
 # The client's signer asks datetime.utcfromtimestamp for the date.
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
 
 TRUST_TEXT = json.dumps(TRUST)
 MEMBERS = {"Handler": "index.main", "Runtime": "Python3.10"}
-
-
-def variables(**values: str) -> dict[str, object]:
-    return {"Variables": [{"Key": key, "Value": value} for key, value in values.items()]}
 
 
 def test_a_function_is_creating_then_active_and_read_back_as_it_was_given(account: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.scf.triggers_api import MAX_ARGUMENT, MAX_TRIGGERS
-from tests.support.account import Desk
+from tests.support.desk import Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
 

@@ -133,6 +133,11 @@ def package(code: str, file: str = "index.py") -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+def variables(**values: str) -> dict[str, object]:
+    """Environment variables as the API takes and returns them."""
+    return {"Variables": [{"Key": key, "Value": value} for key, value in values.items()]}
+
+
 @contextmanager
 def desk(state: Path, timers: bool = False) -> Iterator[Desk]:
     """A cloud whose state lies in `state`, in a thread of its own."""
