@@ -86,9 +86,13 @@ class Cloud:
         self.config = read_project(root, environ)
         self.feed = Feed()
         self.debugging = Debugging()
-        self.account = Account(state / ".scf")
         self._lock = StateLock(state)
         self._lock.take()
+        try:
+            self.account = Account(state / ".scf")
+        except BaseException:
+            self._lock.release()
+            raise
         self.store = CosStore(state)
         self.media_service = MediaService(MediaTasks())
         self._environ = environ
