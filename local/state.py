@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -71,7 +72,9 @@ def import_state(directory: Path, source: Path) -> int:
         incoming = directory / ".importing"
         try:
             with zipfile.ZipFile(source) as archive:
-                archive.extractall(incoming)
+                for info in archive.infolist():
+                    # zipfile drops what would lead out of the folder.
+                    os.utime(archive.extract(info, incoming), ns=(int(info.comment or b"0"),) * 2)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             shutil.rmtree(incoming, ignore_errors=True)
             raise StateError(f"{source} can't be read as an exported state: {error}") from error
