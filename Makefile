@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help run serve test lint package deploy bench lock clean
+.PHONY: help run serve test test-only lint package deploy bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.local ## start the local cloud, replay every file of events/, print the replies, stop
 	@$(BIN)/python -m local run
@@ -17,6 +19,10 @@ serve: $(VENV)/.local ## the local cloud until Ctrl-C (LOCAL_PORT, LOCAL_STATE)
 
 test: lint ## the whole gate: lint, types, tests with a branch coverage floor
 	$(BIN)/pytest --cov --cov-report=term
+
+T ?= tests
+test-only: $(VENV)/.dev ## some tests, without lint and coverage: make test-only T=tests/e2e
+	$(BIN)/pytest $(T)
 
 lint: $(VENV)/.dev ## style and types only
 	$(BIN)/ruff check .
@@ -29,24 +35,28 @@ package: $(VENV)/.local ## dist/bundle and dist/bundle.zip: what SCF runs
 deploy: $(VENV)/.local ## package, then Tencent's own CLI; keys and settings from .env, GATEWAY=1 for the API gateway
 	@$(BIN)/python -m deploy
 
-bench: $(VENV)/.local ## cold start, CPU, throughput, memory, size: writes benchmarks/results.md
+bench: $(VENV)/.local ## cold start, CPU, throughput, memory, size; WRITE=1 writes benchmarks/results.md too
 	@$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.dev ## renew the pinned dependencies in requirements/
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade pyproject.toml -o requirements/bundle.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/bundle.txt pyproject.toml --group local -o requirements/local.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/local.txt pyproject.toml --group local --group dev -o requirements/dev.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links -c requirements/dev.txt --group peers -o requirements/peers.txt
+	$(COMPILE) pyproject.toml -o requirements/bundle.txt
+	$(COMPILE) --group build -o requirements/build.txt
+	$(COMPILE) -c requirements/bundle.txt pyproject.toml --group local -o requirements/local.txt
+	$(COMPILE) -c requirements/local.txt -c requirements/build.txt pyproject.toml --group dev -o requirements/dev.txt
+	$(COMPILE) -c requirements/dev.txt --group peers -o requirements/peers.txt
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .local dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# A stamp a requirements file: what is pinned is installed once, and again when the pins change.
-$(VENV)/.%: requirements/%.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+# A stamp a lock: what is pinned is installed once, and again when the pins or the environment change.
+$(VENV)/.%: requirements/%.txt requirements/install.sh $(VENV)/.python
+	@sh requirements/install.sh $(VENV) $<
 	@touch $@
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "Python 3.10 or newer is needed; say which: make PYTHON=/path/to/python3.12 run"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+# These locks have pins that are released as source only.
+$(VENV)/.dev $(VENV)/.peers $(VENV)/.deploy: $(VENV)/.build
+
+# Looked at each time: the Python that made the environment may be gone, or another one may be asked for.
+$(VENV)/.python: FORCE
+	@sh requirements/environment.sh $(VENV) "$(PYTHON)" $(if $(filter file,$(origin PYTHON)),,given)
+FORCE:

@@ -1,8 +1,10 @@
-"""`python -m benchmarks`: measure everything, write benchmarks/results.md."""
+"""`python -m benchmarks`: measure everything and print it; with WRITE=1 write benchmarks/results.md too."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -19,14 +21,18 @@ RESULTS = Path(__file__).resolve().parent / "results.md"
 TOPICS = (size, cold_start, warm_query, throughput, memory, sweeps)
 INTRODUCTION = """# Benchmarks
 
-`make bench` writes this file again. What is compared runs by turns in the one run, on the same machine, so that what
-else the machine does touches both: the ratio is the result, the absolute numbers are for orientation. A ratio is the
-median of the ratios of the pairs; beside it is the range that the middle half of them lies in.
+`WRITE=1 make bench` writes this file again. What is compared runs by turns in the one run, on the same machine, so that
+what else the machine does touches both: the ratio is the result, the absolute numbers are for orientation. A ratio is
+the median of the ratios of the pairs; beside it is the range that the middle half of them lies in.
 """
+
+DESCRIPTION = """Measure cold start, CPU, throughput, memory and size, each beside a peer, and print the tables. With
+WRITE=1 in the environment benchmarks/results.md is written too. It takes some minutes and needs a Python 3.10."""
 
 
 def main() -> int:
-    """Measure and write; 1 when a bar is missed, 2 when something is missing."""
+    """Measure, print, and write when WRITE=1; 1 when a bar is missed, 2 when something is missing."""
+    argparse.ArgumentParser(prog="python -m benchmarks", description=DESCRIPTION).parse_args()
     started = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as work:
@@ -39,9 +45,11 @@ def main() -> int:
         return 2
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     parts = (INTRODUCTION, f"{told}\n- Duration: {minutes} min {seconds} s\n", *map(markdown, topics))
-    RESULTS.write_text("\n".join(parts), encoding="utf-8")
+    if os.environ.get("WRITE") == "1":
+        RESULTS.write_text("\n".join(parts), encoding="utf-8")
+        _say(f"wrote {RESULTS.name}")
     missed = [f"{topic.title}: {row.what}" for topic in topics for row in topic.rows if row.missed]
-    _say(f"wrote {RESULTS.name}; " + (f"missed: {'; '.join(missed)}" if missed else "every bar is met"))
+    _say(f"missed: {'; '.join(missed)}" if missed else "every bar is met")
     return 1 if missed else 0
 
 
@@ -51,7 +59,7 @@ async def _measure(stage: Stage) -> list[Topic]:
         for topic in TOPICS:
             _say(topic.__name__.rpartition(".")[2].replace("_", " "))
             topics.append(await topic.measure(stage, media))
-            print(markdown(topics[-1]), file=sys.stderr)
+            print(markdown(topics[-1]), flush=True)
     return topics
 
 

@@ -13,7 +13,7 @@ from local import keys
 from local.scf.runtime import Function, FunctionSpec, Outcome
 
 PEERS = Path(__file__).resolve().parent / "peers"
-PEERS_LOCK = ROOT / "requirements" / "peers.txt"
+LOCKS = ROOT / "requirements"
 
 
 class BenchError(Exception):
@@ -54,20 +54,20 @@ def lay_out(work: Path) -> Stage:
     for name in ("bare.py", "only_requests.py", "cpu_blocks.py"):
         shutil.copy(PEERS / name, stage.probes)
     compile_bundle(stage.probes, stage.python)
-    _install_sdks(runtime, stage.sdk)
+    _install_sdks(runtime, work / "installer", stage.sdk)
     shutil.copytree(stage.sdk, stage.sdk_compiled)
     compile_bundle(stage.sdk_compiled, stage.python)
     return stage
 
 
-def _install_sdks(runtime: str, target: Path) -> None:
+def _install_sdks(runtime: str, installer: Path, target: Path) -> None:
     """The SDK function as people ship it: what `pip install --target` makes, zipped by the CLI without byte code."""
-    options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-compile", f"--target={target}"]
-    done = subprocess.run(
-        [runtime, "-m", "pip", "install", *options, "-r", str(PEERS_LOCK)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise BenchError(f"pip could not install {PEERS_LOCK.relative_to(ROOT)}:\n{done.stderr}")
+    subprocess.run([runtime, "-m", "venv", str(installer)], check=True)
+    for lock, options in (("build.txt", []), ("peers.txt", ["--no-compile", f"--target={target}"])):
+        command = ["sh", str(LOCKS / "install.sh"), str(installer), str(LOCKS / lock), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BenchError(done.stderr.strip())
     for cache in list(target.rglob("__pycache__")):
         shutil.rmtree(cache)
     shutil.copy(PEERS / "sdk_query_video.py", target)
