@@ -86,6 +86,27 @@ class Cloud:
         self.config = read_project(root, environ)
         self.feed = Feed()
         self.debugging = Debugging()
+        self._open(state)
+        self._environ = environ
+        self._log = log
+        self._ports = ports
+        self._bundle = bundle
+        self._max_instances = max_instances
+        self._functions: dict[str, Function] = {}
+        self._servers: list[Server] = []
+        self._bucket_urls: dict[str, str] = {}
+        self.asynchronous = Asynchronous(self.invoke)
+        self._timers = Timers(self.config.timers, self.asynchronous)
+        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
+        self.media_service = MediaService(MediaTasks())
+        self.media_front = Faulty(self.media_service, self.media_service.routes)
+        self.cos_front = Faulty(self._buckets)
+        ci = CiService(CiJobs())
+        self.ci_front = Faulty(ci, ci.routes)
+        self._make_account()
+
+    def _open(self, state: Path) -> None:
+        """Take the state directory and read what is in it."""
         self._lock = StateLock(state)
         self._lock.take()
         try:
@@ -93,30 +114,17 @@ class Cloud:
         except BaseException:
             self._lock.release()
             raise
-        self.store = CosStore(state)
-        self.media_service = MediaService(MediaTasks())
-        self._environ = environ
-        self._log = log
-        self._ports = ports
-        self._bundle = bundle
-        self._max_instances = max_instances
-        self._functions: dict[str, Function] = {}
-        self.asynchronous = Asynchronous(self.invoke)
         self.packages = Packages(state / ".scf" / "code", self.account.codes())
+        self.store = CosStore(state)
+        self._buckets = Buckets(state, self.store)
+
+    def _make_account(self) -> None:
+        """Serve SCF's API and what is deployed through it."""
         self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
         self.deployed_timers = DeployedTimers(self.account, self.asynchronous)
         find = finder(self.config.functions, self.deployed.find)
         invocations = InvokeActions(find, self.invoke, self.asynchronous)
         self.scf = Api(services(self.account, self.packages, invocations), self._account_changed)
-        self._timers = Timers(self.config.timers, self.asynchronous)
-        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
-        self._servers: list[Server] = []
-        self._bucket_urls: dict[str, str] = {}
-        self.media_front = Faulty(self.media_service, self.media_service.routes)
-        self._buckets = Buckets(state, self.store)
-        self.cos_front = Faulty(self._buckets)
-        ci = CiService(CiJobs())
-        self.ci_front = Faulty(ci, ci.routes)
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 
     async def start(self) -> None:
@@ -232,6 +240,7 @@ class Cloud:
         return self._bucket_urls[bucket]
 
     def _spec(self, name: str) -> FunctionSpec:
+        own = self.config.functions[name].environment
         local = {
             "MEDIA_API_URL": self.media,
             "COS_URL": self.cos,
@@ -239,7 +248,7 @@ class Cloud:
             "COS_BUCKET": keys.BUCKET,
             "COS_REGION": keys.REGION,
             "INVOKE_URL": self.gateway,
-            "HTTP_WRITES": "open",
+            "HTTP_WRITES": own.get("HTTP_WRITES") or "open",  # on loopback only
         }
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
         spec = function_spec(self.config, self.config.functions[name], {**local, **chosen})
