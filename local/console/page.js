@@ -8,6 +8,7 @@ const SHOWN = 200;
 
 const byId = (id) => document.getElementById(id);
 const activities = new Map();
+const changed = new Set();
 let samples = [];
 let chosen = 0;
 
@@ -68,11 +69,28 @@ function pretty(text) {
 
 // What happens
 
+/* Only what has changed is drawn anew, so that nothing is pulled away from under the pointer. */
 function showActivities() {
-  const newest = [...activities.values()].sort((one, other) => other.number - one.number).slice(0, SHOWN);
-  byId("activities").replaceChildren(...newest.map(activityRow));
-  byId("activities-none").hidden = newest.length > 0;
-  byId("activity-count").textContent = newest.length ? `${newest.length} newest` : "";
+  const rows = byId("activities");
+  for (const number of [...changed].sort((one, other) => one - other)) {
+    const drawn = activityRow(activities.get(number));
+    drawn.id = `activity-${number}`;
+    const old = byId(drawn.id);
+    if (old) old.replaceWith(drawn);
+    else rows.prepend(drawn);
+  }
+  changed.clear();
+  while (rows.children.length > SHOWN) {
+    activities.delete(Number(rows.lastChild.id.slice("activity-".length)));
+    rows.lastChild.remove();
+  }
+  byId("activities-none").hidden = rows.children.length > 0;
+  byId("activity-count").textContent = rows.children.length ? `${rows.children.length} newest` : "";
+}
+
+function take(activity) {
+  activities.set(activity.number, activity);
+  changed.add(activity.number);
 }
 
 function activityRow(activity) {
@@ -114,8 +132,10 @@ function follow() {
   events.onopen = async () => {
     connection.textContent = "live";
     connection.className = "live";
-    activities.clear();  // what was missed is in the list
-    for (const activity of await ask("activities")) activities.set(activity.number, activity);
+    const listed = await ask("activities");  // what was missed is in the list
+    activities.clear();
+    byId("activities").replaceChildren();
+    listed.forEach(take);
     showActivities();
     refresh();
   };
@@ -125,8 +145,7 @@ function follow() {
   };
   events.onmessage = (message) => {
     const activity = JSON.parse(message.data);
-    activities.set(activity.number, activity);
-    if (activity.number - SHOWN > 0) activities.delete(activity.number - SHOWN);
+    take(activity);
     soon(showActivities);
     if (activity.number === chosen) showDetail(chosen);
     if (activity.status) soon(refresh);
