@@ -180,8 +180,9 @@ class Cloud:
             raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self._functions)}")
         timer = event.get("TriggerName") if trigger == "timer" and isinstance(event, dict) else None
         with self.feed.invocation(f"timer {timer}" if timer else "invoke", name, event) as activity:
-            activity.outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
-        return activity.outcome
+            outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
+            activity.outcome = outcome
+        return outcome
 
     def kill_one(self, name: str) -> bool:
         """Kill an instance of a function that is at work; return whether there was one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -29,7 +30,7 @@ def test_an_invocation_is_told_when_it_begins_and_when_it_ends() -> None:
     invoked(feed)
     invoked(feed, FAILED)
     assert told == [(1, 0), (1, 200), (2, 0), (2, 433)]
-    assert [activity.event for activity in feed.kept] == [{"an": "event"}] * 2
+    assert [json.loads(activity.event) for activity in feed.kept] == [{"an": "event"}] * 2
 
 
 def test_the_invocation_of_a_request_is_part_of_it() -> None:
@@ -68,6 +69,20 @@ def test_a_listener_that_is_too_slow_is_cut_off(monkeypatch: pytest.MonkeyPatch)
         return seen
 
     assert len(asyncio.run(run())) < 5
+
+
+def test_what_is_long_is_not_kept_whole() -> None:
+    feed, long = Feed(), "x" * 3 * feed_module.SHOWN
+    with feed.request("POST /a") as activity:
+        with feed.invocation("invoke", "f", {"body": long}) as invocation:
+            invocation.outcome = DONE._replace(result=long, log=["START", long])
+        feed.end(activity, 200, Reply(200, {}, long.encode()))
+    (kept,) = feed.kept
+    assert kept.outcome is not None
+    assert kept.reply is not None
+    assert (
+        max(map(len, (kept.event, kept.reply.body, *kept.outcome.log, str(kept.outcome.result)))) <= feed_module.SHOWN
+    )
 
 
 def test_only_the_last_are_kept() -> None:
