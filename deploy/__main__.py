@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 from dotenv import dotenv_values
 
-from deploy.check import MAX_BYTES, REFERENCE, problems, size
+from deploy.check import REFERENCE, check_for_deploy
 from deploy.package import ROOT, PackageError, build
+from local.config import ConfigError, read_config
 from shared.errors import Misconfigured
 from shared.settings import Settings, read_settings
 
@@ -35,7 +36,7 @@ def main(root: Path = ROOT) -> int:
     """Deploy the checkout `root` and return the CLI's exit status, or 2 when something is missing or wrong."""
     environ = {**read_dotenv(root / ".env"), **os.environ}
     try:
-        document = prepared(read_document(root / "serverless.yml"), environ)
+        document = prepared(read_document(root / "serverless.yml", environ), environ)
         settings = check_settings(document, environ)
         cli = find_cli(environ)
         build(root / "dist")
@@ -62,15 +63,16 @@ def read_dotenv(path: Path) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
 
 
-def read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
     """Return serverless.yml. Raises DeployError listing what the deploy engine would refuse or spoil."""
     try:
-        document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise DeployError(f"deploy: {path.name} can't be read: {error}") from error
-    found = problems(document, path.parent / "functions")
+        config = read_config(path, environ)
+        found = [f"{path.name}: {problem}" for problem in check_for_deploy(config, path.parent / "functions")]
+    except ConfigError as error:
+        found = error.problems
     if found:
-        raise DeployError("\n".join(f"deploy: {path.name}: {problem}" for problem in found))
+        raise DeployError("\n".join(f"deploy: {problem}" for problem in found))
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return document
 
 
@@ -119,8 +121,6 @@ def _settings(entries: Iterable[Mapping[str, Any]], environ: Mapping[str, str]) 
     local = sorted(name for name, value in variables.items() if value.startswith("http:"))
     if local:
         raise DeployError(f"deploy: {' and '.join(local)} must be https: plain http reaches the local cloud only")
-    if size({"key": key, "value": value} for key, value in variables.items()) > MAX_BYTES:
-        raise DeployError(f"deploy: the settings are over {MAX_BYTES} bytes together, which is all that SCF takes")
     try:
         return read_settings({**variables, "SECRET_ID": "of the run role", "SECRET_KEY": "at run time"})
     except Misconfigured as error:

@@ -36,7 +36,7 @@ def allowed(room: str, name: str) -> bool:
     if top == "functions" or top in HANDLERS:
         return False
     if room == "local":
-        return top != "shared" or f"{name}.".startswith("shared.signing.")
+        return top != "shared" or f"{name}.".startswith(("shared.signing.", "shared.settings.NAMES."))
     if room == "client":
         return top not in ("local", "deploy", "tests", "benchmarks")
     return top in DEPLOYED or top == "shared"
@@ -68,6 +68,7 @@ GOOD = [
     ("local", "from shared.signing.credentials import Credentials"),
     ("local", "from shared import signing"),
     ("local", "import shared.signing"),
+    ("local", "from shared.settings import NAMES"),
     ("local", "import yaml, aiohttp.web\nfrom local.keys import KNOWN\nfrom . import keys"),
 ]
 BAD = [
@@ -88,6 +89,7 @@ BAD = [
     ("shared", "import requests_toolbelt", "requests_toolbelt"),
     ("local", "import shared", "shared"),
     ("local", "from shared import settings", "shared.settings"),
+    ("local", "from shared.settings import read_settings", "shared.settings.read_settings"),
     ("local", "from shared import *", "shared.*"),
     ("local", "from shared.errors import QueryError", "shared.errors.QueryError"),
     ("local", "from shared.signing_more import x", "shared.signing_more.x"),

@@ -185,7 +185,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"SIGNATURE_METHOD": "wrong-value"}, "SIGNATURE_METHOD must be HmacSHA1 or HmacSHA256"),
     ({"MEDIA_API_PARAMS": "Nonce=wrong-value"}, "MEDIA_API_PARAMS must not set Nonce"),
     ({"MEDIA_API_URL": "http://127.0.0.1:9001/wrong-value"}, "MEDIA_API_URL must be https"),
-    ({"API_TOKEN": "wrong-value" * 400}, "the settings are over 4096 bytes together"),
+    ({"API_TOKEN": "wrong-value" * 400}, "serverless.yml: environments are over 4096 bytes together"),
     ({"PATH": "/wrong-value"}, "Tencent's CLI is missing; type: npm install --global serverless-cloud-framework"),
 ]
 
@@ -212,7 +212,7 @@ def test_what_is_missing_or_wrong_is_said_in_a_line_before_anything_is_built(
 DOCUMENTS = [
     ("timeout: 30", "timeout: 0", ["deploy: serverless.yml: query-video: timeout", "query-audio: timeout"]),
     ("role: media-query-run", 'role: "${env:RUN_ROLE}"', ["deploy: RUN_ROLE must be set: serverless.yml refers"]),
-    ("inputs:", "inputs: [", ["deploy: serverless.yml can't be read"]),
+    ("inputs:", "inputs: [", ["deploy: serverless.yml:", "not YAML"]),
 ]
 
 

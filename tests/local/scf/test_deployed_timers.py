@@ -1,0 +1,54 @@
+"""Deployed timers: which fires next, and with what event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from local.config import CRON_ZONE
+from tests.local.scf.test_triggers_api import TIMER
+from tests.support.desk import Desk, desk
+
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=CRON_ZONE)
+#: Prints what it was called with: the log is all that a timer leaves.
+TELLING = "import json\ndef main(event, context):\n    print('told', json.dumps(event), context['function_version'])\n"
+
+
+def told(opened: Desk) -> list[str]:
+    return [line for line in opened.log if line.startswith("told ")]
+
+
+def test_the_soonest_open_timer_comes_first(account: Desk) -> None:
+    account.create()
+    crons = {
+        "late": "0 30 12 * * * *",
+        "soon": "0 10 12 * * * *",
+        "closed": "* * * * * * *",
+        "over": "0 0 0 1 1 * 2020",
+    }
+    for name, cron in crons.items():
+        enable = "CLOSE" if name == "closed" else "OPEN"
+        account.scf("CreateTrigger", **{**TIMER, "TriggerName": name, "TriggerDesc": cron}, Enable=enable)
+    due = account.cloud.deployed_timers.due(NOON)
+    assert [(one.trigger.trigger_name, one.at.minute) for one in due] == [("soon", 10), ("late", 30)]
+
+
+def test_a_timer_fires_its_event_until_it_is_closed(tmp_path: Path) -> None:
+    with desk(tmp_path, timers=True) as opened:
+        opened.create(code=TELLING)
+        opened.publish()
+        opened.scf("UpdateAlias", Name="$DEFAULT", FunctionVersion="1")
+        second = {**TIMER, "TriggerDesc": "* * * * * * *"}
+        opened.scf("CreateTrigger", **second, Enable="OPEN", CustomArgument="a,b")
+        while not told(opened):
+            opened.wait(opened.cloud.asynchronous.settle())
+        opened.scf("UpdateTrigger", **second, Enable="CLOSE")
+        assert opened.cloud.deployed_timers.due(NOON) == []
+        first = told(opened)[0]
+        assert '"Type": "Timer", "TriggerName": "collect"' in first
+        assert '"Message": "a,b"' in first
+        assert first.endswith("} 1")
