@@ -91,7 +91,7 @@ class Cloud:
         self._lock.take()
         try:
             self.account = Account(state / ".scf")
-        except ValueError:
+        except BaseException:
             self._lock.release()
             raise
         self.store = CosStore(state)
