@@ -20,6 +20,8 @@ LOCK = ROOT / "requirements" / "bundle.txt"
 RUNTIME = (3, 10)
 #: Where SCF unpacks the code: stack traces name it, and byte code compiled for it is loaded as it is.
 CODE_DIR = "/var/user"
+#: The endings of what is deployed of our own: code, and the page that a module reads.
+SHIPPED = (".py", ".html")
 #: What wheels bring along and nothing in the bundle reads; certifi installs its tests.
 NOT_NEEDED = ("*.dist-info", "__pycache__", "bin", "tests", "py.typed", "*.pyi")
 
@@ -68,8 +70,8 @@ def install_dependencies(bundle: Path) -> None:
 
 
 def copy_sources(source: Path, target: Path) -> None:
-    """Copy a folder's Python files; whatever else lies there stays behind."""
-    for path in source.rglob("*.py"):
+    """Copy a folder's Python files and pages; whatever else lies there stays behind."""
+    for path in (path for path in source.rglob("*") if path.suffix in SHIPPED):
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)

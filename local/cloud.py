@@ -244,7 +244,7 @@ class Cloud:
             "COS_BUCKET": keys.BUCKET,
             "COS_REGION": keys.REGION,
             "INVOKE_URL": self.gateway,
-            "HTTP_WRITES": "open",
+            "HTTP_WRITES": self.config.functions[name].environment.get("HTTP_WRITES") or "open",  # on loopback only
         }
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
         spec = function_spec(self.config, self.config.functions[name], {**local, **chosen})

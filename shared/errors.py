@@ -33,19 +33,35 @@ class BadInput(QueryError):
 
 
 class MethodNotAllowed(QueryError):
-    """Neither GET nor POST."""
+    """What is asked can't be done with this method; `allowed` are those that can."""
 
     code, http_status, description = 4000, 405, "MethodNotAllowed"
 
+    def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
     def headers(self) -> dict[str, str]:
         """RFC 9110 asks a 405 to say what is allowed."""
-        return {"Allow": "GET, POST"}
+        return {"Allow": ", ".join(self.allowed)}
+
+
+class NotFound(QueryError):
+    """A path that the function does not serve. Not 5000, which says that a task is unknown."""
+
+    code, http_status, description = 4000, 404, "NotFound"
 
 
 class TooManyIds(QueryError):
-    """More ids in one HTTP query than MAX_VIDS."""
+    """More ids in one HTTP query than MAX_VIDS, or more text than so many ids need."""
 
     code, http_status, description = 4000, 413, "TooManyIds"
+
+
+class UnsupportedMedia(QueryError):
+    """A body of a type that is not read."""
+
+    code, http_status, description = 4000, 415, "UnsupportedMediaType"
 
 
 class Unauthorized(QueryError):
@@ -56,6 +72,12 @@ class Unauthorized(QueryError):
     def headers(self) -> dict[str, str]:
         """RFC 6750 asks a 401 to name the scheme."""
         return {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(QueryError):
+    """The caller may ask but not write."""
+
+    code, http_status, description = 4100, 403, "Forbidden"
 
 
 class UnknownTask(QueryError):

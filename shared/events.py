@@ -1,4 +1,4 @@
-"""What a trigger sends: recognise it, authorise it, read the query.
+"""What a trigger sends: recognise it, and read what it asks.
 
 The shapes of the events are those of SCF's trigger pages (583/12513 API Gateway, 583/96099 function URL, 583/9708
 timer).
@@ -7,32 +7,42 @@ Every optional key may be absent or null.
 
 from __future__ import annotations
 
-import base64
-import hmac
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qs
 
-from shared.errors import BadInput, MethodNotAllowed, TooManyIds, Unauthorized
-from shared.settings import Settings, is_safe_key
-from shared.tasks import AUDIO, VIDS, IdForm, Kind, split_ids
+from shared import http_events
+from shared.errors import BadInput, Forbidden, MethodNotAllowed, TooManyIds
+from shared.http_events import Event, Params
+from shared.settings import BY_TOKEN, OFF, Settings, is_safe_key
+from shared.tasks import AUDIO, VIDS, IdForm, Kind
 
 HTTP, TIMER, DIRECT = "http", "timer", "direct"
-
-#: The largest number of form fields read: more than any query may have ids.
-MAX_FIELDS = 100_000
-
-Params = Mapping[str, object]
+#: What `output` may be: the answer goes to COS; nothing is asked, and the ids are added to what a timer watches.
+COS, WATCH = "cos", "watch"
+#: What `format` may be.
+JSON, CSV = "json", "csv"
+#: How API 2.0 spells the members of an array.
+MEMBER = re.compile(r"vids\.(0|[1-9][0-9]{0,8})")
 
 
 class Query(NamedTuple):
-    """What an HTTP caller or a direct invocation asks. `single`: by `vid`, so that the answer is one record."""
+    """What an HTTP caller or a direct invocation asks.
 
-    vids: tuple[str, ...]
+    `asked` are the ids in the order given, repeated as given. `single`: by `vid`, so that the answer is one record.
+    `watch` is the list that `output=watch` adds to.
+    """
+
+    asked: tuple[str, ...]
     single: bool
-    output: str  # "", "cos" or "watch"
+    output: str = ""
+    format: str = JSON
+    watch: str = ""
+
+    @property
+    def vids(self) -> tuple[str, ...]:
+        """The ids, each once."""
+        return tuple(dict.fromkeys(self.asked))
 
 
 class Sweep(NamedTuple):
@@ -50,31 +60,40 @@ class Sweep(NamedTuple):
 
 def source(event: object) -> str:
     """Say which kind of invocation an event is: HTTP (API Gateway or function URL), TIMER or DIRECT."""
-    if isinstance(event, Mapping):
-        if event.get("Type") == "Timer" and "TriggerName" in event:
-            return TIMER
-        if isinstance(event.get("httpMethod"), str):
-            return HTTP
-    return DIRECT
+    if not isinstance(event, Mapping):
+        return DIRECT
+    if event.get("Type") == "Timer" and "TriggerName" in event:
+        return TIMER
+    return HTTP if isinstance(event.get("httpMethod"), str) else DIRECT
 
 
-def read_query(event: object, kind: Kind, settings: Settings, ids: IdForm = VIDS) -> Query:
+def as_event(event: object) -> Event:
+    """Return an event as what every trigger sends, a JSON object. Raises BadInput."""
+    if not isinstance(event, Mapping):
+        raise BadInput("event: must be a JSON object")
+    return event
+
+
+def read_query(event: Event, kind: Kind, settings: Settings, ids: IdForm = VIDS) -> Query:
     """Return the query of an HTTP or direct event; `ids` is the form of the back end's ids.
 
     Raises BadInput naming the field, or another QueryError.
     """
-    if not isinstance(event, Mapping):
-        raise BadInput("event: must be a JSON object")
     if source(event) != HTTP:
         return _query(event, kind, ids)
-    _authorize(event, settings.api_token)
-    query = _query(_http_params(event), kind, ids)
+    http_events.authorize(event, settings.api_token)
+    params = http_events.read_params(event, settings.max_vids)
+    if params.get("output") in (COS, WATCH):
+        _check_writing(event, settings)
+    if not params.get("format") and http_events.preferred(event) == http_events.CSV:
+        params = {**params, "format": CSV}
+    query = _query(params, kind, ids)
     if len(query.vids) > settings.max_vids:
         raise TooManyIds(f"vids: at most {settings.max_vids} ids in one query, got {len(query.vids)}")
     return query
 
 
-def read_sweep(event: Mapping[str, object], kind: Kind, ids: IdForm = VIDS) -> Sweep:
+def read_sweep(event: Event, kind: Kind, ids: IdForm = VIDS) -> Sweep:
     """Return what a Timer event asks.
 
     `Message` is empty, ids separated by commas, or JSON. Raises BadInput naming the field.
@@ -82,9 +101,10 @@ def read_sweep(event: Mapping[str, object], kind: Kind, ids: IdForm = VIDS) -> S
     message = event.get("Message") or ""
     if not isinstance(message, str):
         raise BadInput("Message: must be text")
-    asked: object = _json(message, "Message") if message.lstrip()[:1] in ("{", "[") else {"vids": message or None}
-    params: Params = asked if isinstance(asked, Mapping) else {"vids": asked}
-    vids = None if params.get("vids") is None else _ids(params["vids"], "vids", ids)
+    is_json = message.lstrip()[:1] in ("{", "[")
+    asked: object = http_events.parse_json(message, "Message") if is_json else {"vids": message or None}
+    params: Params = asked if isinstance(asked, dict) else {"vids": asked}
+    vids = None if params.get("vids") is None else tuple(dict.fromkeys(_ids(params["vids"], "vids", ids)))
     if vids == ():
         raise BadInput("vids: no id given")
     watch = _key(params, "watch", f"watch/{kind.name}.json")
@@ -94,116 +114,86 @@ def read_sweep(event: Mapping[str, object], kind: Kind, ids: IdForm = VIDS) -> S
         raise BadInput("results: must end with '/' when watch does, and only then")
     if watch.endswith("/") and vids is not None:
         raise BadInput("watch: a prefix does not go with vids")
-    return Sweep(vids, watch, results, _key(params, "summary", "") if params.get("summary") else "")
+    if watch == results:
+        raise BadInput("results: must not be what is watched")
+    return Sweep(vids, watch, results, _summary(params, watch, results))
+
+
+def _summary(params: Params, watch: str, results: str) -> str:
+    """The object for the summary, empty for none: it has a folder of its own, where it can overwrite nothing else."""
+    if not params.get("summary"):
+        return ""
+    summary, folder = _key(params, "summary", ""), f"{results.rpartition('/')[0]}/summary/".lstrip("/")
+    if not summary.startswith(folder) or summary in (watch, results) or summary.endswith("/"):
+        raise BadInput(f"summary: must be an object in {folder}, and not what is watched or the results")
+    return summary
+
+
+def _check_writing(event: Event, settings: Settings) -> None:
+    """Whether this HTTP caller, whose token has been checked if there is one, may write to COS."""
+    if http_events.method(event) != "POST":
+        raise MethodNotAllowed("output: only a POST may write", ("POST",))
+    if settings.http_writes == OFF or (settings.http_writes == BY_TOKEN and not settings.api_token):
+        raise Forbidden("output: HTTP callers may not write here (settings HTTP_WRITES, API_TOKEN)")
 
 
 def _query(params: Params, kind: Kind, ids: IdForm) -> Query:
-    output = params.get("output") or ""
-    if output not in ("", "cos", "watch"):
-        raise BadInput("output: must be cos or watch, or left out")
+    output = _choice(params, "output", (COS, WATCH))
+    form = _choice(params, "format", (JSON, CSV)) or JSON
+    if params.get("watch") is not None and output != WATCH:
+        raise BadInput("watch: goes with output=watch only")
+    watch = _key(params, "watch", f"watch/{kind.name}/") if output == WATCH else ""
     vid, vids = params.get("vid"), _vids(params)
     if vid is not None and vids is not None:
         raise BadInput("vid: give vid or vids, not both")
     if vid is not None:
-        found = _ids(vid, "vid", ids)
-        return Query(found, kind == AUDIO, str(output))
-    if vids is None and kind == AUDIO and output != "watch":
-        return Query((), True, str(output))  # the document calls vid optional
-    found = _ids(vids or [], "vids", ids)
-    if not found:
+        return Query(_ids(vid, "vid", ids), kind == AUDIO, output, form, watch)
+    if vids is None and kind == AUDIO and output != WATCH and form != CSV:
+        return Query((), single=True, output=output)  # the document calls vid optional; a table has a row an id
+    asked = _ids(vids or [], "vids", ids)
+    if not asked:
         raise BadInput("vids: no id given")
-    return Query(found, False, str(output))
+    return Query(asked, False, output, form, watch)
+
+
+def _choice(params: Params, field: str, choices: tuple[str, str]) -> str:
+    """One of the values of a field, empty if it is left out."""
+    value = params.get(field) or ""
+    if not isinstance(value, str) or value not in ("", *choices):
+        raise BadInput(f"{field}: must be {choices[0]} or {choices[1]}, or left out")
+    return value
 
 
 def _vids(params: Params) -> object:
-    """`vids`, or the same as API 2.0 spells an array: vids.0, vids.1 and so on."""
-    if params.get("vids") is not None:
-        return params["vids"]
-    dotted = {int(name[5:]): params[name] for name in params if re.fullmatch(r"vids\.[0-9]{1,6}", name)}
-    return [dotted[index] for index in sorted(dotted)] or None
+    """`vids`, or the same as API 2.0 spells an array: vids.0, vids.1 and so on. None if no id is given."""
+    vids, members = params.get("vids"), [name for name in params if name.startswith("vids.")]
+    if not members:
+        return vids
+    if vids is not None:
+        raise BadInput("vids: give vids, or vids.0, vids.1 and so on, not both")
+    if not all(MEMBER.fullmatch(name) for name in members):
+        raise BadInput("vids: after vids. comes a whole number without leading zeros, of nine digits at most")
+    return [params[name] for name in sorted(members, key=lambda name: int(name[5:]))]
 
 
 def _ids(given: object, field: str, ids: IdForm) -> tuple[str, ...]:
-    """The ids of a field, each once, in the order given: a list, or text separated by commas."""
-    values: list[object] = []
+    """The ids of a field, in the order given: a list, or text separated by commas."""
+    found: list[str] = []
     for value in given if isinstance(given, list) else [given]:
-        values += [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else [value]
-    if field == "vid" and len(values) != 1:
+        for part in _parts(value):
+            if not (isinstance(part, str) and ids.pattern.fullmatch(part)):
+                raise BadInput(f"{field}: number {len(found) + 1} is not an id ({ids.words})")
+            found.append(part)
+    if field == "vid" and len(found) != 1:
         raise BadInput("vid: exactly one id is needed; for several use vids")
-    valid, rest = split_ids(values, ids)
-    if rest:
-        raise BadInput(f"{field}: number {values.index(rest[0]) + 1} is not an id ({ids.words})")
-    return tuple(valid)
+    return tuple(found)
 
 
-def _authorize(event: Params, token: str) -> None:
-    if not token:
-        return
-    scheme, _, sent = _headers(event).get("authorization", "").partition(" ")
-    same = hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), token.encode())
-    if not (scheme.lower() == "bearer" and same):  # RFC 9110: a scheme's name comes in any case
-        raise Unauthorized("Authorization: a valid Bearer token is needed")
-
-
-def _headers(event: Params) -> dict[str, str]:
-    """Headers by lower-case name: the gateway's come in any case."""
-    headers = event.get("headers")
-    return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
-
-
-def _http_params(event: Params) -> Params:
-    """The parameters of a GET or POST; those of the body win over those of the query."""
-    method = str(event["httpMethod"]).upper()
-    if method not in ("GET", "POST"):
-        raise MethodNotAllowed("httpMethod: use GET or POST")
-    query = event.get("queryString") or {}
-    if not isinstance(query, Mapping):
-        raise BadInput("queryString: must be an object")
-    params = {name: _flat(value) for name, value in query.items()}
-    return {**params, **_body_params(event)} if method == "POST" else params
-
-
-def _flat(value: object) -> object:
-    """A parameter that was sent once is that value; a gateway may give a list all the same."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
-
-
-def _body_params(event: Params) -> Params:
-    body = _body(event)
-    content_type = _headers(event).get("content-type", "")
-    # curl calls any body a form, so what looks like JSON is read as JSON.
-    if body.lstrip()[:1] in ("{", "[") or ("json" in content_type and body.strip()):
-        params = _json(body, "body")
-        if not isinstance(params, Mapping):
-            raise BadInput("body: must be a JSON object")
-        return params
-    if "multipart" in content_type:
-        raise BadInput("body: must be JSON or application/x-www-form-urlencoded")
-    try:
-        fields = parse_qs(body, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise BadInput("body: is no form") from error
-    return {name: _flat(values) for name, values in fields.items()}
-
-
-def _body(event: Params) -> str:
-    body = event.get("body") or ""
-    if not isinstance(body, str):
-        raise BadInput("body: must be text")
-    body = body.removeprefix("\ufeff")
-    if event.get("isBase64Encoded") is not True:
-        return body
-    try:
-        return base64.b64decode(body, validate=True).decode("utf-8-sig")
-    except ValueError as error:  # both binascii's and the codec's
-        raise BadInput("body: is not UTF-8 in Base64") from error
-
-
-def _json(text: str, field: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{field}: is not JSON") from error
+def _parts(value: object) -> Iterator[object]:
+    if isinstance(value, str):
+        yield from filter(None, (part.strip() for part in value.split(",")))
+    else:
+        yield value
 
 
 def _key(params: Params, field: str, default: str) -> str:

@@ -6,7 +6,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
@@ -21,19 +22,70 @@ WRITE_MARGIN, WRITE_SHARE = 3.0, 0.2
 
 
 class Deadline:
-    """A point in time that work has to end by."""
+    """A point in time that work has to end by; the work may be called off before. Thread-safe."""
 
     def __init__(self, at: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._at = at
         self._clock = clock
+        self._off = threading.Event()
+        self._stops: set[Callable[[], None]] = set()
 
     def remaining(self) -> float:
-        """Seconds left, never below 0."""
-        return max(0.0, self._at - self._clock())
+        """Seconds left, never below 0; none once the work is called off."""
+        return 0.0 if self._off.is_set() else max(0.0, self._at - self._clock())
 
     def earlier(self, seconds: float) -> Deadline:
         """A deadline that many seconds before this one."""
         return Deadline(self._at - seconds, self._clock)
+
+    def half(self) -> Deadline:
+        """A deadline at half of the time that is left."""
+        return self.earlier(self.remaining() / 2)
+
+    @contextmanager
+    def scope(self) -> Iterator[Deadline]:
+        """The same deadline for work that is done by others until the block ends: what is left of it is called off."""
+        inner = Deadline(self._at, self._clock)
+        self.on_call_off(inner.call_off)
+        try:
+            yield inner
+        finally:
+            self.forget(inner.call_off)
+            inner.call_off()
+
+    def call_off(self) -> None:
+        """Leave no time, from now on, and wake whoever waits."""
+        self._off.set()
+        for stop in tuple(self._stops):
+            stop()
+
+    def on_call_off(self, stop: Callable[[], None]) -> None:
+        """Have `stop` called when the work is called off, or now if it is already; until it is forgotten."""
+        self._stops.add(stop)
+        if self._off.is_set():
+            stop()
+
+    def forget(self, stop: Callable[[], None]) -> None:
+        """Do not call `stop` any more."""
+        self._stops.discard(stop)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep for some seconds, less when the work is called off."""
+        self._off.wait(seconds)
+
+    def wait_for(self, changed: threading.Condition, ready: Callable[[], bool]) -> bool:
+        """Wait on a condition, which the caller holds, until something is ready or no time is left; whether it is."""
+
+        def wake() -> None:
+            with changed:
+                changed.notify_all()
+
+        self.on_call_off(wake)
+        try:
+            changed.wait_for(lambda: ready() or not self.remaining(), self.remaining())
+        finally:
+            self.forget(wake)
+        return ready()
 
 
 class Function(NamedTuple):

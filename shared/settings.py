@@ -19,14 +19,18 @@ from shared.signing.credentials import Credentials
 _RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}
 #: What may answer: the API 2.0, or Cloud Infinite.
 API2, CI = "api2", "ci"
+#: Who may write to COS over HTTP: a caller with the token, anyone, nobody.
+BY_TOKEN, OPEN, OFF = "token", "open", "off"
 #: Calls in flight, each in a thread: SCF allows 1,024 processes and threads, connections and files (quota limits).
 MOST_THREADS = 500
+#: The longest that an id may be asked about that the API does not know.
+MOST_DAYS = 3650
 #: Every variable that is read.
 NAMES = (
     *("SECRET_ID", "SECRET_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
-    *("MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD", "API_TOKEN"),
+    *("MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD", "API_TOKEN", "HTTP_WRITES"),
     *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO", "INVOKE_URL"),
-    *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY"),
+    *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "MISSING_DAYS"),
 )
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
@@ -43,9 +47,11 @@ class Settings(NamedTuple):
     cos_prefix: str
     cos_url: str
     api_token: str
+    http_writes: str
     max_vids: int
     batch_size: int
     concurrency: int
+    missing_days: int
     backend: str
     ci_url: str
     ci_source_info: bool
@@ -77,20 +83,22 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         params += (("Region", environ["MEDIA_API_REGION"]),)
     return Settings(
         credentials=_credentials(environ),
-        media_api_url=_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php"),
+        media_api_url=_with_path(_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php")),
         media_api_params=params,
-        signature_method=_signature_method(environ),
+        signature_method=_one_of(environ, "SIGNATURE_METHOD", (HMAC_SHA1, HMAC_SHA256)),
         cos_bucket=bucket,
         cos_region=region,
         cos_prefix=_prefix(environ),
         cos_url=_url(environ, "COS_URL", host and f"https://{host.format('cos')}"),
         api_token=environ.get("API_TOKEN", ""),
-        max_vids=_positive(environ, "MAX_VIDS", 1000),
-        batch_size=_positive(environ, "BATCH_SIZE", 100),
-        concurrency=_positive(environ, "CONCURRENCY", 16, most=MOST_THREADS),
+        http_writes=_one_of(environ, "HTTP_WRITES", (BY_TOKEN, OPEN, OFF)),
+        max_vids=_number(environ, "MAX_VIDS", 1000),
+        batch_size=_number(environ, "BATCH_SIZE", 100),
+        concurrency=_number(environ, "CONCURRENCY", 16, most=MOST_THREADS),
+        missing_days=_number(environ, "MISSING_DAYS", 3, most=MOST_DAYS, least=0),
         backend=_backend(environ, host),
         ci_url=_url(environ, "CI_URL", host and f"https://{host.format('ci')}"),
-        ci_source_info=_switch(environ, "CI_SOURCE_INFO"),
+        ci_source_info=_one_of(environ, "CI_SOURCE_INFO", ("0", "1")) == "1",
         invoke_url=_url(environ, "INVOKE_URL", "https://scf.tencentcloudapi.com"),
     )
 
@@ -120,6 +128,13 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     return parts.geturl().rstrip("/")
 
 
+def _with_path(url: str) -> str:
+    """The URL of the media API, whose signature covers the path as the caller writes it: `/` is sent for none."""
+    if not urlsplit(url).path:
+        raise Misconfigured("MEDIA_API_URL must have a path, like https://cdn.api.cloud.tencent.com/v2/index.php")
+    return url
+
+
 def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     text = environ.get("MEDIA_API_PARAMS", "")
     try:  # strict parsing refuses an empty text, in some versions of Python
@@ -131,27 +146,19 @@ def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def _signature_method(environ: Mapping[str, str]) -> str:
-    method = environ.get("SIGNATURE_METHOD") or HMAC_SHA1
-    if method not in (HMAC_SHA1, HMAC_SHA256):
-        raise Misconfigured(f"SIGNATURE_METHOD must be {HMAC_SHA1} or {HMAC_SHA256}")
-    return method
+def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """One of the values that a setting may have; the first is the default."""
+    value = environ.get(name) or choices[0]
+    if value not in choices:
+        raise Misconfigured(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}")
+    return value
 
 
 def _backend(environ: Mapping[str, str], host: str) -> str:
-    backend = environ.get("BACKEND") or API2
-    if backend not in (API2, CI):
-        raise Misconfigured(f"BACKEND must be {API2} or {CI}")
+    backend = _one_of(environ, "BACKEND", (API2, CI))
     if backend == CI and not host:
         raise Misconfigured("COS_BUCKET and COS_REGION must be set: BACKEND=ci asks about the jobs of that bucket")
     return backend
-
-
-def _switch(environ: Mapping[str, str], name: str) -> bool:
-    value = environ.get(name) or "0"
-    if value not in ("0", "1"):
-        raise Misconfigured(f"{name} must be 1 or 0")
-    return value == "1"
 
 
 def _prefix(environ: Mapping[str, str]) -> str:
@@ -174,10 +181,10 @@ def _matching(environ: Mapping[str, str], name: str, pattern: str, example: str)
     return value
 
 
-def _positive(environ: Mapping[str, str], name: str, default: int, most: int = 999_999_999) -> int:
+def _number(environ: Mapping[str, str], name: str, default: int, most: int = 999_999_999, least: int = 1) -> int:
     text = environ.get(name) or str(default)
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise Misconfigured(f"{name} must be a whole number above 0")
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text) or int(text) < least:
+        raise Misconfigured(f"{name} must be a whole number{' above 0' if least else ''}")
     if int(text) > most:
         raise Misconfigured(f"{name} must be at most {most}")
     return int(text)

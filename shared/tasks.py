@@ -9,6 +9,8 @@ from typing import NamedTuple, TypedDict
 
 #: What becomes of a task, as a timer's summary counts it.
 PENDING, SUCCEEDED, FAILED, DELETED = "pending", "succeeded", "failed", "deleted"
+#: What becomes of an id that has no record: the API does not know it, or did not answer.
+MISSING, UNANSWERED = "missing", "unanswered"
 
 
 class Kind(NamedTuple):

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
+import threading
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from sys import intern
 from typing import NoReturn
 from urllib.parse import urlencode
 
-from shared.errors import PARTLY_DONE, BadInput, KeysRejected, QueryError, Throttled, UnknownTask, UpstreamFailed
+from shared.errors import (
+    PARTLY_DONE,
+    BadInput,
+    KeysRejected,
+    QueryError,
+    ReplyTooLarge,
+    Throttled,
+    UnknownTask,
+    UpstreamFailed,
+)
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
 from shared.net.limiter import Pace
@@ -27,8 +36,15 @@ CLOCK_CODES = frozenset({4200, 4500})
 #: Codes that say our keys, signature, token or account are refused.
 REFUSED = frozenset({4100, 4101, 4102, 4103, 4104, 4105, 4106, 4110, 4200, 4300, 4500})
 
+#: Bytes of a reply: in all, for each id asked, and at most. The documents' own records have some 500 and 900 bytes.
+#: The worst that 3 MB can be takes 72 MB and 0.2 s to parse: a list of `{}`.
+ROOM, ROOM_FOR_ONE, MOST_ROOM = 512 * 1024, 16 * 1024, 3_000_000
+
 Found = dict[str, Mapping[str, object]]
 Answered = dict[str, Mapping[str, object] | QueryError]
+
+#: Held while a reply is parsed, which no second thread could make faster: so one reply at a time takes that memory.
+_parsing = threading.Lock()
 
 
 class MediaApi:
@@ -51,16 +67,27 @@ class MediaApi:
 
         Raises a QueryError when the API can't be asked or refuses.
         """
-        params = flatten("vids", vids) if kind == VIDEO else {"vid": vids[0]}
+
+        def ask(part: Sequence[str]) -> Answered:
+            return self._records(kind, part, deadline)
+
         try:
-            code, data = self._call(kind.action, params, deadline)
-        except UnknownTask:
-            # No document says whether one unknown id of several is answered like this, so each half is asked alone.
-            half = len(vids) // 2
-            halves = (vids[:half], vids[half:]) if half else ()
-            return {vid: record for part in halves for vid, record in self.records(kind, part, deadline).items()}
+            return ask(vids)
+        except (UnknownTask, ReplyTooLarge) as refusal:
+            from shared.backends.refused import by_halves, told_apart  # hardly ever needed
+
+            if isinstance(refusal, UnknownTask):
+                return told_apart(vids, ask) if len(vids) > 1 else {}
+            if len(vids) == 1:
+                raise
+            return by_halves(vids, ask)
+
+    def _records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Answered:
+        """What one call tells. Raises UnknownTask when the API refuses all of the ids, or another QueryError."""
         if kind != VIDEO:
-            return {vids[0]: _record(data)} if data else {}  # code 0 without data: not known
+            data = self._call(kind.action, {"vid": vids[0]}, len(vids), deadline)[1]
+            return {vids[0]: _record(data, vids[0])} if data else {}  # code 0 without data: not known
+        code, data = self._call(kind.action, flatten("vids", vids), len(vids), deadline)
         found: Answered = dict(_by_vid(data, vids))
         if code == PARTLY_DONE:
             unsaid = UpstreamFailed(f"{UPSTREAM} answered for other ids only")
@@ -73,21 +100,23 @@ class MediaApi:
 
     def without_ids(self, kind: Kind, deadline: Deadline) -> object:
         """Forward a query that names no id: the audio document calls `vid` optional. Raises a QueryError."""
-        return self._call(kind.action, {}, deadline)[1]
+        return self._call(kind.action, {}, 1, deadline)[1]
 
-    def _call(self, action: str, params: Mapping[str, str], deadline: Deadline) -> tuple[int, object]:
+    def _call(self, action: str, params: Mapping[str, str], ids: int, deadline: Deadline) -> tuple[int, object]:
         """Call one action, with retries, and return the code, 0 or partly done, and the `data` (None when absent).
 
+        `ids` is how many records may come, for the size of the reply.
         It goes by POST: a GET is answered 501 above 32 KB (CDN document RefreshCdnUrl), a batch may be larger.
         Raises a QueryError.
         """
         form = urlencode({"Action": action, **dict(self._settings.media_api_params), **params})
         request = prepare("POST", self._settings.media_api_url, {}, form)
+        most = min(MOST_ROOM, ROOM + ROOM_FOR_ONE * ids)
 
         def attempt() -> tuple[int, object]:
             with self._pace.call(deadline):
                 self._invocation.count("calls")
-                return self._data(send(request, self._auth, deadline, UPSTREAM))
+                return self._data(send(request, self._auth, deadline, UPSTREAM, most))
 
         return retrying(attempt, self._invocation, deadline)
 
@@ -100,14 +129,15 @@ class MediaApi:
         if code in CLOCK_CODES:
             self._invocation.follow(response.headers.get("date", ""))
         if code not in (0, PARTLY_DONE):
-            raise _error(code, str(envelope.get("message")))
+            raise _error(code)
         return code, envelope.get("data")
 
 
 def _parse(body: bytes) -> tuple[int, Mapping[str, object]]:
     """The code, as a number (one sample shows it as text), and the envelope."""
     try:
-        envelope = json.loads(body, parse_constant=_no_json, parse_float=_finite, object_pairs_hook=_object)
+        with _parsing:
+            envelope = json.loads(body, parse_constant=_no_json, parse_float=_finite, object_pairs_hook=_object)
         return int(str(envelope["code"])), envelope
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UpstreamFailed(f"{UPSTREAM} answered with something that is no envelope", retryable=True) from error
@@ -129,15 +159,11 @@ def _no_json(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _error(code: int, said: str) -> QueryError:
-    """What a code means for the caller, in our words: the API's own may name hosts, keys and accounts.
-
-    Only what it says of a bad parameter is passed on, and only where it is plain words.
-    """
+def _error(code: int) -> QueryError:
+    """What a code means for the caller, in our words: the API's own may name hosts, keys and accounts."""
     retryable = code in RETRYABLE
     if code == 4000:
-        plain = re.fullmatch(r"[\w\s(),:;'-]{1,200}", said) and "AKID" not in said
-        return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter{f': {said}' if plain else ''}")
+        return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter")
     if code == 4400:
         return Throttled(f"{UPSTREAM} is over its quota", retryable=retryable)
     if code == 5000:
@@ -147,9 +173,12 @@ def _error(code: int, said: str) -> QueryError:
     return UpstreamFailed(f"{UPSTREAM} answered code {code}", retryable=retryable)
 
 
-def _record(data: object) -> Mapping[str, object]:
+def _record(data: object, vid: str) -> Mapping[str, object]:
+    """The record of one id. The audio document has `vid` in every record: one without it, or with another, is none."""
     if not isinstance(data, Mapping):
         raise UpstreamFailed(f"{UPSTREAM} sent no record")
+    if data.get("vid") != vid:
+        raise UpstreamFailed(f"{UPSTREAM} answered about another id")
     return data
 
 

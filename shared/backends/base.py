@@ -55,7 +55,7 @@ def ask(backend: Backend, kind: Kind, vids: Sequence[str], workers: int, deadlin
     batches = [vids[start : start + size] for start in range(0, len(vids), size)]
     found: dict[str, Record] = {}
     failed: dict[str, QueryError] = {}
-    for batch, result in each(batches, lambda batch: backend.records(kind, batch, deadline), workers, deadline):
+    for batch, result in each(batches, lambda batch, until: backend.records(kind, batch, until), workers, deadline):
         if isinstance(result, QueryError):
             failed.update(dict.fromkeys(batch, result))
         else:

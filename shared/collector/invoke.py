@@ -13,6 +13,8 @@ from shared.settings import Settings
 from shared.signing.tc3 import Tc3Auth
 
 UPSTREAM = "SCF"
+#: The largest reply read, in bytes: it is a request id, or an error.
+MAX_REPLY = 128 * 1024
 VERSION = "2018-04-16"
 #: Error codes, or the part before the dot, that a later attempt may mend (Invoke page 583/17243, public codes).
 THROTTLED = frozenset({"RequestLimitExceeded", "LimitExceeded"})
@@ -53,7 +55,7 @@ class ScfApi:
 
         def attempt() -> None:
             self._invocation.count("invokes")
-            response = send(request, self._auth, deadline, UPSTREAM)
+            response = send(request, self._auth, deadline, UPSTREAM, MAX_REPLY)
             if response.status != 200:
                 raise UpstreamFailed(f"SCF answered HTTP {response.status}", retryable=response.status >= 500)
             if code := _error_code(response.body):

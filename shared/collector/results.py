@@ -1,140 +1,293 @@
-"""The results object: what became of every task, kept so that no sweep loses what another has found.
+"""The results of one watch list: the head, which people read first, and the parts that hold what the head can't.
 
-A final result is written as a note first (see notes.py), then merged into the object, and after each PUT the sweep
-looks for notes that came meanwhile. So of sweeps that overlap, the one that writes the object last has everybody's
-final results in it; a sweep that is killed leaves the old object or the new one, and its note.
+A list of up to `PART_IDS` ids has a head and nothing else. When the head is full, all of it moves into a further part,
+`results/video.0001.json` and so on, and the head lists it. A part whose tasks are all final is not read again.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from shared.backends.base import Record
-from shared.cos.journal import Note, delete_old, is_old, leave_note, read_notes
-from shared.cos.objects import CosObjects
-from shared.errors import DamagedObject
-from shared.invocation import Deadline, Invocation
-from shared.tasks import Kind, is_final
+from shared.collector.ledger import Counts, Ledger
+from shared.collector.part import PART_IDS, Book, Content, Part, again_in, counts_in, state_of
+from shared.collector.watchlist import Added, Listing, Place
+from shared.cos.journal import FOLDED, KEPT
+from shared.errors import DamagedObject, OutOfTime
+from shared.invocation import Deadline
 
-Tasks = dict[str, Record]
-Summary = dict[str, object]
+#: A part is nearly finished when not more than one in so many of its tasks is pending.
+NEARLY = 4
+
+
+class Entry(NamedTuple):
+    """What the head knows of a part: its counts, and when to look at it again (Unix seconds, 0: at each sweep).
+
+    `listed` is the version of the watch object that it was last compared with.
+    """
+
+    counts: Counts
+    again: float | None
+    listed: str = ""
 
 
 class Results:
-    """The results of one sweep's tasks, on top of what was known before.
+    """The head and its parts, as one sweep reads and writes them.
 
-    `damaged` names a results object that is not ours: it is left as it is and a new one is kept beside it.
+    `damaged` names a results object that is not ours: it is left as it is, and a new one is kept beside it.
     """
 
-    def __init__(self, kind: Kind, name: str, objects: CosObjects, invocation: Invocation) -> None:
-        self.tasks: Tasks = {}
-        self.summary: object = None
-        self.next = ""
-        self.damaged = ""
-        self._kind = kind
-        self._name = name
+    def __init__(self, book: Book, name: str) -> None:
+        self.head = Part(book, name)
+        self.damaged: list[str] = []
+        self.place = Place()
+        self._book = book
         self._base = name.removesuffix(".json")
-        self._folder = f"{self._base}.found/"
-        self._objects = objects
-        self._invocation = invocation
-        self._stored: Tasks = {}
-        self._notes: dict[str, Note] = {}
+        self._entries: dict[str, Entry] = {}
+        self._turn = ""
 
     def load(self, deadline: Deadline) -> None:
-        """Read the notes and then the object beside them: a note that is gone by then is in the object.
-
-        Raises DamagedObject when the one kept beside a damaged object is damaged as well, or another QueryError.
-        """
-        self._take_notes(deadline)
+        """Read the head. Raises DamagedObject when the one kept beside a damaged object is damaged as well."""
         try:
-            self._read(deadline)
+            self.head.read_object(deadline)
         except DamagedObject:
-            self.damaged = self._name
-            self._name = f"{self._base}.recovered.json"
-            self._read(deadline)
-        noted, self.tasks = self.tasks, dict(self._stored)
-        _merge(self.tasks, noted)
+            self.damaged.append(self.head.name)
+            self.head = Part(self._book, f"{self._base}.recovered.json")
+            self.head.read_object(deadline)
+        self.head.read_journal(deadline)
+        kept = state_of(self.head.stored)
+        self.place = _place(kept.get("watch"))
+        self._turn = str(kept.get("turn") or "")
+        entries = kept.get("parts")
+        if isinstance(entries, Mapping):
+            self._entries = {name: _entry(entry) for name, entry in entries.items() if self._number(name)}
+        for name in self.head.announced:
+            if self._number(name) and name not in self._entries:
+                self._adopt(name, deadline)
 
-    def add(self, records: Mapping[str, Record], deadline: Deadline) -> None:
-        """Take new records, and note those that are final before the object is written."""
-        final = {vid: record for vid, record in records.items() if is_final(record)}
-        if final:
-            content = {"action": self._kind.action, "tasks": final}
-            stored = leave_note(self._objects, self._folder, content, self._invocation, deadline)
-            name = stored.key.removeprefix(self._objects.prefix)
-            self._notes[name] = Note(name, self._invocation.now(), content)
-        _merge(self.tasks, records)
+    def follow(self, listing: Listing, deadline: Deadline) -> None:
+        """Watch what a watch object lists now; drop what a whole list leaves out, unless callers have added it.
 
-    def changed(self, summary: object, following: str) -> bool:
-        """Whether there is anything to write."""
-        return (self.tasks, summary, following) != (self._stored, self.summary, self.next)
-
-    def save(self, summarize: Callable[[Tasks], Summary], following: str, deadline: Deadline) -> Summary:
-        """Write the object, again for as long as other sweeps have left notes meanwhile; return its summary.
-
-        `following` is the id that the next sweep begins with. Raises a QueryError.
+        Every part is read for that, only when the list is another one than before. When half of the time is not enough,
+        the next sweep goes on with the others, and new ids wait for that. Raises a QueryError.
         """
-        self._take_notes(deadline)
-        while True:
-            summary = summarize(self.tasks)
-            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._invocation.now()))
-            value = {"action": self._kind.action, "updated_at": now, "summary": summary, "tasks": self.tasks}
-            self._objects.put(self._name, {**value, "next": following} if following else value, deadline)
-            if not self._take_notes(deadline):
-                return summary
-
-    def has_news(self) -> bool:
-        """Whether more is known than the object said when this sweep began."""
-        return self.tasks != self._stored
-
-    def notes_left(self) -> int:
-        """How many notes there are once those that may go are deleted."""
-        return len(self._notes) - sum(is_old(note, self._invocation) for note in self._stored_notes())
-
-    def tidy(self, deadline: Deadline) -> None:
-        """Delete the notes that may go: old ones whose records the object had when this sweep began."""
-        delete_old(self._objects, self._stored_notes(), self._invocation, deadline)
-
-    def _stored_notes(self) -> list[Note]:
-        told = [(note, self._tasks_of(note)) for note in self._notes.values()]
-        return [note for note, tasks in told if tasks and all(map(self.had, tasks))]
-
-    def had(self, vid: str) -> bool:
-        """Whether the object had a final record of an id when this sweep began."""
-        return vid in self._stored and is_final(self._stored[vid])
-
-    def _read(self, deadline: Deadline) -> None:
-        name = self._name
-        found = self._objects.get(name, deadline)
-        if found is None:
+        if listing.place == self.place and not listing.vids:
             return
-        if not isinstance(found.value, Mapping) or found.value.get("action") != self._kind.action:
-            raise DamagedObject(f"the object {name} holds no {self._kind.action} results; it is left as it is")
-        tasks = found.value.get("tasks")
-        if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):
-            raise DamagedObject(f"the object {name} has damaged tasks; it is left as it is")
-        self._stored = dict(tasks)
-        self.summary, self.next = found.value.get("summary"), str(found.value.get("next") or "")
+        listed, version = dict.fromkeys(listing.vids), f"{listing.place.etag} {listing.place.byte}"
+        fresh = dict(listed)
+        for part in self._read_all(version, deadline.half()):
+            watched = set(part.watched())
+            part.take(vid for vid in part.ids() if vid in listed and vid not in watched)
+            if listing.whole:
+                part.drop(vid for vid in watched if vid not in listed and vid not in part.added)
+            for vid in part.ids():
+                fresh.pop(vid, None)
+            self.keep(part, self._book.invocation.deadline)
+        compared = all(entry.listed == version for entry in self._entries.values())
+        if compared and self._take(fresh, deadline, added=False):
+            self.place, self.head.changed = listing.place, True
 
-    def _take_notes(self, deadline: Deadline) -> bool:
-        """Merge the notes that are not merged yet; return whether there were any."""
-        fresh = read_notes(self._objects, self._folder, set(self._notes), deadline)
-        for note in fresh:
-            self._notes[note.name] = note
-            _merge(self.tasks, self._tasks_of(note))
-        return bool(fresh)
+    def add(self, vids: Iterable[str], notes: Added, deadline: Deadline) -> None:
+        """Watch ids that callers have added, and hold the notes that say so. Raises a QueryError.
 
-    def _tasks_of(self, note: Note) -> Mapping[str, Record]:
-        """The records of a note; none of one that is about the other kind of task, or damaged."""
-        tasks = note.content.get("tasks")
-        if note.content.get("action") != self._kind.action or not isinstance(tasks, Mapping):
-            return {}
-        return tasks if all(isinstance(record, Mapping) for record in tasks.values()) else {}
+        The parts are not searched for them: an id that is added again is asked about again.
+        """
+        if self._take(vids, deadline, added=True):
+            for name in notes.notes:
+                self.head.hold(name, KEPT)
+            for name in notes.folded:
+                self.head.hold(name, FOLDED)
+        for name in notes.damaged:
+            self.head.leave(name)
+
+    def due(self, deadline: Deadline) -> Iterator[Part]:
+        """Yield the parts that are to be looked at, the head among them, one at a time for as long as time lasts.
+
+        The one whose turn it is comes first. Raises a QueryError.
+        """
+        now = self._book.invocation.now()
+        due = (name for name, one in self._entries.items() if one.again is not None and one.again <= now)
+        names = [self.head.name, *due]
+        start = names.index(self._turn) if self._turn in names else 0
+        turn = names[start:] + names[:start]
+        for name in turn:
+            try:
+                part = self._due_part(name, deadline)
+            except OutOfTime:
+                self._pass_turn_to(name)
+                return
+            if part is not None:
+                yield part
+        self._pass_turn_to("")
+
+    def gather(self, part: Part, deadline: Deadline) -> None:
+        """Let the head take the last pending ids of a part that is nearly finished: the part is not read again then.
+
+        What a sweep costs would otherwise depend on how the pending ids are spread over the parts. Raises a QueryError.
+        """
+        left = list(part.pending)
+        if part is self.head or not left or len(left) * NEARLY > len(part.ids()):
+            return
+        if len(self.head.ids()) + len(left) > PART_IDS:
+            over = [vid for vid in self.head.ids() if vid not in self.head.pending]
+            if len(over) * 2 < PART_IDS:
+                return
+            self._move(self.head.part_with(over), deadline)
+        self.head.receive(part.part_with(left), deadline)
+
+    def keep(self, part: Part, deadline: Deadline) -> None:
+        """Write a part, if it has changed, and enter it in the head. Raises a QueryError.
+
+        What one object can't hold goes to a part of its own. The head is written by `save`.
+        """
+        if part is self.head:
+            return
+        while part.changed:
+            self.head.changed = True  # who writes a part last shall also be who says last what it holds
+            if not part.save(deadline):
+                self._enter(part)  # its number is taken
+                self._move_half(part, deadline)
+        self._enter(part)
+
+    def save(self, summary: Mapping[str, object], deadline: Deadline) -> None:
+        """Write the head if it says anything new. Raises a QueryError."""
+        stored = self.head.stored
+        if stored is None and not (self.head.ids() or self._entries or self.head.held):
+            return
+        while self.head.changed or (stored or {}).get("summary") != summary:
+            head: Content = {"summary": summary}
+            if self._entries:
+                head["parts"] = list(self._entries)
+            place = self.place._asdict() if self.place != Place() else None
+            entries = {name: entry._asdict() for name, entry in self._entries.items()}
+            if self.head.save(deadline, head, {"watch": place, "parts": entries, "turn": self._turn}):
+                return
+            self._move_half(self.head, deadline)
+
+    def counts(self) -> Counts:
+        """How many tasks have come to what, in the head and in all parts."""
+        total = Counter(self.head.counts())
+        for entry in self._entries.values():
+            total.update(entry.counts)
+        return {outcome: total[outcome] for outcome in self.head.counts()}
+
+    def again(self) -> float | None:
+        """When anything of this has to be looked at again (Unix seconds, 0: at each sweep), None: never."""
+        if self.place.byte > 0:
+            return 0.0
+        times = [self.head.again(), *(entry.again for entry in self._entries.values())]
+        return min((time for time in times if time is not None), default=None)
+
+    def _take(self, vids: Iterable[str], deadline: Deadline, *, added: bool) -> bool:
+        """Let the head watch ids; when it is full, all of it moves to a new part. Return whether there was time."""
+        left = list(dict.fromkeys(vids))
+        while left:
+            room = PART_IDS - len(self.head.ids())
+            if room <= 0:
+                if not deadline.remaining():
+                    return False
+                self._move(self.head.part_with(self.head.ids()), self._book.invocation.deadline)
+                continue
+            self.head.take(left[:room], added=added)
+            left = left[room:]
+        return True
+
+    def _move_half(self, part: Part, deadline: Deadline) -> None:
+        ids = part.ids()
+        self._move(part.part_with(ids[len(ids) // 2 :]), deadline)
+
+    def _move(self, tasks: Ledger, deadline: Deadline) -> None:
+        """Let a new part take over some tasks."""
+        number = max(map(self._number, self._entries), default=0) + 1
+        part = self._read(f"{self._base}.{number:04d}.json", deadline)
+        while part is None:  # it is not ours
+            number += 1
+            part = self._read(f"{self._base}.{number:04d}.json", deadline)
+        part.receive(tasks, deadline)
+        self.keep(part, deadline)
+        self.head.announce(part.name, deadline)
+
+    def _number(self, name: str) -> int:
+        """The number of a part, 0 of what is none."""
+        number = name.removeprefix(f"{self._base}.").removesuffix(".json")
+        return int(number) if number.isdecimal() else 0
+
+    def _due_part(self, name: str, deadline: Deadline) -> Part | None:
+        """The head, or a part that can be read. Raises OutOfTime when there is none left."""
+        if not deadline.remaining():
+            raise OutOfTime("no time is left for this part of the results")
+        if name == self.head.name:
+            return self.head
+        part = self._read(name, deadline)
+        if part is None or part.stored is None:
+            return None
+        self._clear_up(part)
+        return part
+
+    def _adopt(self, name: str, deadline: Deadline) -> None:
+        """Enter a part that another sweep has made: the head that was read does not know of it."""
+        self._entries[name] = Entry({}, 0.0)
+        if (part := self._read(name, deadline)) is not None and part.stored is not None:
+            self._clear_up(part)
+            self.keep(part, self._book.invocation.deadline)
+
+    def _clear_up(self, part: Part) -> None:
+        """Take the ids of a part out of the head: sweeps that ran at the same time may have put them into both."""
+        if twice := [vid for vid in part.ids() if self.head.known(vid)]:
+            part.receive(self.head.part_with(twice), self._book.invocation.deadline)
+
+    def _read(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
+        """A part as it is stored, perhaps by a sweep that was killed or runs at the same time; None: it is damaged.
+
+        A part that was just written may not be there to be read yet: nothing is stored of it then.
+        """
+        part = Part(self._book, name)
+        try:
+            part.read_object(deadline)
+        except DamagedObject:
+            if name not in self.damaged:
+                self.damaged.append(name)
+            return None
+        if journal:
+            part.read_journal(deadline)
+        return part
+
+    def _enter(self, part: Part) -> None:
+        old = self._entries.get(part.name)
+        self._set(part.name, Entry(part.counts(), part.again(), old.listed if old else ""))
+
+    def _set(self, name: str, entry: Entry) -> None:
+        if self._entries.get(name) != entry:
+            self._entries[name] = entry
+            self.head.changed = True
+
+    def _pass_turn_to(self, name: str) -> None:
+        self.head.changed |= name != self._turn
+        self._turn = name
+
+    def _read_all(self, version: str, deadline: Deadline) -> Iterator[Part]:
+        """The head, and every part that can be read while time lasts, those first that were not compared yet."""
+        yield self.head
+        for name in sorted(self._entries, key=lambda name: self._entries[name].listed == version):
+            try:
+                part = self._read(name, deadline, journal=False)
+            except OutOfTime:
+                return
+            if part is not None and part.stored is not None:
+                yield part
+            self._set(name, self._entries[name]._replace(listed=version))
 
 
-def _merge(tasks: Tasks, records: Mapping[str, Record]) -> None:
-    """Take over records; a final one never gives way to one that is not."""
-    for vid, record in records.items():
-        if is_final(record) or not is_final(tasks.get(vid, {})):
-            tasks[vid] = record
+def _place(kept: object) -> Place:
+    told = kept if isinstance(kept, Mapping) else {}
+    etag, byte, invalid = told.get("etag"), told.get("byte"), told.get("invalid")
+    if not (isinstance(etag, str) and isinstance(byte, int) and isinstance(invalid, list)):
+        return Place()
+    return Place(etag, byte, bool(told.get("damaged")), tuple(map(str, invalid)))
+
+
+def _entry(kept: object) -> Entry:
+    """What the head says of a part; one about which it says nothing usable is looked at."""
+    told = kept if isinstance(kept, Mapping) else {}
+    return Entry(counts_in(told.get("counts")), again_in(told), str(told.get("listed") or ""))

@@ -1,97 +1,181 @@
 """A watch prefix: many shards of ids, each swept by an invocation of its own.
 
-The timer's invocation fills new ids into shards, sees from the shards' summaries which are unfinished, and has SCF run
-this function once for each of those: a timer's event whose Message names one shard, so it can't spread any further.
+The timer's invocation lists the shards and what their last sweeps have said. It has SCF run this function once for each
+shard that is due: a timer's event whose Message names one shard, so it can't spread any further. The ids that callers
+have added are one more shard, `added.json`. An index remembers what the sweeps said, so a finished shard costs nothing.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shared.collector.invoke import ScfApi
-from shared.collector.results import Summary
-from shared.collector.sweep import Tools, collect
-from shared.collector.watchlist import added_folder, ids_of
-from shared.cos.journal import KEPT, Note, delete_old, read_listed
-from shared.cos.objects import CosObjects, Listed
+from shared.collector.ledger import Counts, timestamp
+from shared.collector.part import again_in, counts_in, state_of
+from shared.collector.sweep import Summary, Tools, collect
+from shared.collector.watchlist import added_folder
 from shared.errors import DamagedObject, KeysRejected, QueryError
 from shared.events import Sweep
 from shared.invocation import Deadline
 from shared.net.parallel import each
 from shared.settings import is_safe_key
-from shared.tasks import DELETED, FAILED, SUCCEEDED, split_ids
 
-#: Ids in a shard that is filled here. Shards that people write may hold any number.
-SHARD_SIZE = 5000
-#: Notes held at once: with 1,000 ids in each, some 10 MB.
-NOTES_AT_ONCE = 100
 #: Shards swept at one firing of the timer; the rest wait for the next.
 MOST_SHARDS = 1000
 #: Objects read, and invocations asked for, at once.
 WORKERS = 16
-#: Seconds by which the clocks of COS's machines may differ.
-CLOCKS_DIFFER = 60.0
-FILLED = re.compile(r"added-([0-9]{6})\.json")
+#: The shard of the ids that callers have added.
+ADDED = "added.json"
+#: Names in a summary, at most.
+MOST_NAMED = 20
 
 
 class Shard(NamedTuple):
-    """One shard: its file name, the ETag of its list of ids, and when its last sweep ended with what summary."""
+    """What the last sweep of a shard has said, in an object with the ETag `told`.
 
-    name: str
-    etag: str
-    swept: float
-    summary: Mapping[str, int]
-    finished: bool
+    It was about the list with the ETag `listed`; `again` is when the shard has to be looked at again (Unix seconds,
+    0: at each firing), None: when its list changes.
+    """
+
+    told: str = ""
+    listed: str = ""
+    counts: Mapping[str, int] = {}
+    again: float | None = 0.0
+    damaged: Sequence[str] = ()
 
 
 def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
-    """Have every unfinished shard swept; return the summary over all shards as they were.
+    """Have every shard swept that is due; return the summary over all shards as they were.
 
-    The one that was swept longest ago comes first. Where the run role does not allow to invoke, this invocation sweeps
-    the shards itself, one after the other, for as long as its time lasts. Raises a QueryError when COS can't be asked,
-    or when shards are due and none was swept or invoked.
+    Where the run role does not allow to invoke, this invocation sweeps the shards itself, one after the other, for as
+    long as its time lasts. Raises a QueryError when COS can't be asked, or when shards are due and none was swept or
+    invoked.
     """
-    objects, invocation = tools.objects, tools.invocation
-    deadline = invocation.deadline.earlier(invocation.write_margin)
-    filled = fill_shards(objects, sweep.watch, deadline)
-    shards = _shards(tools, sweep, deadline)
-    index = _write_index(tools, sweep, shards, deadline)
-    due = sorted((shard for shard in shards if not shard.finished), key=lambda shard: shard.swept)[:MOST_SHARDS]
-    sweeps = [_sweep_of(sweep, shard.name) for shard in due]
-    failures = _invoke(scf, sweeps, deadline)
-    invoked, swept = len(due) - len(failures), 0
-    delete_old(objects, filled, invocation, deadline)
+    deadline = tools.invocation.deadline.earlier(tools.invocation.write_margin)
+    index = Index(tools, sweep)
+    index.load(deadline)
+    due, ignored = index.due(deadline)
+    sweeps = [_sweep_of(sweep, name) for name in due[:MOST_SHARDS]]
+    refused = _invoke(scf, sweeps, deadline)
+    invoked = len(sweeps) - len(refused)
+    swept, failures = 0, list(refused.values())
     if any(isinstance(error, KeysRejected) for error in failures):
-        swept, failures = _sweep_in_turn(tools, sweeps, deadline)
+        swept, failures = _sweep_in_turn(tools, list(refused), deadline)
+    left, later = [one.watch.removeprefix(sweep.watch) for one in list(refused)[swept:]], due[MOST_SHARDS:]
+    waiting = left + later if swept else later + left  # what SCF refuses does not keep others from their turn
+    index.save(waiting[0] if waiting else "", tools.invocation.deadline)
     if failures and not (invoked or swept):
         raise failures[0]
-    return {**index, "shards": len(shards), "due": len(due), "invoked": invoked, "swept": swept}
+    remarks = {"damaged": index.damaged()[:MOST_NAMED], "ignored": ignored[:MOST_NAMED]}
+    counts = {"shards": len(index.shards), "due": len(due), "invoked": invoked, "swept": swept}
+    return {**index.summary(), **counts, **{name: names for name, names in remarks.items() if names}}
+
+
+class Index:
+    """The object beside the results' folder that sums up all shards."""
+
+    def __init__(self, tools: Tools, sweep: Sweep) -> None:
+        self.shards: dict[str, Shard] = {}
+        self._tools, self._sweep = tools, sweep
+        self._name = f"{sweep.results.removesuffix('/')}.index.json"  # any name in the folder may be a shard's
+        self._stored: Mapping[str, object] = {}
+        self._turn = ""
+        self._gone: dict[str, Shard] = {}  # remembered, so that what their sweeps have said is not read again
+
+    def load(self, deadline: Deadline) -> None:
+        """Read the index, and what shards have said since it was written. Raises a QueryError."""
+        self._stored = _content(self._tools, self._name, deadline)
+        kept = state_of(self._stored)
+        self._turn = str(kept.get("turn") or "")
+        known = kept.get("shards")
+        if isinstance(known, Mapping):
+            self.shards = {name: _shard(one) for name, one in known.items() if isinstance(one, Mapping)}
+        folder = f"{self._sweep.results}summary/"
+        told = {item.name.removeprefix(folder): item for item in self._tools.objects.list(folder, deadline)}
+        changed = [name for name, item in told.items() if self.shards.get(name, Shard()).told != item.etag]
+
+        def read(name: str, until: Deadline) -> Shard:
+            return _shard(_content(self._tools, told[name].name, until))._replace(told=told[name].etag)
+
+        for name, shard in each(changed, read, WORKERS, deadline):
+            if isinstance(shard, QueryError):
+                raise shard
+            self.shards[name] = shard
+
+    def due(self, deadline: Deadline) -> tuple[list[str], list[str]]:
+        """Return the names of the shards that are due, in the order of their turn, and of objects that can't be shards.
+
+        A shard that is not listed any more counts until nothing of it is left to look at. Raises a QueryError.
+        """
+        watch, now = self._sweep.watch, self._tools.invocation.now()
+        listed = {item.name.removeprefix(watch): item.etag for item in self._tools.objects.list(watch, deadline)}
+        if any(next(self._tools.objects.pages(added_folder(watch), deadline))):
+            listed.setdefault(f"{ADDED.removesuffix('.json')}.added/", "")
+        folders = {name for name in listed if name.endswith("/")}
+        etags = {name: etag for name, etag in listed.items() if name not in folders and is_safe_key(name)}
+        with_notes = {f"{name.removesuffix('.added/')}.json" for name in folders if name.endswith(".added/")}
+        unfinished = {name for name, one in self.shards.items() if one.counts and one.again is not None}
+        for name in with_notes | unfinished | ({ADDED} & self.shards.keys()):
+            if is_safe_key(name):
+                etags.setdefault(name, "")
+        self._gone = {name: one for name, one in self.shards.items() if name not in etags}
+        self.shards = {name: self.shards.get(name, Shard()) for name in sorted(etags)}
+        due = [name for name, one in self.shards.items() if name in with_notes or _is_due(one, etags[name], now)]
+        start = next((place for place, name in enumerate(due) if name >= self._turn), 0)
+        ignored = sorted(name for name in listed if name and name not in etags and name not in folders)
+        return due[start:] + due[:start], ignored
+
+    def summary(self) -> Counts:
+        """The sum over all shards."""
+        total: Counter[str] = Counter()
+        for shard in self.shards.values():
+            total.update(shard.counts)
+        return dict(total)
+
+    def damaged(self) -> list[str]:
+        """What the sweeps have said to be damaged."""
+        return [name for shard in self.shards.values() for name in shard.damaged]
+
+    def save(self, turn: str, deadline: Deadline) -> None:
+        """Write the index, if it says anything new; `turn` is the shard that comes first next time."""
+        shards = {name: one._asdict() for name, one in {**self._gone, **self.shards}.items()}
+        index: dict[str, object] = {
+            "action": self._tools.kind.action,
+            "updated_at": timestamp(self._tools.invocation.now()),
+            "summary": self.summary(),
+            "shards": {name: dict(shard.counts) for name, shard in self.shards.items()},
+            "state": {"turn": turn, "shards": shards},
+        }
+        if json.dumps({**self._stored, "updated_at": ""}) != json.dumps({**index, "updated_at": ""}):
+            self._tools.objects.put(self._name, index, deadline)
+
+
+def _is_due(shard: Shard, etag: str, now: float) -> bool:
+    return shard.listed != etag or (shard.again is not None and shard.again <= now)
 
 
 def _sweep_of(sweep: Sweep, shard: str) -> Sweep:
     return Sweep(None, f"{sweep.watch}{shard}", f"{sweep.results}{shard}", f"{sweep.results}summary/{shard}")
 
 
-def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> list[QueryError]:
-    """Invoke this function once for each sweep; return the errors of those that SCF did not take."""
-    outcomes = each(sweeps, lambda one: scf.invoke(_event(one), deadline), WORKERS, deadline)
-    return [outcome for _, outcome in outcomes if outcome is not None]
+def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
+    """Invoke this function once for each sweep; return those that SCF did not take, in their order, and why."""
+    outcomes = dict(each(sweeps, lambda one, until: scf.invoke(_event(one), until), WORKERS, deadline))
+    return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 
 def _sweep_in_turn(tools: Tools, sweeps: Sequence[Sweep], deadline: Deadline) -> tuple[int, list[QueryError]]:
-    """Sweep one shard after the other; return how many, and the errors of those that could not be swept."""
+    """Sweep one shard after the other; return how many had their turn, and the errors of those that failed."""
     swept, failures = 0, []
     for one in sweeps:
         if not deadline.remaining():
             break
+        swept += 1
         try:
             collect(tools, one)
-            swept += 1
         except QueryError as error:
             failures.append(error)
     return swept, failures
@@ -103,139 +187,22 @@ def _event(sweep: Sweep) -> dict[str, object]:
     return {"Type": "Timer", "TriggerName": "shard", "Time": "", "Message": json.dumps(message)}
 
 
-class Filling(NamedTuple):
-    """The shard that is being filled: its number, its ids, and the names of the notes that they come from."""
-
-    number: int
-    vids: list[str]
-    notes: list[str]
-
-    def put(self, objects: CosObjects, watch: str, deadline: Deadline) -> None:
-        """Write the shard. Raises a QueryError."""
-        objects.put(f"{watch}added-{self.number:06d}.json", {"vids": self.vids, "notes": self.notes}, deadline)
-
-
-def fill_shards(objects: CosObjects, watch: str, deadline: Deadline) -> list[Listed]:
-    """Fill the ids that callers have added into shards of `SHARD_SIZE`; return the notes that were filled before.
-
-    A shard remembers the notes that it was filled from. A note whose name is in no recent shard is filled again, so an
-    id that another run's PUT has overwritten comes back; ids that land in two shards are asked about twice, no more.
-    Raises a QueryError.
-    """
-    notes = objects.list(added_folder(watch), deadline)
-    if not notes:
-        return []
-    since = min(note.written for note in notes) - CLOCKS_DIFFER  # a shard that knows of a note was written after it
-    listed = {note.name for note in notes}
-    _, done = _read_filled(objects, watch, since, deadline)
-    fresh = [note for note in notes if note.name not in done]
-    for start in range(0, len(fresh), NOTES_AT_ONCE):
-        # Notes first, shards then: a note that another run deletes by then is in the shards.
-        read = read_listed(objects, fresh[start : start + NOTES_AT_ONCE], deadline)
-        stored, done_by_now = _read_filled(objects, watch, since, deadline)
-        # The names of notes that are deleted are not needed any more.
-        stored = stored._replace(notes=[name for name in stored.notes if name in listed])
-        _fill(objects, watch, stored, done_by_now, read, deadline)
-    return [note for note in notes if note.name in done]
+def _shard(said: Mapping[str, object]) -> Shard:
+    """A shard by what its sweep, or the index, says; with nothing usable it is due."""
+    damaged = said.get("damaged")
+    return Shard(
+        told=str(said.get("told") or ""),
+        listed=str(said.get("listed", said.get("etag")) or ""),
+        counts=counts_in(said.get("counts", said.get("summary"))),
+        again=again_in(said),
+        damaged=[str(name) for name in damaged] if isinstance(damaged, list) else [],
+    )
 
 
-def _fill(
-    objects: CosObjects, watch: str, stored: Filling, done: set[str], notes: Sequence[Note], deadline: Deadline
-) -> None:
-    """Fill those notes that are not done, going on with the last shard as it is stored; write what has changed."""
-    filling = stored
-    for note in notes:
-        if note.name in done:
-            continue
-        vids, _ = split_ids([*filling.vids, *ids_of(note.content)])
-        if len(vids) > SHARD_SIZE and filling.vids:
-            if filling is not stored:
-                filling.put(objects, watch, deadline)
-            filling = Filling(filling.number + 1, [], [])
-            vids, _ = split_ids(ids_of(note.content))
-        filling = Filling(filling.number, vids, [*filling.notes, note.name])
-    if filling is not stored:
-        filling.put(objects, watch, deadline)
-
-
-def _read_filled(objects: CosObjects, watch: str, since: float, deadline: Deadline) -> tuple[Filling, set[str]]:
-    """The shard to go on filling, and the names of the notes that shards written since some time were filled from.
-
-    Of all shards but the last, only these names are kept. One that is damaged is left alone, and the next is begun.
-    """
-    listed = [(FILLED.fullmatch(item.name.removeprefix(watch)), item) for item in objects.list(watch, deadline)]
-    filled = [(int(match.group(1)), item) for match, item in listed if match]
-    filling, done = Filling(0, [], []), set[str]()
-    for number, item in filled:
-        if item.written < since and item is not filled[-1][1]:
-            continue
-        content = _content(objects, item.name, deadline)
-        names = _names(content)
-        done.update(names)
-        filling = Filling(number, split_ids(ids_of(content))[0], names) if content else Filling(number + 1, [], [])
-    return filling, done
-
-
-def _names(content: Mapping[str, object]) -> list[str]:
-    """The names of the notes that a shard was filled from."""
-    names = content.get("notes")
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-
-def _content(objects: CosObjects, name: str, deadline: Deadline) -> Mapping[str, object]:
+def _content(tools: Tools, name: str, deadline: Deadline) -> Mapping[str, object]:
     """What an object holds; nothing when it is gone or damaged."""
     try:
-        found = objects.get(name, deadline)
+        found = tools.objects.get(name, deadline)
     except DamagedObject:
         return {}
     return found.value if found and isinstance(found.value, Mapping) else {}
-
-
-def _shards(tools: Tools, sweep: Sweep, deadline: Deadline) -> list[Shard]:
-    """The shards under the watch prefix, each with what its last sweep has said."""
-    objects = tools.objects
-    listed = objects.list(sweep.watch, deadline)
-    folder = f"{sweep.results}summary/"
-    told: dict[str, tuple[float, Mapping[str, object]]] = {}
-    summaries = objects.list(folder, deadline)
-    for item, found in each(summaries, lambda item: _content(objects, item.name, deadline), WORKERS, deadline):
-        if isinstance(found, QueryError):
-            raise found
-        told[item.name.removeprefix(folder)] = item.written, found
-    names = ((item.name.removeprefix(sweep.watch), item.etag) for item in listed)
-    now = tools.invocation.now()
-    return [_shard(name, etag, *told.get(name, (0.0, {})), now) for name, etag in names if is_safe_key(name)]
-
-
-def _shard(name: str, etag: str, swept: float, told: Mapping[str, object], now: float) -> Shard:
-    """A shard is finished when all its tasks are.
-
-    It is swept once more when its notes are old: should a sweep that was killed have put back an object without what
-    they say, that mends it, and they are deleted.
-    """
-    summary = told.get("summary")
-    counts = (
-        {key: value for key, value in summary.items() if isinstance(value, int)} if isinstance(summary, Mapping) else {}
-    )
-    final = sum(counts.get(key, 0) for key in (SUCCEEDED, FAILED, DELETED))
-    all_final = told.get("etag") == etag and counts.get("watched") == final
-    tidy = not told.get("notes") or now - swept <= KEPT
-    return Shard(name, etag, swept, counts, finished=all_final and tidy)
-
-
-def _write_index(tools: Tools, sweep: Sweep, shards: Sequence[Shard], deadline: Deadline) -> Summary:
-    """Write the summary over all shards, if it is another than before, and return it."""
-    total: Counter[str] = Counter()
-    for shard in shards:
-        total.update(shard.summary)
-    index = {
-        "action": tools.kind.action,
-        "summary": dict(total),
-        "shards": {shard.name: shard.summary for shard in shards},
-    }
-    name = f"{sweep.results.removesuffix('/')}.index.json"  # beside the folder: any name in it may be a shard's
-    old = dict(_content(tools.objects, name, deadline))
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(tools.invocation.now()))
-    if {**old, "updated_at": ""} != {**index, "updated_at": ""}:
-        tools.objects.put(name, {**index, "updated_at": now}, deadline)
-    return dict(total)

@@ -1,122 +1,132 @@
-"""One sweep: a watch list in, one results object out."""
+"""One sweep: a watch list in, its results out."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from shared.backends.base import Answers, Backend, Record, ask
-from shared.collector.results import Results, Summary
-from shared.collector.watchlist import Watched, ids_of, read_watched
-from shared.cos.journal import delete_old
+from shared.backends.base import Answers, Backend, ask
+from shared.collector.ledger import Counts, count
+from shared.collector.part import Book, Part
+from shared.collector.results import Results
+from shared.collector.watchlist import read_added, read_watched
 from shared.cos.objects import CosObjects
-from shared.errors import BadInput
+from shared.errors import BadInput, QueryError
 from shared.events import Sweep
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_json
-from shared.tasks import DELETED, FAILED, PENDING, SUCCEEDED, Kind, is_final, state
+from shared.tasks import Kind, split_ids
 
-#: How many of a watch object's invalid entries a summary names, each cut to the length of an id.
-MOST_NAMED, LONGEST_NAME = 20, 64
+DAY = 86_400.0
+
+Summary = dict[str, object]
 
 
 class Tools(NamedTuple):
-    """What a sweep works with; `workers` is how many calls may be in flight."""
+    """What a sweep works with: `workers` is how many calls may be in flight, `patience` is MISSING_DAYS in seconds."""
 
     kind: Kind
     backend: Backend
     objects: CosObjects
     workers: int
     invocation: Invocation
+    patience: float = 3 * DAY
+
+    def results(self, name: str) -> Results:
+        """The results kept under a name, not read yet."""
+        return Results(Book(self.kind, self.objects, self.invocation, self.patience), name)
 
 
 def collect(tools: Tools, sweep: Sweep) -> Summary:
-    """Ask about every watched task that is not final, merge the answers into the results object, return the summary.
+    """Ask about every watched task that is not final, keep the answers, return the summary.
 
-    The ids take turns: where the last sweep's time was over, this one begins. Ids without an answer, for want of time
-    or because the call failed, keep their last record and count as `unanswered`. The object is written only when
-    something changed, so doing the work twice is harmless. Raises a QueryError when an object can't be read or written,
-    or when calls failed and none was answered: SCF runs the timer's event again then.
+    The ids take turns: a sweep resumes where the previous one stopped. Ids without an answer, because time ran out or
+    the call failed, keep their last record and count as `unanswered`. Objects are written only when something has
+    changed, so doing the work twice is harmless. Raises a QueryError when an object can't be read or written, or when
+    calls failed and none was answered: SCF runs the timer's event again then.
     """
-    kind, backend, objects, workers, invocation = tools
-    deadline = invocation.deadline.earlier(invocation.write_margin)
+    deadline = tools.invocation.deadline.earlier(tools.invocation.write_margin)
+    results, asking = tools.results(sweep.results), _Asking()
+    results.load(deadline.half())
     if sweep.vids is None:
-        watched = read_watched(objects, sweep.watch, backend.ids, deadline)
+        _take_in(tools, sweep, results, deadline)
+        _ask_due(tools, results, asking, deadline)
+        summary: Summary = {**results.counts()}
     else:
-        watched = Watched(list(sweep.vids), [], damaged=False, etag="", notes=[])
-    results = Results(kind, sweep.results, objects, invocation)
-    results.load(deadline)
-    unfinished = [vid for vid in _from(results.next, watched.vids) if not is_final(results.tasks.get(vid, {}))]
-    answers = ask(backend, kind, unfinished, workers, deadline)
-    if answers.failed and not (answers.records or answers.missing):
-        # An id that is refused for what it is will be refused again: that is no reason to run the event once more.
-        passing = [error for error in answers.failed.values() if not isinstance(error, BadInput)]
-        if passing:
-            raise passing[0]
-    results.add(answers.records, invocation.deadline)
-    summary = _write(watched, answers, results, _following(unfinished, answers), invocation.deadline)
+        summary = {**_ask_given(tools, sweep.vids, results.head, asking, deadline)}
+    results.save(summary, tools.invocation.deadline)
+    asking.raise_if_hopeless()
+    remarks = _remarks(sweep, results, asking)
     if sweep.summary:
-        part = {"etag": watched.etag, "summary": summary, "notes": results.notes_left()}
-        objects.put(sweep.summary, part, invocation.deadline)
-    _tidy(watched, results, objects, invocation)
-    return {**summary, **_remarks(sweep, watched, results, answers)}
+        told = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
+        tools.objects.put(sweep.summary, told, tools.invocation.deadline)
+    return {**summary, **remarks}
 
 
-def _from(vid: str, vids: list[str]) -> list[str]:
-    """The ids in turn, beginning with one of them."""
-    start = vids.index(vid) if vid in vids else 0
-    return vids[start:] + vids[:start]
+def _take_in(tools: Tools, sweep: Sweep, results: Results, deadline: Deadline) -> None:
+    """Watch what the watch object lists and what callers have added."""
+    objects, ids = tools.objects, tools.backend.ids
+    results.follow(read_watched(objects, sweep.watch, ids, results.place, deadline), deadline)
+    added = read_added(objects, sweep.watch, results.head.held, tools.invocation, deadline.half())
+    vids, _ = split_ids(added.vids, ids)
+    results.add(vids, added, deadline)
 
 
-def _following(asked: Sequence[str], answers: Answers) -> str:
-    """The id that the next sweep begins with: the first after the last answer, else the first without one.
-
-    An id that fails time and again is not what each sweep begins with, so it does not keep the others from their turn.
-    """
-    rest = list(takewhile(answers.failed.__contains__, reversed(asked)))
-    return rest[-1] if rest else next(iter(answers.failed), "")
-
-
-def _write(watched: Watched, answers: Answers, results: Results, following: str, deadline: Deadline) -> Summary:
-    """Write the results object, if more is known or what is watched has changed; return the summary."""
-
-    def summarize(tasks: Mapping[str, Record]) -> Summary:
-        return _summary(watched.vids, tasks, answers)
-
-    summary = summarize(results.tasks)
-    if results.has_news() or (watched.vids and results.changed(summary, following)):
-        return results.save(summarize, following, deadline)
-    return summary
+def _ask_due(tools: Tools, results: Results, asking: _Asking, deadline: Deadline) -> None:
+    """Ask about what is pending in each part, and write the part before the next one is read."""
+    for part in results.due(deadline):
+        pending = list(part.pending)
+        answers = _ask(tools, part, pending, deadline)
+        # An id without an answer has the first turn next time; one that fails each time does not keep others from it.
+        part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))
+        asking.add(answers)
+        part.tidy(deadline)
+        results.gather(part, tools.invocation.deadline)
+        results.keep(part, tools.invocation.deadline)
+        if asking.hopeless():
+            return
 
 
-def _tidy(watched: Watched, results: Results, objects: CosObjects, invocation: Invocation) -> None:
-    """Delete the notes that have done their work."""
-    results.tidy(invocation.deadline)
-    told = [(note, ids_of(note.content)) for note in watched.notes]
-    done = [note for note, vids in told if vids and all(isinstance(vid, str) and results.had(vid) for vid in vids)]
-    delete_old(objects, done, invocation, invocation.deadline)
+def _ask_given(tools: Tools, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
+    """Ask about ids that the timer's event names, whatever is watched; return what became of just those."""
+    asking.add(_ask(tools, head, [vid for vid in vids if not head.is_over(vid)], deadline))
+    head.tidy(deadline)
+    return count(map(head.outcome, vids))
 
 
-def _summary(vids: Sequence[str], tasks: Mapping[str, Record], answers: Answers) -> Summary:
-    """Count what became of the watched tasks. What is neither final nor missing is pending."""
-    states = Counter(state(tasks[vid]) for vid in vids if vid in tasks)
-    missing = sum(vid not in tasks for vid in answers.missing)
-    final = states[SUCCEEDED] + states[FAILED] + states[DELETED]
-    return {
-        "watched": len(vids),
-        SUCCEEDED: states[SUCCEEDED],
-        FAILED: states[FAILED],
-        PENDING: len(vids) - final - missing,
-        DELETED: states[DELETED],
-        "missing": missing,
-    }
+def _ask(tools: Tools, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
+    """Ask about ids and let a part keep the answers."""
+    answers = ask(tools.backend, tools.kind, vids, tools.workers, deadline)
+    part.record(answers.records, tools.invocation.deadline)
+    part.note_missing(answers.missing)
+    return answers
 
 
-def _remarks(sweep: Sweep, watched: Watched, results: Results, answers: Answers) -> Summary:
+class _Asking:
+    """What came of the calls of one sweep."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self.failed: dict[str, QueryError] = {}
+
+    def add(self, answers: Answers) -> None:
+        """Count the answers to some ids."""
+        self.answered += len(answers.records) + len(answers.missing)
+        self.failed |= answers.failed
+
+    def hopeless(self) -> QueryError | None:
+        """Why not one id had an answer; None when any had, or when they were refused for what they are."""
+        passing = (error for error in self.failed.values() if not isinstance(error, BadInput))
+        return None if self.answered else next(passing, None)
+
+    def raise_if_hopeless(self) -> None:
+        """Raise why not one id had an answer."""
+        if error := self.hopeless():
+            raise error
+
+
+def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:
     """What the caller should know beside the counts; nothing when all is well."""
-    damaged = [*([sweep.watch] if watched.damaged else []), *([results.damaged] if results.damaged else [])]
-    invalid = [to_json(entry)[:LONGEST_NAME] for entry in watched.invalid[:MOST_NAMED]]
-    remarks = {"unanswered": len(answers.failed), "invalid": invalid, "damaged": damaged}
+    damaged = [*([sweep.watch] if results.place.damaged else []), *results.damaged, *results.head.damaged_notes()]
+    remarks = {"unanswered": len(asking.failed), "invalid": list(results.place.invalid), "damaged": damaged[:20]}
     return {name: value for name, value in remarks.items() if value}

@@ -2,35 +2,75 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.cos.journal import Note, leave_note, read_notes
-from shared.cos.objects import CosObjects, Stored
-from shared.errors import DamagedObject
+from shared.cos.journal import Held, leave_note, read_notes
+from shared.cos.objects import Chunk, CosObjects, Stored
+from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
+from shared.replies.json_text import to_json
 from shared.tasks import IdForm, split_ids
 
-#: Ids in one note: a shard takes whole notes, so that it can say which ones it was filled from.
-NOTE_SIZE = 1000
+#: Ids in one note.
+NOTE_IDS = 1000
+#: More new notes than this are folded into one for each `NOTE_IDS` ids: that many need not wait for a long time to go.
+FOLD_FROM = 50
+#: One entry of a JSON list of plain values, and what ends it; and what stands before the first one.
+_ENTRY = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|[^\s"\[\]{},]+)\s*([],])')
+_HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
+#: How many of a watch object's invalid entries a summary names, each cut to the length of an id.
+MOST_NAMED, LONGEST_NAME = 20, 64
 
 
-class Watched(NamedTuple):
-    """The ids to ask about, each once, and where they come from.
+#: The place of a watch object that is read to its end.
+END = -1
 
-    `invalid` is what in the watch object is no id, `damaged` says that it is no list at all, `etag` is its ETag.
+
+class Place(NamedTuple):
+    """How far a watch object has been read: the ETag of the version, the byte to go on from (`END`: all is read).
+
+    `damaged` says that it is no list, `invalid` is what in it is no id, as far as a summary names it.
+    """
+
+    etag: str = ""
+    byte: int = 0
+    damaged: bool = False
+    invalid: tuple[str, ...] = ()
+
+
+class Listing(NamedTuple):
+    """Ids of a watch object, each once, from its beginning or from the place before; and the place behind them.
+
+    `whole` says that these are all ids of the object.
     """
 
     vids: list[str]
-    invalid: list[object]
-    damaged: bool
-    etag: str
-    notes: list[Note]
+    place: Place
+    whole: bool
+
+
+class Added(NamedTuple):
+    """What callers have added: ids as they came, and the names of the notes that say so.
+
+    What the `folded` notes say stands in `notes` too; the `damaged` ones can't be read.
+    """
+
+    vids: list[object]
+    notes: list[str]
+    folded: list[str]
+    damaged: list[str]
 
 
 def added_folder(watch: str) -> str:
-    """The folder of the notes that add ids to a watch object `watch/video.json` or a watch prefix `watch/video/`."""
-    return f"{watch.removesuffix('/').removesuffix('.json')}.added/"
+    """Return the folder of the notes that add ids to a watch object or prefix.
+
+    `watch/video.json` and `watch/video/` share `watch/video.added/`; with the prefix that is the list of its shard
+    `watch/video/added.json`.
+    """
+    return f"{watch.removesuffix('/added.json').removesuffix('/').removesuffix('.json')}.added/"
 
 
 def add_ids(objects: CosObjects, watch: str, vids: tuple[str, ...], invocation: Invocation) -> Stored:
@@ -38,36 +78,100 @@ def add_ids(objects: CosObjects, watch: str, vids: tuple[str, ...], invocation: 
 
     Two callers at the same moment both count: each writes notes of its own.
     """
-    for start in range(0, len(vids), NOTE_SIZE):
-        content = {"vids": list(vids[start : start + NOTE_SIZE])}
+    for start in range(0, len(vids), NOTE_IDS):
+        content = {"vids": list(vids[start : start + NOTE_IDS])}
         stored = leave_note(objects, added_folder(watch), content, invocation, invocation.deadline)
     return stored
 
 
-def read_watched(objects: CosObjects, watch: str, ids: IdForm, deadline: Deadline) -> Watched:
-    """Return what is watched; `ids` is the form of valid ids.
+def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocation, deadline: Deadline) -> Added:
+    """Return what callers have added and no object holds yet, as far as there is time; many notes are folded into few.
 
-    Raises a QueryError when COS can't be asked; a damaged watch object is only told.
+    Raises a QueryError when COS can't be asked.
     """
-    notes = read_notes(objects, added_folder(watch), set(), deadline)
-    listed, damaged, etag = _listed(objects, watch, deadline)
-    vids, invalid = split_ids([*listed, *(vid for note in notes for vid in ids_of(note.content))], ids)
-    return Watched(vids, invalid, damaged, etag, notes)
+    folder = added_folder(watch)
+    vids, notes, damaged = dict[object, None](), list[str](), list[str]()
+    try:
+        for note in read_notes(objects, folder, held, deadline):
+            listed = ids_of(note.content)
+            (damaged if listed is None else notes).append(note.name)
+            vids.update(dict.fromkeys(vid for vid in listed or [] if isinstance(vid, str)))
+    except OutOfTime:
+        if deadline.remaining():
+            raise
+    if len(notes) < FOLD_FROM:
+        return Added(list(vids), notes, [], damaged)
+    order, folds = list(vids), []
+    for start in range(0, len(order), NOTE_IDS):
+        content = {"vids": order[start : start + NOTE_IDS]}
+        stored = leave_note(objects, folder, content, invocation, invocation.deadline)
+        folds.append(stored.key.removeprefix(objects.prefix))
+    return Added(order, folds, notes, damaged)
 
 
-def ids_of(value: object) -> list[object]:
-    """The entries of a JSON list or `{"vids": […]}`, whatever they are; none of anything else."""
+def read_watched(objects: CosObjects, watch: str, ids: IdForm, place: Place, deadline: Deadline) -> Listing:
+    """Return the next ids of a watch object, at most a chunk of it; none when it is as it was and read to its end.
+
+    `ids` is the form of valid ids, `place` how far it was read. A damaged object has no ids. Raises a QueryError when
+    COS can't be asked.
+    """
+    if place.byte > 0:
+        behind = objects.read(watch, deadline, lambda chunk: _scan(chunk, ids, place), place.byte, place.etag)
+        if behind is not None:
+            return behind
+        place = Place()  # it is another version by now
+    try:
+        found = objects.read(watch, deadline, lambda chunk: _first(chunk, ids, place), 0, place.etag)
+    except DamagedObject:  # each attempt has come damaged, or its ETag is no MD5: the object is encrypted
+        return Listing([], Place("", END, damaged=True), whole=False)
+    return found or Listing([], Place(), whole=True)
+
+
+def ids_of(value: object) -> list[object] | None:
+    """Return the entries of a JSON list or `{"vids": […]}`, whatever they are; None of anything else."""
     if isinstance(value, Mapping):
         value = value.get("vids")
-    return value if isinstance(value, list) else []
+    return value if isinstance(value, list) else None
 
 
-def _listed(objects: CosObjects, watch: str, deadline: Deadline) -> tuple[list[object], bool, str]:
+def _first(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
+    """What the beginning of a watch object says, which mostly is all of it."""
+    if place.etag and chunk.etag == place.etag:
+        return Listing([], place, whole=False)
+    if len(chunk.body) < chunk.total:
+        return _scan(chunk, ids, Place(chunk.etag))
     try:
-        found = objects.get(watch, deadline)
-    except DamagedObject:
-        return [], True, ""
-    if found is None:
-        return [], False, ""
-    value = found.value.get("vids") if isinstance(found.value, Mapping) else found.value
-    return ids_of(found.value), not isinstance(value, list), found.etag
+        listed = ids_of(json.loads(chunk.body))
+    except (ValueError, RecursionError) as error:
+        if not chunk.intact:
+            raise DamagedObject("the watch object is not JSON", retryable=True) from error
+        listed = None
+    if listed is None:
+        return Listing([], Place(chunk.etag, END, damaged=True), whole=False)
+    vids, invalid = split_ids(listed, ids)
+    return Listing(vids, Place(chunk.etag, END, invalid=_named(invalid)), whole=True)
+
+
+def _scan(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
+    """The ids of a chunk of a list that is too large to be read at once; what is no list of plain values is damaged."""
+    body, at, end = chunk.body, 0, b""
+    if chunk.start == 0:
+        head = _HEAD.match(body)
+        at = head.end() if head else len(body)
+    found = list[object]()
+    while end != b"]" and (entry := _ENTRY.match(body, at)):
+        try:
+            found.append(json.loads(entry[1]))
+        except ValueError:
+            break
+        at, end = entry.end(), entry[2]
+    vids, rest = split_ids(found, ids)
+    byte = END if end == b"]" else chunk.start + at
+    damaged = place.damaged or not found or byte >= chunk.total
+    invalid = (*place.invalid, *_named(rest))[:MOST_NAMED]
+    return Listing(vids, Place(chunk.etag, END if damaged else byte, damaged, invalid), whole=False)
+
+
+def _named(invalid: list[object]) -> tuple[str, ...]:
+    """Those of a watch object's invalid entries that a summary names, each cut to the length of an id."""
+    return tuple(to_json(entry)[:LONGEST_NAME] for entry in invalid[:MOST_NAMED])

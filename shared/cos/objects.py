@@ -5,15 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
-from shared.errors import DamagedObject, KeysRejected, Misconfigured, QueryError, Throttled, UpstreamFailed
+from requests import PreparedRequest
+
+from shared.errors import (
+    DamagedObject,
+    KeysRejected,
+    Misconfigured,
+    QueryError,
+    ReplyTooLarge,
+    Throttled,
+    UpstreamFailed,
+)
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.xml import error_code, parse_xml
+from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.replies.json_text import to_bytes
 from shared.settings import Settings
 from shared.signing.cos import CosAuth
@@ -24,12 +33,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UPSTREAM = "COS"
+#: Bytes of a large object that are read at once: some 90,000 ids, or half of what a part of the results may hold.
+CHUNK = 4 * 1024 * 1024
+#: Objects in one page of a list: the most that COS gives (GET Bucket page).
+PAGE = 1000
+#: The statuses of success. A ranged GET has more answers than one: unchanged, another version, nothing there.
+_WANTED = {"GET": (200,), "PUT": (200,), "DELETE": (200, 204)}
+_WANTED_OF_A_PART = (200, 206, 304, 412, 416)
 #: Error codes that another attempt may mend although their status is not 5xx: the body arrived damaged or cut,
 #: or the same key was written within the same milliseconds (COS error code page).
 RETRYABLE = frozenset({"BadDigest", "IncompleteBody", "EntitySizeNotMatch", "RequestTimeout", "PathConflict"})
 
 #: Codes that say our clock is off: the Date of the reply tells by how much.
 CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "Request has expired"})
+#: The largest object read, in bytes: as JSON it takes some ten times that, and a sweep has 128 MB.
+MAX_OBJECT = 8 * 1024 * 1024
+#: Codes that a message names, for whoever mends the function's settings; of another nobody knows what it says.
+TOLD = (
+    RETRYABLE
+    | CLOCK_CODES
+    | frozenset(
+        {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidDigest", "ExpiredToken", "NoSuchBucket"}
+        | {"NoSuchKey", "MethodNotAllowed", "InvalidArgument", "InternalError", "ServiceUnavailable", "SlowDown"}
+    )
+)
 
 
 class Stored(NamedTuple):
@@ -49,11 +76,23 @@ class Found(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """One object of a list: its name below the prefix, its ETag, and when it was written (Unix seconds)."""
+    """One object of a list: its name below the prefix, and its ETag."""
 
     name: str
     etag: str
-    written: float
+
+
+class Chunk(NamedTuple):
+    """A part of an object, from a byte on: at most `CHUNK` bytes of the version with this ETag, and the whole's size.
+
+    `intact` says whether the bytes are those that the ETag stands for, as far as that can be told.
+    """
+
+    body: bytes
+    start: int
+    total: int
+    etag: str
+    intact: bool
 
 
 class CosObjects:
@@ -67,10 +106,11 @@ class CosObjects:
         self._invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
-    def get(self, name: str, deadline: Deadline) -> Found | None:
-        """Return the JSON value stored under `<prefix><name>`, None when there is no such object.
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
+        """Return the JSON value stored under `<prefix><name>`, of at most `most` bytes, None without such an object.
 
-        Raises DamagedObject when it is not JSON, another QueryError when COS can't be asked or refuses.
+        Raises DamagedObject when it is not JSON or too large to be read, another QueryError when COS can't be asked or
+        refuses.
         """
 
         def read(response: Response) -> Found | None:
@@ -80,45 +120,95 @@ class CosObjects:
             try:
                 return Found(json.loads(response.body), etag)
             except (ValueError, RecursionError) as error:
-                # The ETag of an object is its MD5 (PUT Object page): a body with another was damaged on its way.
-                retryable = etag != hashlib.md5(response.body).hexdigest()  # noqa: S324
                 message = f"the object {self._key(name)} is not JSON; it is left as it is"
-                raise DamagedObject(message, retryable=retryable) from error
+                raise DamagedObject(message, retryable=not _intact(response.body, etag)) from error
 
-        return self._send("GET", self._path(name), None, deadline, read)
+        try:
+            return self._send(self._request("GET", self._path(name)), deadline, read, most)
+        except ReplyTooLarge as error:
+            raise DamagedObject(f"the object {self._key(name)} is too large to be read; it is left as it is") from error
+
+    def read(
+        self, name: str, deadline: Deadline, parse: Callable[[Chunk], T], start: int = 0, known: str = ""
+    ) -> T | None:
+        """Return what `parse` makes of the `CHUNK` bytes of an object that begin at `start`; None without such bytes.
+
+        `known` is the ETag of the version that was read before. At `start` 0 an object that still has it is not sent
+        again: `parse` gets an empty chunk with that ETag. Behind that, another version than the known one is None.
+        `parse` may raise a retryable error: the object is read again then. Raises a QueryError.
+        """
+        headers = {"Range": f"bytes={start}-{start + CHUNK - 1}"}
+        if known:
+            headers["If-Match" if start else "If-None-Match"] = f'"{known}"'
+
+        def read(response: Response) -> T | None:
+            if response.status in (404, 412):
+                return None
+            if response.status == 304:
+                return parse(Chunk(b"", start, 0, known, intact=True))
+            if response.status == 416:  # nothing begins there: an object of 0 bytes has no range (GET Object page)
+                return parse(Chunk(b"", start, 0, "", intact=True))
+            body, etag = response.body, _etag(response)
+            total = _total(response, body)
+            intact = len(body) < total or _intact(body, etag)
+            return parse(Chunk(body, start, total, etag, intact))
+
+        return self._send(self._request("GET", self._path(name), headers), deadline, read, MAX_OBJECT)
 
     def put(self, name: str, value: object, deadline: Deadline) -> Stored:
         """Store a JSON value under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
-        etag = self._send("PUT", self._path(name), to_bytes(value), deadline, _etag)
+        return self.store(name, to_bytes(value), deadline)
+
+    def store(self, name: str, body: bytes, deadline: Deadline, content_type: str = "application/json") -> Stored:
+        """Store an object under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
+        etag = self._send(self._request("PUT", self._path(name), {"Content-Type": content_type}, body), deadline, _etag)
         return Stored(self._settings.cos_bucket, self._settings.cos_region, self._key(name), etag)
 
     def delete(self, name: str, deadline: Deadline) -> None:
         """Delete the object `<prefix><name>`; one that is not there is deleted already. Raises a QueryError."""
-        self._send("DELETE", self._path(name), None, deadline, _etag)
+        self._send(self._request("DELETE", self._path(name)), deadline, _etag)
+
+    def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
+        """Yield the objects right in `<prefix><folder>`, a name that ends with `/`: a list a page, in their order.
+
+        A folder further below is one entry whose name ends with `/`, without an ETag.
+        A page is asked for when it is wanted: a folder may hold any number of objects. Raises a QueryError.
+        """
+        query = {"prefix": self._key(folder), "delimiter": "/", "encoding-type": "url", "marker": ""}
+        size = PAGE
+        while True:
+            try:
+                page = self._page({**query, "max-keys": str(size)}, deadline)
+            except ReplyTooLarge:
+                if size == 1:
+                    raise
+                size = max(1, size // 4)
+                continue
+            yield [self._listed(item) for tag in ("Contents", "CommonPrefixes") for item in page.iter(tag)]
+            if page.findtext("IsTruncated") != "true":
+                return
+            marker = unquote(page.findtext("NextMarker") or "")
+            if marker <= query["marker"]:
+                raise UpstreamFailed("COS sent a part of a list without saying where the rest begins")
+            query["marker"] = marker
 
     def list(self, folder: str, deadline: Deadline) -> list[Listed]:
-        """Return the objects right in `<prefix><folder>`, a name that ends with `/`, in the order of their names.
+        """Return all the objects right in `<prefix><folder>`, in the order of their names. Raises a QueryError."""
+        return [item for page in self.pages(folder, deadline) for item in page]
 
-        Raises a QueryError.
-        """
-        query = {"prefix": self._key(folder), "delimiter": "/", "encoding-type": "url", "max-keys": "1000"}
-        found: list[Listed] = []
-        while True:
-            page = self._send("GET", f"?{urlencode(query)}", None, deadline, _xml)
-            found += [self._listed(item) for item in page.iter("Contents")]
-            query["marker"] = unquote(page.findtext("NextMarker") or "")
-            if page.findtext("IsTruncated") != "true":
-                return found
-            if not query["marker"]:
-                raise UpstreamFailed("COS sent a part of a list without saying where the rest begins")
+    def _page(self, query: Mapping[str, str], deadline: Deadline) -> Element:
+        def read(response: Response) -> Element:
+            root = parse_xml(response.body, UPSTREAM)
+            if root.tag != "ListBucketResult":  # a proxy's page, or an error with status 200
+                raise UpstreamFailed("COS answered with something that is no list", retryable=True)
+            return root
+
+        return self._send(self._request("GET", f"?{urlencode(query)}"), deadline, read)
 
     def _listed(self, item: Element) -> Listed:
-        key, etag, written = (item.findtext(tag) or "" for tag in ("Key", "ETag", "LastModified"))
-        try:
-            modified = datetime.fromisoformat(written.replace("Z", "+00:00")).timestamp()
-        except ValueError as error:
-            raise UpstreamFailed("COS sent a list without times") from error
-        return Listed(unquote(key).removeprefix(self.prefix), etag.strip('"'), modified)
+        key = item.findtext("Key") or item.findtext("Prefix") or ""
+        etag = item.findtext("ETag") or ""
+        return Listed(unquote(key).removeprefix(self.prefix), etag.strip('"'))
 
     def _key(self, name: str) -> str:
         return self.prefix + name
@@ -126,18 +216,26 @@ class CosObjects:
     def _path(self, name: str) -> str:
         return quote(self._key(name))
 
-    def _send(self, method: str, path: str, body: bytes | None, deadline: Deadline, read: Callable[[Response], T]) -> T:
-        """Send a request and return what `read` makes of the reply; both are tried again."""
-        headers = {}
-        if body is not None:
-            digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
-            headers = {"Content-Type": "application/json", "Content-MD5": base64.b64encode(digest).decode()}
-        request = prepare(method, f"{self._settings.cos_url}/{path}", headers, body)
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> PreparedRequest:
+        if body is None:
+            return prepare(method, f"{self._settings.cos_url}/{path}", headers or {})
+        digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
+        checked = {**(headers or {}), "Content-MD5": base64.b64encode(digest).decode()}
+        return prepare(method, f"{self._settings.cos_url}/{path}", checked, body)
+
+    def _send(
+        self, request: PreparedRequest, deadline: Deadline, read: Callable[[Response], T], most: int = MAX_XML
+    ) -> T:
+        """Send a request and return what `read` makes of the reply, of at most `most` bytes; both are tried again."""
+        method = str(request.method)
+        wanted = _WANTED_OF_A_PART if "Range" in request.headers else _WANTED[method]
 
         def attempt() -> T:
             self._invocation.count("cos_calls")
-            response = send(request, self._auth, deadline, UPSTREAM)
-            if response.status == 200 or (response.status == 204 and method == "DELETE"):
+            response = send(request, self._auth, deadline, UPSTREAM, most)
+            if response.status in wanted:
                 return read(response)
             code = error_code(response.body)
             if code == "NoSuchKey" and method != "PUT":
@@ -153,12 +251,19 @@ def _etag(response: Response) -> str:
     return response.headers.get("etag", "").strip('"')
 
 
-def _xml(response: Response) -> Element:
-    return parse_xml(response.body, UPSTREAM)
+def _intact(body: bytes, etag: str) -> bool:
+    """Whether a whole body is what its ETag says: the MD5 of an object that was stored in one PUT (PUT Object page)."""
+    return etag == hashlib.md5(body).hexdigest()  # noqa: S324
+
+
+def _total(response: Response, body: bytes) -> int:
+    """The size of the whole object: a 206 says it behind the slash of Content-Range, a 200 is all of it."""
+    told = response.headers.get("content-range", "").rpartition("/")[2]
+    return int(told) if response.status == 206 and told.isdecimal() else len(body)
 
 
 def _error(response: Response, code: str) -> QueryError:
-    said = f"COS answered {response.status} {code}".rstrip()
+    said = f"COS answered {response.status} {code if code in TOLD else ''}".rstrip()
     if response.status in (401, 403) or code == "ExpiredToken":
         message = f"{said}: the function's keys or permissions do not allow it"
         return KeysRejected(message, retryable=code in CLOCK_CODES)

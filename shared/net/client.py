@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple, TypeVar
 
 import requests
 from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.exceptions import RequestException, Timeout
 from requests.hooks import default_hooks
@@ -19,6 +17,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from shared.errors import OutOfTime, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
+from shared.net.connections import Attempt, BoundedAdapter
 
 #: Attempts at one call in all. With one call in five failing, eight leave 1 in 400,000 unanswered.
 ATTEMPTS = 8
@@ -26,12 +25,10 @@ ATTEMPTS = 8
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 2.0
 #: Seconds that one attempt may wait for bytes, so that a hung connection leaves time for another attempt.
 ATTEMPT_TIMEOUT = 10.0
-#: The largest reply taken, in bytes. A shard's results object is the largest thing read: 5,000 records of a few KB.
-MAX_REPLY = 32 * 1024 * 1024
+#: The largest reply taken, in bytes, unless a caller says otherwise: the largest object of COS that is read.
+MAX_REPLY = 8 * 1024 * 1024
 #: Bytes asked for at once.
 READ_SIZE = 16 * 1024
-#: More connections than this are never kept warm: the most calls in flight that a sweep uses.
-POOL_SIZE = 64
 
 T = TypeVar("T")
 
@@ -45,14 +42,14 @@ class Response(NamedTuple):
 
 
 @cache
-def warm_session() -> HTTPAdapter:
+def warm_session() -> BoundedAdapter:
     """Return the connection pool that outlives an invocation.
 
-    It is requests' adapter rather than its Session: proxies from the environment, cookies and redirects must not reach
-    a signed request. Retries are off: a resent signature is a replay.
+    It is an adapter rather than requests' Session: proxies from the environment, cookies and redirects must not reach
+    a signed request.
     """
     logging.getLogger("urllib3").setLevel(logging.WARNING)  # SCF's root logger prints DEBUG: two lines a call
-    return HTTPAdapter(pool_connections=2, pool_maxsize=POOL_SIZE, max_retries=0)
+    return BoundedAdapter()
 
 
 def prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | str | None = None) -> PreparedRequest:
@@ -68,39 +65,39 @@ def prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | str
     return request
 
 
-def send(request: PreparedRequest, auth: AuthBase, deadline: Deadline, upstream: str) -> Response:
-    """Sign a copy of the request, send it and read the whole reply, once, before the deadline.
+def send(
+    request: PreparedRequest, auth: AuthBase, deadline: Deadline, upstream: str, most: int = MAX_REPLY
+) -> Response:
+    """Sign a copy of the request, send it and read the whole reply of at most `most` bytes, once, before the deadline.
 
-    `upstream` names the other side in messages. Raises OutOfTime or UpstreamFailed; `retryable` says which are worth
-    another attempt.
+    `upstream` names the other side in messages. Raises OutOfTime, UpstreamFailed or ReplyTooLarge; `retryable` says
+    which are worth another attempt.
     """
     timeout = min(ATTEMPT_TIMEOUT, deadline.remaining())
     if not timeout:
         raise OutOfTime(f"no time left to ask {upstream}")
+    signed = auth(request.copy())
     try:
-        with warm_session().send(auth(request.copy()), stream=True, timeout=timeout) as response:
-            body = _read_body(response, deadline, upstream)
+        with (
+            Attempt(deadline, ATTEMPT_TIMEOUT),
+            warm_session().send(signed, stream=True, timeout=timeout) as response,
+        ):
+            body = _read_body(response, most, upstream)
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Response(response.status_code, headers, body)
-    except (Timeout, ReadTimeoutError) as error:
-        raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error
     except (RequestException, HTTPError) as error:
+        if isinstance(error, (Timeout, ReadTimeoutError)) or not deadline.remaining():
+            raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error
         raise UpstreamFailed(f"the connection to {upstream} failed", retryable=True) from error
 
 
-def _read_body(response: requests.Response, deadline: Deadline, upstream: str) -> bytes:
-    """Read a body as its pieces arrive.
-
-    A timeout bounds the wait for each piece only, the deadline all of them: so urllib3's read1, which returns what is
-    there, and not iter_content, which waits until a piece is full.
-    """
+def _read_body(response: requests.Response, most: int, upstream: str) -> bytes:
+    """Read a body as its pieces arrive, and stop at the first that is too much."""
     body = bytearray()
     while piece := response.raw.read1(READ_SIZE, decode_content=True):
         body += piece
-        if len(body) > MAX_REPLY:
-            raise ReplyTooLarge(f"the reply of {upstream} is larger than {MAX_REPLY} bytes")
-        if not deadline.remaining():
-            raise OutOfTime(f"{upstream} did not answer in time")
+        if len(body) > most:
+            raise ReplyTooLarge(f"the reply of {upstream} is larger than {most} bytes")
     return bytes(body)
 
 
@@ -121,5 +118,5 @@ def retrying(attempt: Callable[[], T], invocation: Invocation, deadline: Deadlin
             invocation.count("retries")
             if isinstance(error, Throttled):
                 invocation.count("throttles")
-            time.sleep(wait)
+            deadline.pause(wait)
             backoff = min(LONGEST_BACKOFF, 2 * backoff)

@@ -11,25 +11,30 @@ from shared.invocation import Deadline
 
 
 class Pace:
-    """A limit on calls in flight that halves with each throttled call and grows by one after each round without.
+    """A limit on calls in flight that halves when one is throttled and grows by one after each round without.
 
     It is the additive increase and multiplicative decrease of TCP (RFC 5681): one throttled call makes all others
-    hold back, so that their retries do not become a storm. Thread-safe.
+    hold back, so that their retries do not become a storm. It halves once a window (section 3.1 of RFC 6582): calls
+    that were in flight when it halved met the quota of before, so what becomes of them changes nothing. Thread-safe.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._limit = float(most)
         self._flying = 0
+        self._begun = 0
+        self._halved_at = 0
         self._free = threading.Condition()
 
     @contextmanager
     def call(self, deadline: Deadline) -> Iterator[None]:
         """Hold one of the places while a call is made. Raises OutOfTime when none is free before the deadline."""
         with self._free:
-            if not self._free.wait_for(lambda: self._flying < int(self._limit), deadline.remaining()):
+            if not (self._has_place() or deadline.wait_for(self._free, self._has_place)):
                 raise OutOfTime("no answer in time")
             self._flying += 1
+            self._begun += 1
+            number = self._begun
         throttled = False
         try:
             yield
@@ -37,12 +42,19 @@ class Pace:
             throttled = True
             raise
         finally:
-            self._landed(throttled=throttled)
+            self._landed(number, throttled=throttled)
 
-    def _landed(self, *, throttled: bool) -> None:
+    def _has_place(self) -> bool:
+        return self._flying < int(self._limit)
+
+    def _landed(self, number: int, *, throttled: bool) -> None:
+        """Make room, and adapt the limit unless the call, the `number`th, had begun before it was last halved."""
         with self._free:
             self._flying -= 1
-            self._limit = max(1.0, self._limit / 2) if throttled else min(self._most, self._limit + 1 / self._limit)
+            if number > self._halved_at and throttled:
+                self._limit, self._halved_at = max(1.0, self._limit / 2), self._begun
+            elif number > self._halved_at:
+                self._limit = min(self._most, self._limit + 1 / self._limit)
             self._free.notify()
             if self._flying < int(self._limit) - 1:
                 self._free.notify()

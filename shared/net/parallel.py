@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -11,26 +12,42 @@ from typing import TypeVar
 from shared.errors import OutOfTime, QueryError
 from shared.invocation import Deadline
 
+#: Seconds that the end of calls is waited for which were called off: their sockets are shut, so they end at once.
+JOINED = 0.1
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Done = queue.SimpleQueue[tuple[int, Result | BaseException]]
 
 
 def each(
-    items: Sequence[Item], call: Callable[[Item], Result], workers: int, deadline: Deadline
+    items: Sequence[Item], call: Callable[[Item, Deadline], Result], workers: int, deadline: Deadline
 ) -> Iterator[tuple[Item, Result | QueryError]]:
     """Yield each item with what `call` returned or the QueryError that it raised, as they come.
 
     Up to `workers` calls run at once, each in a thread, and at the deadline whatever has not come is yielded as
-    OutOfTime. A single call runs in the caller's thread, since a thread would make the commonest query a quarter
-    dearer; it watches the deadline itself. Raises any other exception of a call.
+    OutOfTime. `call` gets the item and the deadline to keep to: when the reader stops early, or a call raises another
+    exception, which is raised here, that deadline is called off, so no thread and no connection outlives the reading.
+    A single call runs in the caller's thread, since a thread would make the commonest query a quarter dearer.
     """
     if len(items) == 1:
-        yield items[0], _outcome(call, items[0])
+        yield items[0], _outcome(call, items[0], deadline)
         return
-    todo = deque(enumerate(items))
-    done: queue.SimpleQueue[tuple[int, Result | BaseException]] = queue.SimpleQueue()
-    for _ in range(min(workers, len(items))):
-        threading.Thread(target=_work, args=(todo, done, call, deadline), daemon=True).start()
+    todo, done, threads = deque(enumerate(items)), Done[Result](), list[threading.Thread]()
+    try:
+        with deadline.scope() as scope:
+            for _ in range(min(workers, len(items))):
+                thread = threading.Thread(target=_work, args=(todo, done, call, scope), daemon=True)
+                thread.start()
+                threads.append(thread)
+            yield from _collected(items, done, scope)
+    finally:
+        _join(threads)
+
+
+def _collected(
+    items: Sequence[Item], done: Done[Result], deadline: Deadline
+) -> Iterator[tuple[Item, Result | QueryError]]:
     waiting = dict(enumerate(items))
     while waiting:
         try:
@@ -44,18 +61,21 @@ def each(
         yield item, OutOfTime("no answer in time")
 
 
-def _outcome(call: Callable[[Item], Result], item: Item) -> Result | QueryError:
+def _join(threads: Sequence[threading.Thread]) -> None:
+    until = time.monotonic() + JOINED
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
+def _outcome(call: Callable[[Item, Deadline], Result], item: Item, deadline: Deadline) -> Result | QueryError:
     try:
-        return call(item)
+        return call(item, deadline)
     except QueryError as error:
         return error
 
 
 def _work(
-    todo: deque[tuple[int, Item]],
-    done: queue.SimpleQueue[tuple[int, Result | BaseException]],
-    call: Callable[[Item], Result],
-    deadline: Deadline,
+    todo: deque[tuple[int, Item]], done: Done[Result], call: Callable[[Item, Deadline], Result], deadline: Deadline
 ) -> None:
     """One worker: call after call until nothing is left to do or the time is over."""
     while deadline.remaining():
@@ -64,7 +84,7 @@ def _work(
         except IndexError:  # nothing is left
             return
         try:
-            done.put((index, _outcome(call, item)))
+            done.put((index, _outcome(call, item, deadline)))
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             todo.clear()  # nobody will want the rest
             done.put((index, error))

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.replies.json_text import to_json
+from shared.errors import QueryError
+from shared.http_events import METHODS
+from shared.replies.envelope import refusal
+from shared.replies.json_text import JsonObject, to_json
+
+JSON_TYPE, CSV_TYPE = "application/json; charset=utf-8", "text/csv; charset=utf-8"
 
 
-def http_reply(status: int, body: Mapping[str, object], headers: Mapping[str, str]) -> dict[str, object]:
-    """Return the integrated response that both the API gateway and the function URL turn into HTTP."""
-    return {
-        "isBase64Encoded": False,
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json; charset=utf-8", **headers},
-        "body": to_json(body),
-    }
+def http_reply(status: int, content: Mapping[str, object] | str, headers: Mapping[str, str]) -> JsonObject:
+    """Return the integrated response with an envelope or, as text, a table, and these headers beside its own."""
+    media, body = (CSV_TYPE, content) if isinstance(content, str) else (JSON_TYPE, to_json(content))
+    # The Accept header says which of both it is, or whether it is the page.
+    return _integrated(status, {"Content-Type": media, "Vary": "Accept", **headers}, body)
+
+
+def http_refusal(error: QueryError) -> JsonObject:
+    """Return the integrated response that tells an error."""
+    return http_reply(error.http_status, refusal(error), error.headers())
+
+
+def allowed_methods() -> JsonObject:
+    """Return the integrated response to OPTIONS."""
+    return _integrated(204, {"Allow": ", ".join(METHODS)}, "")
+
+
+def _integrated(status: int, headers: Mapping[str, str], body: str) -> JsonObject:
+    return {"isBase64Encoded": False, "statusCode": status, "headers": headers, "body": body}

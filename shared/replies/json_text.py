@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+
+#: A JSON object that can still be changed.
+JsonObject = dict[str, object]
 
 
 def to_bytes(value: object) -> bytes:
@@ -17,3 +21,17 @@ def to_bytes(value: object) -> bytes:
 def to_json(value: object) -> str:
     """Return the same as text."""
     return to_bytes(value).decode()
+
+
+def measured(value: object) -> tuple[object, int]:
+    """Return a value that SCF can pass on, and its size in bytes as SCF counts it.
+
+    SCF's runtime serialises what a handler returns (scf bootstrap: json.dumps with ensure_ascii=False), and UTF-8 has
+    no lone surrogates: in a text of the value each becomes the replacement character.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        return value, len(text.encode())
+    except UnicodeEncodeError:
+        text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+        return json.loads(text), len(text.encode())

@@ -17,8 +17,10 @@ from shared.signing.credentials import Credentials, as_text, host_of
 COS_CLOCK_MARGIN = 60
 #: Seconds for which a COS signature holds.
 COS_SIGNATURE_LIFETIME = 600
-#: Headers that a COS signature covers, beside every x-cos-* and x-ci-*: those that say what is stored and where.
-COS_SIGNED_HEADERS = frozenset({"host", "content-type", "content-md5", "content-length"})
+#: Headers that a COS signature covers, beside every x-cos-* and x-ci-*: what is stored and where, what is asked for.
+COS_SIGNED_HEADERS = frozenset(
+    {"host", "content-type", "content-md5", "content-length", "range", "if-match", "if-none-match"}
+)
 
 
 def cos_authorization(

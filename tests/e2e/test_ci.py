@@ -101,7 +101,7 @@ def test_audio_jobs_of_one_source_are_one_record_of_a_list(ci: LiveCloud) -> Non
     assert (both["vid"], moving["vid"]) == (ci_jobs.AUDIO_128, ci_jobs.AUDIO_MOVING)
     single = ci.get("/query-audio", params={"vid": ci_jobs.AUDIO_320}).json()["data"]
     assert [info["bitrate"] for info in single["result"]["audio"]["info"]] == [320000]
-    stored = ci.get("/query-audio", params={"vids": vids, "output": "cos"}).json()["data"]
+    stored = ci.post("/query-audio", params={"vids": vids, "output": "cos"}).json()["data"]
     assert (stored["count"], ci.stored(stored["key"])["data"]) == (2, [both, moving])
 
 

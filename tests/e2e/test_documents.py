@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.e2e.conftest import LiveCloud, live_cloud
-from tests.support.paths import DOCUMENTS
+from tests.support.paths import DOCUMENTS, ROOT
 
 VIDEO = json.loads((DOCUMENTS / "GetVpResult.json").read_text())
 AUDIO = json.loads((DOCUMENTS / "GetCtsaudioInfo.json").read_text())
@@ -50,11 +51,54 @@ def test_direct(live: LiveCloud) -> None:
 
 
 def test_output_cos(live: LiveCloud) -> None:
-    reply = live.get("/query-video", params={"vids": VID, "output": "cos"}).json()
+    reply = live.post("/query-video", params={"vids": VID, "output": "cos"}).json()
     place = reply["data"]
     assert (place["bucket"], place["region"], place["count"]) == ("media-1253125191", "ap-guangzhou", 1)
     assert place["key"].startswith("media-query/query-video/")
     assert live.stored(place["key"]) == VIDEO
+
+
+def test_a_get_writes_nothing(live: LiveCloud) -> None:
+    before = live.cloud.store.list().keys
+    reply = live.get("/query-video", params={"vids": VID, "output": "cos"})
+    assert (reply.status_code, reply.headers["Allow"], live.cloud.store.list().keys) == (405, "POST", before)
+
+
+@pytest.mark.parametrize(
+    ("environ", "token", "status"),
+    [({"HTTP_WRITES": "off"}, "", 403), ({"HTTP_WRITES": "token"}, "", 403), ({"API_TOKEN": "x"}, "x", 200)],
+)
+def test_the_local_cloud_lets_anyone_write_unless_its_environment_says_otherwise(
+    tmp_path: Path, environ: dict[str, str], token: str, status: int
+) -> None:
+    with live_cloud(tmp_path, ROOT, **environ) as live:
+        headers = {"authorization": f"Bearer {token}"}
+        reply = live.post("/query-video", params={"vids": VID, "output": "cos"}, headers=headers)
+        assert reply.status_code == status
+
+
+@pytest.mark.parametrize("path", ["/query-video", "/_url/query-video", "/_url/query-video/query-video"])
+def test_a_table_through_each_url(live: LiveCloud, path: str) -> None:
+    table = live.post(path, data=f"\ufeffvid\r\n{VID}\r\n", headers={"content-type": "text/csv", "accept": "text/csv"})
+    assert table.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert table.content.decode("utf-8-sig").splitlines()[1].startswith(f"{VID},succeeded,5,2018-07-03 14:56:36,")
+
+
+@pytest.mark.parametrize("path", ["/query-video", "/_url/query-video"])
+def test_head_and_options(live: LiveCloud, path: str) -> None:
+    head = requests.head(live.cloud.gateway + path, params={"vids": VID}, timeout=60)
+    assert (head.status_code, head.headers["Content-Type"], head.content) == (
+        200,
+        "application/json; charset=utf-8",
+        b"",
+    )
+    options = requests.options(live.cloud.gateway + path, timeout=60)
+    assert (options.status_code, options.headers["Allow"], options.content) == (204, "GET, HEAD, POST, OPTIONS", b"")
+
+
+def test_a_function_url_serves_its_own_path_only(live: LiveCloud) -> None:
+    reply = live.get("/_url/query-video/favicon.ico")
+    assert (reply.status_code, reply.json()["codeDesc"]) == (404, "NotFound")
 
 
 def test_timers_write_results_objects(live: LiveCloud) -> None:

@@ -14,7 +14,9 @@ from tests.e2e.conftest import LiveCloud
 from tests.support.paths import ROOT
 
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-SAMPLE = re.compile(r"^curl 'http://127\.0\.0\.1:9000(/\S+)'\n```\n+```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+SAMPLE = re.compile(
+    r"^curl (-X POST )?'http://127\.0\.0\.1:9000(/\S+)'\n```\n+```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL
+)
 REQUEST_ID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 #: Files of this checkout that code names: in a span, or in a command.
 FILE = re.compile(r"\b(?:functions|shared|local|deploy|events|tests|benchmarks)/[\w./-]+\.\w+")
@@ -70,15 +72,16 @@ SAMPLES = SAMPLE.findall(ENGLISH.text)
 both = pytest.mark.parametrize("readme", [ENGLISH, CHINESE], ids=["English", "Chinese"])
 
 
-@pytest.mark.parametrize(("path", "shown"), SAMPLES, ids=[path[:40] for path, _ in SAMPLES])
-def test_a_sample_s_reply_is_what_the_function_answers(live: LiveCloud, path: str, shown: str) -> None:
-    assert REQUEST_ID.sub("<request id>", live.get(path).text) == REQUEST_ID.sub("<request id>", shown)
+@pytest.mark.parametrize(("post", "path", "shown"), SAMPLES, ids=[path[:40] for _, path, _ in SAMPLES])
+def test_a_sample_s_reply_is_what_the_function_answers(live: LiveCloud, post: str, path: str, shown: str) -> None:
+    reply = live.post(path) if post else live.get(path)
+    assert REQUEST_ID.sub("<request id>", reply.text) == REQUEST_ID.sub("<request id>", shown)
 
 
 def test_every_envelope_shown_is_replayed() -> None:
     shown = [block.rstrip("\n") for language, block in ENGLISH.blocks if language == "json" and '"codeDesc"' in block]
     assert shown
-    assert shown == [reply for _, reply in SAMPLES]
+    assert shown == [reply for _, _, reply in SAMPLES]
 
 
 def test_both_have_the_same_headings_and_code() -> None:

@@ -43,6 +43,10 @@ MESSAGES: dict[str, tuple[object, Sweep]] = {
         {"watch": "a/s.json", "results": "b/s.json", "summary": "b/summary/s.json"},
         Sweep(None, "a/s.json", "b/s.json", "b/summary/s.json"),
     ),
+    "a summary of the only object": (
+        {"results": "r.json", "summary": "summary/r.json"},
+        Sweep(None, WATCH, "r.json", "summary/r.json"),
+    ),
     "an empty summary": ({"summary": ""}, Sweep(None, WATCH, RESULTS)),
     "another watch object": ({"watch": "team/a.json"}, Sweep(None, "team/a.json", RESULTS)),
     "nulls": ({"vids": None, "watch": None, "results": None}, Sweep(None, WATCH, RESULTS)),
@@ -75,6 +79,17 @@ REFUSED: dict[str, tuple[object, str]] = {
     "two slashes": ({"watch": "a//"}, "watch"),
     "a hostile summary": ({"summary": "../x"}, "summary"),
     "a summary of another type": ({"summary": 7}, "summary"),
+    "a summary over the results": ({"summary": RESULTS}, "summary"),
+    "a summary over the watch object": ({"watch": "results/summary/a", "summary": "results/summary/a"}, "summary"),
+    "a summary over results in its folder": ({"results": "summary/a", "summary": "summary/a"}, "summary"),
+    "a summary elsewhere": ({"summary": "other/summary/video.json"}, "summary: must be an object in results/summary/"),
+    "a summary beside its folder": ({"summary": "results/summaryvideo.json"}, "summary"),
+    "a summary that is a folder": ({"summary": "results/summary/a/"}, "summary"),
+    "a summary that is the folder": ({"summary": "results/summary/"}, "summary"),
+    "results over the watch object": ({"results": WATCH}, "results: must not be what is watched"),
+    "results over the watch list, with ids": ({"vids": [A], "results": WATCH}, "results: must not be"),
+    "results beside what is watched": ({"watch": "a/", "results": "a/"}, "results: must not be"),
+    "a name twice": ('{"vids": ["a"], "vids": ["b"]}', "Message"),
 }
 
 

@@ -23,9 +23,11 @@ DEFAULTS = {
     "COS_PREFIX": ("cos_prefix", "media-query/"),
     "COS_URL": ("cos_url", f"https://{BUCKET}.cos.{REGION}.myqcloud.com"),
     "API_TOKEN": ("api_token", ""),
+    "HTTP_WRITES": ("http_writes", "token"),
     "MAX_VIDS": ("max_vids", 1000),
     "BATCH_SIZE": ("batch_size", 100),
     "CONCURRENCY": ("concurrency", 16),
+    "MISSING_DAYS": ("missing_days", 3),
     "BACKEND": ("backend", "api2"),
     "CI_URL": ("ci_url", f"https://{BUCKET}.ci.{REGION}.myqcloud.com"),
     "CI_SOURCE_INFO": ("ci_source_info", False),
@@ -62,9 +64,12 @@ VALID = [
     ("COS_URL", "https://cos.example\n", "cos_url", "https://cos.example"),
     ("COS_URL", "https://cos.example?", "cos_url", "https://cos.example"),
     ("API_TOKEN", "a token", "api_token", None),
+    ("HTTP_WRITES", "open", "http_writes", None),
+    ("HTTP_WRITES", "off", "http_writes", None),
     ("MAX_VIDS", "1", "max_vids", 1),
     ("BATCH_SIZE", "999999999", "batch_size", 999_999_999),
     ("CONCURRENCY", "32", "concurrency", 32),
+    ("MISSING_DAYS", "30", "missing_days", 30),
     ("BACKEND", "ci", "backend", None),
     ("BACKEND", "api2", "backend", None),
     ("CI_URL", "http://127.0.0.1:9003/", "ci_url", "http://127.0.0.1:9003"),
@@ -93,6 +98,7 @@ INVALID = {
     "COS_URL": URLS,
     "CI_URL": URLS,
     "BACKEND": ["API2", "ci ", "api3"],
+    "HTTP_WRITES": ["Open", "on", "token ", "0"],
     "CI_SOURCE_INFO": ["yes", "true", " 1", "2"],
     "MEDIA_API_PARAMS": ["Uin", "Uin=1&&AppId", "=&x", "Action=Other", "Uin=1&Nonce=2", "Region=gz"],
     "SIGNATURE_METHOD": ["hmacsha1", "HmacSHA512", " HmacSHA1"],
@@ -102,6 +108,7 @@ INVALID = {
     "MAX_VIDS": NUMBERS,
     "BATCH_SIZE": NUMBERS,
     "CONCURRENCY": (*NUMBERS, "501"),
+    "MISSING_DAYS": (*NUMBERS[1:], "3651"),
 }
 
 
@@ -145,12 +152,19 @@ def test_no_part_of_an_invalid_value_is_told(local_environment: Environment, var
 def test_http_only_on_loopback(
     local_environment: Environment, variable: str, field: str, url: str, allowed: bool
 ) -> None:
+    url += "/path"
     environ = local_environment(**{variable: url})
     if allowed:
         assert getattr(read_settings(environ), field) == url
     else:
         with pytest.raises(Misconfigured, match=variable):
             read_settings(environ)
+
+
+@pytest.mark.parametrize("path", ["", "/", "//"])
+def test_the_media_api_has_a_path_which_is_signed(local_environment: Environment, path: str) -> None:
+    with pytest.raises(Misconfigured, match="MEDIA_API_URL must have a path, like"):
+        read_settings(local_environment(MEDIA_API_URL=f"https://anywhere.example{path}"))
 
 
 @pytest.mark.parametrize("missing", ["COS_BUCKET", "COS_REGION"])

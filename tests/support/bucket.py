@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 import pytest
 
 from shared.backends.base import Record
-from shared.collector.results import Summary
-from shared.collector.sweep import Tools, collect
-from shared.cos.objects import CosObjects, Found, Listed, Stored
+from shared.collector.sweep import Summary, Tools, collect
+from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Found, Listed, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.events import Sweep
 from shared.invocation import Deadline, Invocation
@@ -42,33 +41,50 @@ class Killed(BaseException):
 
 
 class Bucket:
-    """What all see: objects as they lie in COS, when they were written, and the time."""
+    """What all see: objects as they lie in COS, how they lay there before, and the time.
 
-    def __init__(self, **objects: object) -> None:
+    `lag` tells by how many seconds the next read or list is behind; COS promises no more than that it catches up.
+    """
+
+    def __init__(self, lag: Callable[[], float] = lambda: 0.0) -> None:
         self.objects: dict[str, bytes] = {}
-        self.written: dict[str, float] = {}
         self.now = float(NOW)
         self.numbers = count()
+        self.lag = lag
         #: Every final record that an API has told anyone.
         self.told: dict[str, Record] = {}
+        self._history: dict[str, list[tuple[float, bytes | None]]] = {}
 
     def store(self, name: str, value: object, age: float = 0.0) -> None:
-        """Put an object there; bytes are taken as they are."""
+        """Put an object there, written `age` seconds ago; bytes are taken as they are."""
         self.objects[name] = value if isinstance(value, bytes) else to_bytes(value)
-        self.written[name] = self.now - age
+        self._history.setdefault(name, []).append((self.now - age, self.objects[name]))
+
+    def remove(self, name: str) -> None:
+        """Take an object away."""
+        self.objects.pop(name, None)
+        self._history.setdefault(name, []).append((self.now, None))
 
     def json(self, name: str) -> Any:
         """The value of an object."""
         return json.loads(self.objects[name])
 
     def final(self, name: str = RESULTS) -> dict[str, Record]:
-        """The final records of a results object."""
-        tasks = self.json(name)["tasks"] if name in self.objects else {}
-        return {vid: record for vid, record in tasks.items() if is_final(record)}
+        """The final records of a results object and its parts."""
+        head = self.json(name) if name in self.objects else {"tasks": {}}
+        parts = [*map(self.json, head.get("parts", [])), head]
+        return {vid: record for part in parts for vid, record in part["tasks"].items() if is_final(record)}
 
     def under(self, folder: str) -> list[str]:
         """The names of the objects in a folder and below."""
         return sorted(name for name in self.objects if name.startswith(folder))
+
+    def seen(self, folder: str) -> dict[str, bytes]:
+        """What one read or list sees under a folder, or of one object: the bucket as it was a while ago."""
+        at = self.now - self.lag()
+        names = sorted(name for name in self._history if name.startswith(folder))
+        versions = {name: [body for written, body in self._history[name] if written <= at] for name in names}
+        return {name: bodies[-1] for name, bodies in versions.items() if bodies and bodies[-1] is not None}
 
 
 class Objects(CosObjects):
@@ -76,19 +92,21 @@ class Objects(CosObjects):
 
     def __init__(self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing) -> None:
         self.prefix = "prefix/"
+        self.calls: list[tuple[str, str]] = []
         self._bucket, self._before, self._after = bucket, before, after
 
     @contextmanager
     def _operation(self, method: str, name: str, deadline: Deadline) -> Iterator[None]:
         if not deadline.remaining():
             raise OutOfTime("no time left to ask COS")
+        self.calls.append((method, name))
         self._before(method, name)
         yield
         self._after(method, name)
 
-    def get(self, name: str, deadline: Deadline) -> Found | None:
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
         with self._operation("GET", name, deadline):
-            body = self._bucket.objects.get(name)
+            body = self._bucket.seen(name).get(name)
         if body is None:
             return None
         try:
@@ -96,20 +114,42 @@ class Objects(CosObjects):
         except ValueError as error:
             raise DamagedObject(name) from error
 
-    def put(self, name: str, value: object, deadline: Deadline) -> Stored:
+    def read(
+        self, name: str, deadline: Deadline, parse: Callable[[Chunk], Item], start: int = 0, known: str = ""
+    ) -> Item | None:
+        with self._operation("GET", name, deadline):
+            body = self._bucket.seen(name).get(name)
+        if body is None:
+            return None
+        etag = md5(body).hexdigest()
+        if start and etag != known:
+            return None
+        if not start and etag == known:
+            return parse(Chunk(b"", 0, 0, etag, intact=True))
+        return parse(Chunk(body[start : start + CHUNK], start, len(body), etag, intact=True))
+
+    def store(self, name: str, body: bytes, deadline: Deadline, content_type: str = "application/json") -> Stored:
         with self._operation("PUT", name, deadline):
-            self._bucket.store(name, value)
-        return Stored("bucket", "region", self.prefix + name, md5(to_bytes(value)).hexdigest())
+            self._bucket.store(name, body)
+        return Stored("bucket", "region", self.prefix + name, md5(body).hexdigest())
 
     def delete(self, name: str, deadline: Deadline) -> None:
         with self._operation("DELETE", name, deadline):
-            self._bucket.objects.pop(name, None)
+            self._bucket.remove(name)
 
-    def list(self, folder: str, deadline: Deadline) -> list[Listed]:
+    def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
         with self._operation("LIST", folder, deadline):
-            names = [name for name in self._bucket.under(folder) if "/" not in name.removeprefix(folder)]
-            etags = (md5(self._bucket.objects[name]).hexdigest() for name in names)
-            return [Listed(name, etag, self._bucket.written[name]) for name, etag in zip(names, etags, strict=True)]
+            found = self._bucket.seen(folder)
+        entries: dict[str, str] = {}
+        for name, body in found.items():
+            below, slash, _ = name.removeprefix(folder).partition("/")
+            entries[f"{folder}{below}{slash}"] = "" if slash else md5(body).hexdigest()
+        listed = [Listed(name, etag) for name, etag in entries.items()]
+        for start in range(0, max(1, len(listed)), PAGE):
+            if start:
+                with self._operation("LIST", folder, deadline):
+                    pass
+            yield listed[start : start + PAGE]
 
 
 class Run(Invocation):
@@ -171,7 +211,7 @@ def sweep(
 
 
 def in_turn(
-    items: Sequence[Item], call: Callable[[Item], Result], workers: int, deadline: Deadline
+    items: Sequence[Item], call: Callable[[Item, Deadline], Result], workers: int, deadline: Deadline
 ) -> Iterator[tuple[Item, Result | QueryError]]:
     """`each` without threads, so that the operations of a sweep have one order."""
     for item in items:
@@ -179,7 +219,7 @@ def in_turn(
             yield item, OutOfTime("there was no time to ask")
             continue
         try:
-            outcome: Result | QueryError = call(item)
+            outcome: Result | QueryError = call(item, deadline)
         except QueryError as error:
             outcome = error
         yield item, outcome

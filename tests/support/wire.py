@@ -243,7 +243,7 @@ def cloud(**environ: str) -> Iterator[Cloud]:
     """A network, a clock and an environment of the test's own. A call that nobody expects fails the test."""
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch, responses.RequestsMock() as mock:
-        patch.setattr("shared.net.client.time.sleep", clock.sleep)
+        patch.setattr("shared.net.client.Deadline.pause", lambda _, seconds: clock.sleep(seconds))
         patch.setattr("shared.invocation.time.time", clock.time)  # the official clients' too
         patch.setattr("shared.handler.Invocation", partial(Invocation, clock=clock))
         for name, value in {**ENVIRON, **environ}.items():
@@ -256,12 +256,13 @@ def cloud(**environ: str) -> Iterator[Cloud]:
 def gateway(method: str = "GET", query: object = None, **fields: object) -> Record:
     """An API Gateway event (reference: SCF page 583/12513)."""
     context = {"path": "/x", "httpMethod": "ANY", "identity": {}, "stage": "release"}
-    return {"requestContext": context, "isBase64Encoded": False, **function_url(method, query, **fields)}
+    event = function_url(method, query, **{"path": "/x", **fields})
+    return {"requestContext": context, "isBase64Encoded": False, **event}
 
 
 def function_url(method: str = "GET", query: object = None, **fields: object) -> Record:
     """A function URL event: a gateway's without the gateway's own keys (583/96099)."""
-    return {"httpMethod": method, "path": "/x", "headers": {}, "queryString": query or {}, **fields}
+    return {"httpMethod": method, "path": "/", "headers": {}, "queryString": query or {}, **fields}
 
 
 def timer(message: object = "") -> Record:

@@ -70,14 +70,31 @@ class Cos(Service):
             return 204, {}, b""
         if not key:
             return 200, {"Content-Type": "application/xml"}, self._list(dict(parse_qsl(url.query)))
-        return (200, self._etag(key), self.objects[key]) if key in self.objects else cos_error(404, "NoSuchKey")
+        return self._get(key, request) if key in self.objects else cos_error(404, "NoSuchKey")
+
+    def _get(self, key: str, request: PreparedRequest) -> Reply:
+        """GET Object (436/7753): the whole, or the range and the condition that the request names."""
+        body, etag = self.objects[key], self._etag(key)
+        if request.headers.get("If-None-Match") == etag["ETag"]:
+            return 304, etag, b""
+        if request.headers.get("If-Match", etag["ETag"]) != etag["ETag"]:
+            return cos_error(412, "PreconditionFailed")
+        if "Range" not in request.headers:
+            return 200, etag, body
+        first, last = map(int, str(request.headers["Range"]).removeprefix("bytes=").split("-"))
+        if first >= len(body):
+            return cos_error(416, "InvalidRange")
+        part = body[first : last + 1]
+        told = f"bytes {first}-{first + len(part) - 1}/{len(body)}"
+        return 206, {**etag, "Content-Range": told}, part
 
     def _etag(self, key: str) -> dict[str, str]:
         return {"ETag": f'"{hashlib.md5(self.objects[key]).hexdigest()}"'}
 
     def _list(self, query: Mapping[str, str]) -> str:
         """One page of GET Bucket (436/7734): keys right under the prefix, and the prefixes of those further below."""
-        assert (query["delimiter"], query["encoding-type"], query["max-keys"]) == ("/", "url", "1000")
+        assert (query["delimiter"], query["encoding-type"]) == ("/", "url")
+        size = min(self.page_size, int(query["max-keys"]))
         prefix, nodes = query["prefix"], dict[str, str]()
         for key in sorted(self.objects):
             name, slash, _ = key.removeprefix(prefix).partition("/")
@@ -88,7 +105,7 @@ class Cos(Service):
                 facts = f"<LastModified>{iso(self.written[key])}</LastModified><ETag>{self._etag(key)['ETag']}</ETag>"
                 nodes[key] = f"<Contents><Key>{quote(key)}</Key>{facts}</Contents>"
         found = [name for name in nodes if name > query.get("marker", "")]
-        page, more = found[: self.page_size], len(found) > self.page_size
+        page, more = found[:size], len(found) > size
         following = f"<NextMarker>{quote(page[-1])}</NextMarker>" if more else ""
         return (
             f"<?xml version='1.0' encoding='utf-8'?><ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>"

@@ -15,7 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.backends.api2 import MediaApi
-from shared.errors import BadInput, KeysRejected, OutOfTime, QueryError, Throttled, UnknownTask, UpstreamFailed
+from shared.errors import (
+    BadInput,
+    KeysRejected,
+    OutOfTime,
+    QueryError,
+    ReplyTooLarge,
+    Throttled,
+    UnknownTask,
+    UpstreamFailed,
+)
 from shared.invocation import Deadline
 from shared.net.client import ATTEMPTS
 from shared.tasks import AUDIO, VIDEO, Kind
@@ -135,7 +144,17 @@ def test_what_data_tells(net: Cloud, kind: Kind, data: object, known: list[str])
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"), [(VIDEO, {"a": {}}), (VIDEO, "a"), (VIDEO, [task("a"), "b"]), (AUDIO, [task("a")]), (AUDIO, "a")]
+    ("kind", "data"),
+    [
+        (VIDEO, {"a": {}}),
+        (VIDEO, "a"),
+        (VIDEO, [task("a"), "b"]),
+        (AUDIO, [task("a")]),
+        (AUDIO, "a"),
+        (AUDIO, task("b")),
+        (AUDIO, {"status": 5}),
+        (AUDIO, {"vid": ["a"]}),
+    ],
 )
 def test_data_of_another_type_is_the_upstreams_failure(net: Cloud, kind: Kind, data: object) -> None:
     media = net.media({}, [said(data)])
@@ -278,12 +297,27 @@ def test_a_hung_attempt_leaves_time_for_another(net: Cloud) -> None:
     assert list(ask(net, limit_ms=30_000)) == VIDS
 
 
-def test_a_reply_may_not_be_endless(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.net.client.MAX_REPLY", len(GOOD[2]) - 1)
-    media = net.media({}, [GOOD])
-    with pytest.raises(UpstreamFailed, match="larger"):
-        ask(net)
+@pytest.mark.parametrize(("count", "most"), [(1, 540_672), (100, 2_162_688), (900, 3_000_000)])
+def test_a_reply_is_bounded_by_what_was_asked(net: Cloud, count: int, most: int) -> None:
+    """Of a list of `{}` three million bytes take 72 MB to parse, 31 million took 821."""
+    vids = [f"id{number}" for number in range(count)]
+    fits = b'{"code": 0, "data": []}'.ljust(most)
+    media = net.media({}, [body(fits), body(fits + b" ")])
+    assert ask(net, vids=vids) == {}
     assert len(media.calls) == 1
+    if count == 1:
+        with pytest.raises(ReplyTooLarge):
+            ask(net, vids=vids)
+    else:
+        ask(net, vids=vids)
+        assert [len(call.asked) for call in media.calls[1:]] == [count, count // 2, count // 2]
+
+
+def test_a_batch_whose_reply_is_too_large_is_asked_by_halves(net: Cloud) -> None:
+    large = {vid: task(vid, text="a" * 300_000) for vid in "abcd"}
+    media = net.media(large)
+    assert ask(net, vids=list(large)) == large
+    assert ["".join(call.asked) for call in media.calls] == ["abcd", "ab", "cd", "a", "b", "c", "d"]
 
 
 def test_without_time_nothing_is_sent(net: Cloud) -> None:
@@ -325,8 +359,15 @@ def test_a_number_that_json_can_not_say_again_is_no_envelope(net: Cloud) -> None
     assert len(media.calls) == 2
 
 
-def test_one_unknown_id_that_the_whole_batch_is_refused_for_hides_no_other(net: Cloud) -> None:
-    unknown = said(code=5000)
-    media = net.media({"a": task("a"), "c": task("c")}, [unknown, unknown])
-    assert ask(net, vids=["x", "y", "a", "c"]) == {"a": task("a"), "c": task("c")}
-    assert [call.asked for call in media.calls] == [["x", "y", "a", "c"], ["x", "y"], ["x"], ["y"], ["a", "c"]]
+def test_a_hundred_unknown_ids_that_are_refused_as_a_whole_cost_a_few_calls(net: Cloud) -> None:
+    media = net.media({}, repeat(said(code=5000)))
+    assert ask(net, vids=[f"id{number}" for number in range(100)]) == {}
+    assert len(media.calls) == 9
+
+
+def test_no_word_of_the_api_reaches_a_caller(net: Cloud) -> None:
+    words = "secret key of account 100012345678 is wrong"
+    net.media({}, [body(json.dumps({"code": 4000, "message": words}))])
+    with pytest.raises(BadInput) as caught:
+        ask(net)
+    assert caught.value.message == "vid, vids: the media API refuses a parameter"

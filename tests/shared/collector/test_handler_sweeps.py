@@ -36,7 +36,7 @@ PREFIX = {"watch": "watch/video/"}
 
 @pytest.fixture
 def net() -> Iterator[Cloud]:
-    with cloud() as made:
+    with cloud(HTTP_WRITES="open") as made:
         yield made
 
 
@@ -47,7 +47,7 @@ def run(kind: str, event: object, request_id: str = "unit-request") -> Any:
 
 #: Every way to add the ids a and b.
 ADDING: dict[str, Record] = {
-    "get": gateway("GET", {"vids": "a,b", "output": "watch"}),
+    "query": gateway("POST", {"vids": "a,b", "output": "watch"}),
     "post": gateway("POST", None, body='{"vids": ["a", "b", "a"], "output": "watch"}'),
     "form": function_url("POST", None, body="vids.0=a&vids.1=b&output=watch"),
     "direct": {"vids": ["a", "b"], "output": "watch"},
@@ -69,6 +69,24 @@ def test_ids_are_added_by_a_note_and_the_reply_says_where(net: Cloud, kind: str,
         rf"media-query/watch/{kind}\.added/20231114T221320Z-unit-request-[0-9a-f]{{8}}\.json", data["key"]
     )
     assert {key: cos.json(key) for key in cos.objects} == {data["key"]: {"vids": ["a", "b"]}}
+
+
+@pytest.mark.parametrize("watch", ["team/videos.json", "team/videos/"])
+@pytest.mark.parametrize("over_http", [True, False])
+def test_ids_are_added_to_the_list_that_is_named_and_its_timer_sweeps_them(
+    net: Cloud, watch: str, over_http: bool
+) -> None:
+    cos = net.cos("PUT", "GET")
+    asked = {"vids": ["a"], "output": "watch", "watch": watch}
+    run("video", gateway("POST", body=json.dumps(asked)) if over_http else asked)
+    assert [key.rpartition("/")[0] for key in cos.objects] == ["media-query/team/videos.added"]
+    if watch.endswith("/"):
+        scf = net.scf()
+        assert run("video", timer({"watch": watch}))["invoked"] == 1
+        assert len(scf.events) == 1
+    else:
+        net.media({"a": task("a")})
+        assert run("video", timer({"watch": watch}))["succeeded"] == 1
 
 
 def test_one_id_is_added_by_vid(net: Cloud) -> None:
@@ -97,14 +115,14 @@ def test_a_caller_who_adds_needs_the_token_and_keeps_to_the_most_ids(
     net: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAX_VIDS", "1")
-    assert run("video", gateway("GET", {"vids": "a,b", "output": "watch"}))["statusCode"] == 413
+    assert run("video", gateway("POST", {"vids": "a,b", "output": "watch"}))["statusCode"] == 413
     monkeypatch.setenv("API_TOKEN", "unit-api-token")
-    assert run("video", gateway("GET", {"vids": "a", "output": "watch"}))["statusCode"] == 401
+    assert run("video", gateway("POST", {"vids": "a", "output": "watch"}))["statusCode"] == 401
 
 
 def test_a_cos_that_refuses_to_add_is_told(net: Cloud) -> None:
     net.cos("PUT", script=[cos_error(403, "AccessDenied")])
-    reply = run("video", gateway("GET", {"vids": "a", "output": "watch"}))
+    reply = run("video", gateway("POST", {"vids": "a", "output": "watch"}))
     assert (reply["statusCode"], json.loads(reply["body"])["code"]) == (502, 4100)
     assert not [word for word in HIDDEN if word in json.dumps(reply)]
 

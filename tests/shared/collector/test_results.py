@@ -1,199 +1,141 @@
-"""The results object of one sweep: what is read, merged, noted and written, and which notes may go."""
+"""The results of a watch list that one object can hold: what is read, followed and written."""
 
 from __future__ import annotations
 
 import pytest
 
-from shared.backends.base import Record
-from shared.collector.results import Results, Tasks
-from shared.cos.journal import KEPT
+from shared.collector.ledger import OUTCOMES
+from shared.collector.results import Results
+from shared.collector.watchlist import END, Added, Listing, Place
+from shared.cos.journal import FOLDED, KEPT, NEVER
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO, VIDEO, Kind
-from tests.support.bucket import FOUND, RESULTS, Bucket, Objects, Run
-from tests.support.wire import task
+from tests.support.bucket import FOUND, RESULTS, Bucket, Hook, Run, nothing, one_after_the_other
+from tests.support.results import book, noted, stored
+from tests.support.wire import NOW, task
+
+pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
 
 RECOVERED = "results/video.recovered.json"
-DONE, RUNNING = task("a"), task("a", 3)
+DONE = task("a")
 
 
-def stored(*records: Record, action: str = "GetVpResult", **more: object) -> dict[str, object]:
-    tasks = {str(record["vid"]): record for record in records}
-    return {"action": action, "updated_at": "", "summary": {"watched": 1}, "tasks": tasks, **more}
-
-
-def noted(*records: Record, action: str = "GetVpResult") -> dict[str, object]:
-    return {"action": action, "tasks": {str(record["vid"]): record for record in records}}
-
-
-def load(bucket: Bucket, kind: Kind = VIDEO) -> tuple[Results, Run]:
+def load(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO) -> tuple[Results, Run]:
     run = Run(bucket)
-    results = Results(kind, RESULTS, Objects(bucket), run)
+    results = Results(book(bucket, before, kind, run), RESULTS)
     results.load(run.deadline)
     return results, run
 
 
-def count(tasks: Tasks) -> dict[str, object]:
-    return {"watched": len(tasks)}
+def listing(*vids: str, etag: str = "1", whole: bool = True) -> Listing:
+    return Listing(list(vids), Place(etag, END), whole)
 
 
-def test_without_an_object_there_is_nothing() -> None:
-    results, _ = load(Bucket())
-    assert (results.tasks, results.summary, results.next, results.damaged) == ({}, None, "", "")
+def counts(**more: int) -> dict[str, int]:
+    return {"watched": 0, **dict.fromkeys(OUTCOMES, 0), **more}
 
 
-@pytest.mark.parametrize(("following", "expected"), [("b", "b"), (None, ""), ("", "")])
-def test_what_was_written_is_read_again(following: object, expected: str) -> None:
-    bucket = Bucket()
-    bucket.store(RESULTS, stored(DONE, next=following))
-    results, _ = load(bucket)
-    assert (results.tasks, results.summary, results.next) == ({"a": DONE}, {"watched": 1}, expected)
-    assert not results.changed({"watched": 1}, expected)
+def followed(bucket: Bucket, now: Listing, before: Hook = nothing) -> Results:
+    """What a sweep does to the results without asking anybody."""
+    results, run = load(bucket, before)
+    results.follow(now, run.deadline)
+    results.save(results.counts(), run.deadline)
+    return results
 
 
-CHANGES: dict[str, tuple[list[Record], int, str]] = {
-    "a record": ([task("a", 5, result=["x"])], 1, "b"),
-    "a new record": ([task("b", 3)], 1, "b"),
-    "the summary": ([], 2, "b"),
-    "who is next": ([], 1, ""),
-}
-
-
-@pytest.mark.parametrize(("records", "watched", "following"), CHANGES.values(), ids=CHANGES)
-def test_any_change_is_one(records: list[Record], watched: int, following: str) -> None:
-    bucket = Bucket()
-    bucket.store(RESULTS, stored(RUNNING, next="b"))
-    results, run = load(bucket)
-    results.add({str(record["vid"]): record for record in records}, run.deadline)
-    assert results.changed({"watched": watched}, following)
-
-
-def test_save_writes_all_and_leaves_out_who_is_next_when_nobody_is() -> None:
+def test_without_an_object_there_is_nothing_and_nothing_is_written() -> None:
     bucket = Bucket()
     results, run = load(bucket)
-    results.add({"a": DONE}, run.deadline)
-    assert results.save(count, "b", run.deadline) == {"watched": 1}
+    results.follow(Listing([], Place(), whole=True), run.deadline)
+    results.save(results.counts(), run.deadline)
+    assert (results.counts(), results.again(), results.damaged, bucket.objects) == (counts(), None, [], {})
+
+
+def test_a_list_is_watched_from_the_time_that_it_is_there() -> None:
+    bucket = Bucket()
+    results = followed(bucket, listing("a", "b"))
+    assert (results.counts(), results.again()) == (counts(watched=2, pending=2), 0.0)
     written = bucket.json(RESULTS)
-    assert written == {**stored(DONE), "updated_at": "2023-11-14T22:13:20Z", "next": "b"}
-    results.save(count, "", run.deadline)
-    assert "next" not in bucket.json(RESULTS)
+    assert list(written) == ["action", "updated_at", "summary", "missing", "tasks", "state"]
+    assert written["summary"] == results.counts()
+    assert written["state"]["watch"] == {"etag": "1", "byte": END, "damaged": False, "invalid": []}
+    assert "parts" not in written
 
 
-def test_final_records_are_noted_before_the_object_is_written_and_others_are_not() -> None:
+def test_it_is_written_only_when_it_says_anything_new() -> None:
+    bucket = Bucket()
+    followed(bucket, listing("a"))
+    calls: list[str] = []
+    for now in (Listing([], Place("1", END), whole=False), Listing([], Place("1", END), whole=False)):
+        followed(bucket, now, lambda method, name: calls.append(f"{method} {name}"))
+    assert calls == [f"GET {RESULTS}", f"LIST {FOUND}"] * 2
+    results, run = load(bucket)
+    results.save({"watched": 7}, run.deadline)
+    assert bucket.json(RESULTS)["summary"] == {"watched": 7}
+
+
+def test_an_edited_list_drops_what_it_leaves_out_but_for_what_callers_have_added() -> None:
     bucket = Bucket()
     results, run = load(bucket)
-    results.add({"b": task("b", 3)}, run.deadline)
-    assert not bucket.objects
-    gone = task("c", 3, deleted="yes")
-    results.add({"a": DONE, "b": task("b", 3), "c": gone}, run.deadline)
-    (name,) = bucket.objects
-    assert name.startswith(FOUND)
-    assert bucket.json(name) == noted(DONE, gone)
-    assert results.tasks == {"a": DONE, "b": task("b", 3), "c": gone}
+    results.follow(listing("a", "b", "c"), run.deadline)
+    results.add(["d", "b"], Added([], [], [], []), run.deadline)
+    results.head.merge({"a": DONE})
+    results.save(results.counts(), run.deadline)
+    results = followed(bucket, listing("c", "e", etag="2"))
+    assert results.head.watched() == ["b", "c", "d", "e"]
+    assert bucket.json(RESULTS)["tasks"] == {"a": DONE}, "a record stays, whoever watches"
+    results = followed(bucket, listing("a", etag="3"))
+    assert (results.head.watched(), results.counts()) == (["b", "d", "a"], counts(watched=3, succeeded=1, pending=2))
 
 
-#: What the object says of a task, what a note says of it, and what is known then.
-MERGES: dict[str, tuple[list[Record], list[Record], Record]] = {
-    "final wins": ([RUNNING], [DONE], DONE),
-    "final stays": ([DONE], [RUNNING], DONE),
-    "the note's is newer": ([task("a", 4)], [DONE], DONE),
-    "only the note": ([], [DONE], DONE),
-    "only the object": ([RUNNING], [], RUNNING),
-}
-
-
-@pytest.mark.parametrize(("before", "note", "expected"), MERGES.values(), ids=MERGES)
-@pytest.mark.parametrize("when", ["before it is read", "afterwards"])
-def test_notes_are_merged(before: list[Record], note: list[Record], expected: Record, when: str) -> None:
+def test_a_list_that_is_gone_is_an_empty_one() -> None:
     bucket = Bucket()
-    bucket.store(RESULTS, stored(*before))
-    if when == "before it is read":
-        bucket.store(f"{FOUND}1.json", noted(*note))
-        results, _ = load(bucket)
-        assert results.tasks == {"a": expected}
-    else:
-        results, run = load(bucket)
-        bucket.store(f"{FOUND}1.json", noted(*note))
-        results.save(count, "", run.deadline)
-        assert bucket.json(RESULTS)["tasks"] == {"a": expected}
+    followed(bucket, listing("a"))
+    results = followed(bucket, Listing([], Place(), whole=True))
+    assert (results.counts(), results.again()) == (counts(), None)
+    assert "state" not in bucket.json(RESULTS)
 
 
-def test_a_final_record_stays_whatever_the_api_says() -> None:
+def test_a_list_that_can_not_be_read_drops_nothing() -> None:
     bucket = Bucket()
-    bucket.store(RESULTS, stored(DONE))
+    followed(bucket, listing("a"))
+    damaged = Place("2", END, damaged=True)
+    results = followed(bucket, Listing([], damaged, whole=False))
+    assert (results.counts(), results.place) == (counts(watched=1, pending=1), damaged)
+    assert load(bucket)[0].place == damaged
+
+
+def test_a_part_of_a_list_drops_nothing_and_is_looked_at_again_at_once() -> None:
+    bucket = Bucket()
     results, run = load(bucket)
-    results.add({"a": RUNNING}, run.deadline)
-    assert results.tasks == {"a": DONE}
+    results.follow(Listing(["a"], Place("1", END), whole=True), run.deadline)
+    results.head.merge({"a": DONE})
+    results.follow(Listing(["b"], Place("2", 10), whole=False), run.deadline)
+    results.head.merge({"b": task("b")})
+    assert (results.head.watched(), results.again()) == (["a", "b"], 0.0)
 
 
-def test_a_note_that_came_before_the_put_is_in_the_first_one() -> None:
-    bucket, puts = Bucket(), []
-    run = Run(bucket)
-
-    def watch(method: str, name: str) -> None:
-        if (method, name) == ("PUT", RESULTS):
-            puts.append(list(bucket.json(RESULTS)["tasks"]))
-
-    results = Results(VIDEO, RESULTS, Objects(bucket, after=watch), run)
-    results.load(run.deadline)
-    results.add({"b": task("b")}, run.deadline)
-    bucket.store(f"{FOUND}1.json", noted(DONE))
-    assert results.save(count, "", run.deadline) == {"watched": 2}
-    assert puts == [["b", "a"]]
-
-
-#: Notes that are none of these results.
-FOREIGN: list[object] = [
-    noted(DONE, action="GetCtsaudioInfo"),
-    {"action": "GetVpResult"},
-    {"action": "GetVpResult", "tasks": ["a"]},
-    {"action": "GetVpResult", "tasks": {"a": DONE, "b": None}},
-    {"tasks": {"a": DONE}},
-    {},
-]
-
-
-@pytest.mark.parametrize("note", FOREIGN, ids=lambda note: str(note)[:50])
-def test_notes_that_are_none_of_ours_are_neither_merged_nor_deleted(note: object) -> None:
+def test_an_object_of_an_earlier_version_goes_on_where_it_was() -> None:
     bucket = Bucket()
-    bucket.store(RESULTS, stored(DONE))
-    bucket.store(f"{FOUND}1.json", note, KEPT + 1)
-    results, run = load(bucket)
-    results.tidy(run.deadline)
-    assert (results.tasks, bucket.under(FOUND)) == ({"a": DONE}, [f"{FOUND}1.json"])
+    bucket.store(RESULTS, stored(DONE, task("b", 3), task("gone"), next="b"))
+    results = followed(bucket, listing("a", "b", "c"))
+    assert results.counts() == counts(watched=3, succeeded=1, pending=2)
+    assert list(results.head.pending) == ["b", "c"]
+    assert bucket.final().keys() == {"a", "gone"}
 
 
-#: The object as read, what the note says, its age, and whether it may go.
-TIDY: dict[str, tuple[list[Record], list[Record], float, bool]] = {
-    "old and contained": ([DONE], [DONE], KEPT + 1, True),
-    "contained, but young": ([DONE], [DONE], KEPT, False),
-    "old, but not contained": ([], [DONE], KEPT + 1, False),
-    "old, but not final in the object": ([RUNNING], [DONE], KEPT + 1, False),
-    "old, but contained in part": ([DONE], [DONE, task("b")], KEPT + 1, False),
-}
-
-
-@pytest.mark.parametrize(("before", "note", "age", "gone"), TIDY.values(), ids=TIDY)
-def test_only_notes_that_the_object_had_when_it_was_read_may_go(
-    before: list[Record], note: list[Record], age: float, gone: bool
-) -> None:
+def test_what_callers_have_added_is_held_with_the_notes_that_say_so() -> None:
     bucket = Bucket()
-    bucket.store(RESULTS, stored(*before))
-    bucket.store(f"{FOUND}1.json", noted(*note), age)
     results, run = load(bucket)
-    results.save(count, "", run.deadline)
-    assert bucket.final().keys() >= {record["vid"] for record in note}
-    results.tidy(run.deadline)
-    assert bucket.under(FOUND) == ([] if gone else [f"{FOUND}1.json"])
-    assert results.had("a") == any(record == DONE for record in before)
+    results.add(["a"], Added([], ["1"], ["2"], ["3"]), run.deadline)
+    assert results.head.held == {"1": NOW + KEPT, "2": NOW + FOLDED, "3": NEVER}
+    assert (results.head.watched(), results.head.added) == (["a"], {"a"})
 
 
 DAMAGED: list[object] = [
     b"",
-    b"{",
     7,
-    ["a"],
     stored(DONE, action="GetCtsaudioInfo"),
-    {"action": "GetVpResult"},
     {"action": "GetVpResult", "tasks": {"a": None}},
 ]
 
@@ -206,23 +148,20 @@ def test_beside_a_damaged_object_another_is_kept(damaged: object) -> None:
     before = bucket.objects[RESULTS]
     for vids in ({"a", "b"}, {"a", "b", "c"}):
         results, run = load(bucket)
-        assert results.damaged == RESULTS
-        results.add({vid: task(vid) for vid in vids}, run.deadline)
-        results.save(count, "", run.deadline)
+        assert results.damaged == [RESULTS]
+        results.head.record({vid: task(vid) for vid in vids}, run.deadline)
+        results.save(results.counts(), run.deadline)
         assert bucket.final(RECOVERED).keys() == vids
         assert bucket.objects[RESULTS] == before
-    assert all(name in (RESULTS, RECOVERED) or name.startswith(FOUND) for name in bucket.objects), "one place for notes"
 
 
-def test_an_object_that_has_been_mended_has_what_was_found_meanwhile() -> None:
+def test_an_object_that_is_mended_is_used_again() -> None:
     bucket = Bucket()
     bucket.store(RESULTS, b"{")
-    results, run = load(bucket)
-    results.add({"a": DONE}, run.deadline)
-    results.save(count, "", run.deadline)
+    followed(bucket, listing("a"))
     bucket.store(RESULTS, stored(task("b")))
-    results, _ = load(bucket)
-    assert (results.damaged, results.tasks) == ("", {"b": task("b"), "a": DONE})
+    results = followed(bucket, listing("a", "b"))
+    assert (results.damaged, results.counts()) == ([], counts(watched=2, succeeded=1, pending=1))
 
 
 def test_both_damaged() -> None:
@@ -236,6 +175,35 @@ def test_both_damaged() -> None:
 def test_the_kinds_do_not_share_an_object() -> None:
     bucket = Bucket()
     bucket.store(RESULTS, stored(DONE))
-    bucket.store(f"{FOUND}1.json", noted(DONE))
-    results, _ = load(bucket, AUDIO)
-    assert (results.damaged, results.tasks) == (RESULTS, {})
+    results, _ = load(bucket, kind=AUDIO)
+    assert (results.damaged, results.head.ids()) == ([RESULTS], [])
+
+
+SPOILED: list[object] = [
+    7,
+    {"watch": 7, "parts": 7, "turn": 7},
+    {"watch": {"byte": "x", "etag": 7, "invalid": 7}},
+    {"watch": {}, "parts": {"mine.json": 7}},
+    {"parts": {"results/video.mine.json": 7, "results/video.0001.json": 7}},
+]
+
+
+@pytest.mark.parametrize("state", SPOILED, ids=str)
+def test_a_state_that_a_person_has_spoiled_begins_anew(state: object) -> None:
+    bucket = Bucket()
+    bucket.store(RESULTS, stored(DONE, state=state))
+    results, run = load(bucket)
+    results.follow(listing("a", "b"), run.deadline)
+    for part in results.due(run.deadline):
+        results.keep(part, run.deadline)
+    assert results.counts() == counts(watched=2, succeeded=1, pending=1)
+
+
+@pytest.mark.parametrize("pending", [True, False])
+def test_when_to_look_again(pending: bool) -> None:
+    results, run = load(Bucket())
+    assert results.again() is None
+    results.head.record({"a": DONE}, run.deadline)
+    if pending:
+        results.head.take(["b"])
+    assert results.again() == (0.0 if pending else NOW + KEPT)

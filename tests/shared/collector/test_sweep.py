@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.backends.api2 import MediaApi
-from shared.collector.results import Summary
-from shared.collector.sweep import Tools, collect
+from shared.collector.sweep import DAY, Summary, Tools, collect
 from shared.cos.objects import CosObjects
 from shared.errors import DamagedObject, KeysRejected, OutOfTime, UpstreamFailed
 from shared.events import Sweep
@@ -37,7 +36,8 @@ def sweep(
     """Collect the given ids, or with none given those of the watch object."""
     invocation, found = net.invocation(limit_ms), settings(**env)
     asked = Sweep(vids or None, f"watch/{kind.name}.json", f"results/{kind.name}.json")
-    return collect(Tools(kind, MediaApi(found, invocation), CosObjects(found, invocation), workers, invocation), asked)
+    backend, objects = MediaApi(found, invocation), CosObjects(found, invocation)
+    return collect(Tools(kind, backend, objects, workers, invocation, found.missing_days * DAY), asked)
 
 
 def summary(**counts: int) -> dict[str, int]:
@@ -69,11 +69,14 @@ def test_every_state_is_counted(net: Cloud) -> None:
     assert sweep(net) == counts
     written = cos.json(RESULTS)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", written["updated_at"])
-    assert written == {**results(counts, *tasks.values()), "updated_at": written["updated_at"]}
-    assert list(written) == ["action", "updated_at", "summary", "tasks"]
+    missing = {"unknown": "2023-11-14T22:13:20Z"}
+    state = written.pop("state")
+    assert written == {**results(counts, *tasks.values()), "missing": missing, "updated_at": written["updated_at"]}
+    assert list(written) == ["action", "updated_at", "summary", "missing", "tasks"]
     assert list(written["summary"]) == list(counts)
     note, last = cos.puts
     assert (note.startswith(FOUND), last) == (True, RESULTS)
+    assert state["pending"] == ["running", "waiting", "odd", "unknown"]
     final = {vid: task for vid, task in tasks.items() if vid not in ("running", "waiting", "odd")}
     assert cos.json(note) == {"action": "GetVpResult", "tasks": final}, "final results are noted first"
 
@@ -115,29 +118,30 @@ def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Cloud) ->
     assert cos.json(RESULTS)["tasks"] == results(counts, *kept)["tasks"]
 
 
-@pytest.mark.parametrize(
-    ("watched", "stored", "counts"),
-    [
-        (["done"], results(summary(watched=1, succeeded=1), task("done")), summary(watched=1, succeeded=1)),
-        ([], results(summary(watched=1, succeeded=1), task("done")), summary()),
-        ([], None, summary()),
-        (None, None, summary()),
-    ],
-    ids=["all-final", "empty", "empty-and-new", "absent"],
-)
-def test_nothing_to_ask_and_nothing_to_write(
-    net: Cloud, watched: object, stored: object, counts: dict[str, int]
+@pytest.mark.parametrize("watched", [[], None], ids=["empty", "absent"])
+def test_nothing_to_ask_and_nothing_to_write(net: Cloud, watched: object) -> None:
+    net.cos("GET", objects={} if watched is None else {WATCH: watched})
+    assert sweep(net) == summary()
+
+
+@pytest.mark.parametrize(("watched", "counts"), [(["done"], summary(watched=1, succeeded=1)), ([], summary())])
+def test_what_is_final_is_kept_and_counts_while_it_is_listed(
+    net: Cloud, watched: list[str], counts: dict[str, int]
 ) -> None:
-    present = {WATCH: watched, RESULTS: stored}
-    net.cos("GET", objects={key: value for key, value in present.items() if value is not None})
-    assert sweep(net) == counts
+    stored = results(summary(watched=1, succeeded=1), task("done"))
+    cos = net.cos("GET", "PUT", objects={RESULTS: stored, WATCH: watched})
+    assert sweep(net) == sweep(net) == counts
+    assert cos.json(RESULTS)["tasks"] == {"done": task("done")}
+    assert len(cos.puts) <= 1, "the second sweep has nothing to write"
 
 
-def test_the_same_again_is_not_written(net: Cloud) -> None:
+def test_the_same_again_is_neither_written_nor_read_again(net: Cloud) -> None:
     net.media({"a": task("a", 3)})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "unknown"]})
     assert sweep(net) == sweep(net) == summary(watched=2, pending=1, missing=1)
     assert cos.puts == [RESULTS]
+    again = [request for request in cos.requests if str(request.url).endswith(WATCH)][-1]
+    assert again.headers["If-None-Match"] == f'"{cos.json(RESULTS)["state"]["watch"]["etag"]}"'
 
 
 @pytest.mark.parametrize("changed", [task("a", 5), task("a", 3, progress=1), {"vid": "a", "status": 3}])
@@ -152,8 +156,41 @@ def test_any_change_of_a_record_is_written(net: Cloud, changed: Record) -> None:
 def test_an_id_that_is_no_longer_known_keeps_its_record(net: Cloud) -> None:
     net.media({})
     stored = results(summary(watched=1, pending=1), task("a", 3))
-    net.cos("GET", objects={WATCH: ["a"], RESULTS: stored})
+    cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: stored})
     assert sweep(net) == summary(watched=1, pending=1)
+    assert cos.json(RESULTS)["tasks"] == {"a": task("a", 3)}
+    assert list(cos.json(RESULTS)["missing"]) == ["a"]
+
+
+@pytest.mark.parametrize("known", [task("a", 3), None], ids=["once known", "never known"])
+def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Cloud, known: Record | None) -> None:
+    media = net.media({} if known is None else {"a": known})
+    net.cos("GET", "PUT", objects={WATCH: ["a"]})
+    sweep(net, MISSING_DAYS="2")
+    media.tasks = {}
+    for _ in range(5):
+        told = sweep(net, MISSING_DAYS="2")
+        net.clock.now += DAY
+    assert told == summary(watched=1, missing=1)
+    assert len(media.calls) == 1 + 3, "asked at once and after one and two days, then never again"
+
+
+def test_without_patience_an_unknown_id_is_final_at_once(net: Cloud) -> None:
+    media = net.media({})
+    cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
+    for _ in range(2):
+        assert sweep(net, MISSING_DAYS="0") == summary(watched=1, missing=1)
+    assert len(media.calls) == 1
+    assert cos.json(RESULTS)["missing"] == {"a": "2023-11-14T22:13:20Z"}
+
+
+def test_an_id_that_becomes_known_is_missing_no_longer(net: Cloud) -> None:
+    media = net.media({})
+    cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
+    sweep(net)
+    media.tasks = {"a": task("a")}
+    assert sweep(net) == summary(watched=1, succeeded=1)
+    assert cos.json(RESULTS)["missing"] == {}
 
 
 def test_failed_calls_keep_old_records_and_are_told(net: Cloud) -> None:
@@ -167,11 +204,14 @@ def test_failed_calls_keep_old_records_and_are_told(net: Cloud) -> None:
 
 
 @pytest.mark.parametrize(("turn", "error"), [(DEAD, UpstreamFailed), (said(code=4100), KeysRejected)])
-def test_when_all_calls_fail_nothing_is_written(net: Cloud, turn: Turn, error: type[Exception]) -> None:
+def test_when_all_calls_fail_the_sweep_fails_and_no_record_changes(
+    net: Cloud, turn: Turn, error: type[Exception]
+) -> None:
     net.media({}, repeat(turn))
-    net.cos("GET", objects={WATCH: ["a", "done"], RESULTS: results(summary(), task("done"))})
+    cos = net.cos("GET", "PUT", objects={WATCH: ["a", "done"], RESULTS: results(summary(), task("done"))})
     with pytest.raises(error):
         sweep(net)
+    assert (cos.json(RESULTS)["tasks"], cos.json(RESULTS)["missing"]) == ({"done": task("done")}, {})
 
 
 def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
@@ -180,7 +220,7 @@ def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
     told = sweep(net, limit_ms=5_000, workers=1, BATCH_SIZE="1")
     assert told == {**summary(watched=2, succeeded=1, pending=1), "unanswered": 1}
     assert cos.json(RESULTS)["tasks"] == {"a": task("a")}
-    assert cos.json(RESULTS)["next"] == "b"
+    assert cos.json(RESULTS)["state"]["pending"] == ["b"]
 
 
 #: What is no watch object.

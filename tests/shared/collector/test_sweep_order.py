@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from shared.backends.base import Record
-from shared.collector.results import Summary
-from shared.collector.sweep import collect
+from shared.collector.sweep import Summary, collect
+from shared.cos.journal import KEPT
 from shared.errors import KeysRejected, OutOfTime, QueryError, UpstreamFailed
 from shared.events import Sweep
 from tests.support.bucket import (  # fmt: skip
@@ -18,8 +18,6 @@ from tests.support.bucket import (  # fmt: skip
     WATCHED,
     Api,
     Bucket,
-    Killed,
-    die,
     one_after_the_other,
     tools,
 )
@@ -70,14 +68,13 @@ def test_no_call_begins_after_the_deadline_and_what_came_is_written() -> None:
     assert bucket.now - began == 8.0, "the last one lasts beyond the deadline, into the time for writing"
     assert (summary["succeeded"], summary["unanswered"]) == (2, 1)
     assert bucket.final().keys() == {"a", "b"}
-    assert bucket.json(RESULTS)["next"] == "c"
+    assert bucket.json(RESULTS)["state"]["pending"] == ["c"]
 
 
-def test_when_all_are_answered_the_next_sweep_begins_at_the_beginning() -> None:
+def test_when_all_are_answered_the_order_stays() -> None:
     bucket, tasks = watching("abcd"), pending("abcd")
     assert [sweep(bucket, tasks, seconds=2.5)[1] for _ in range(2)] == ["abc", "dab"]
-    assert [sweep(bucket, tasks)[1] for _ in range(2)] == ["cdab", "abcd"]
-    assert "next" not in bucket.json(RESULTS)
+    assert [sweep(bucket, tasks)[1] for _ in range(2)] == ["cdab", "cdab"]
 
 
 @pytest.mark.parametrize(
@@ -88,10 +85,10 @@ def test_when_all_are_answered_the_next_sweep_begins_at_the_beginning() -> None:
         ("d", ["abcd", "dabc"]),
         ("cd", ["abcd", "cdab"]),
         ("bd", ["abcd", "dabc"]),
-        ("b", ["abcd", "bcda"]),
+        ("b", ["abcd", "abcd"]),
     ],
 )
-def test_who_got_no_answer_is_asked_first(failing: str, order: list[str]) -> None:
+def test_the_last_ones_without_an_answer_are_asked_first(failing: str, order: list[str]) -> None:
     bucket, tasks = watching("abcd"), {**pending("abcd"), **dict.fromkeys(failing, DEAD)}
     assert [sweep(bucket, tasks)[1] for _ in range(2)] == order
 
@@ -109,11 +106,11 @@ def test_turns_survive_that_the_next_one_has_become_final() -> None:
     assert sweep(bucket, tasks, seconds=2.5)[1] == "efa"
 
 
-def test_turns_begin_anew_when_the_next_one_is_not_watched_any_more() -> None:
+def test_turns_go_on_when_the_next_one_is_not_watched_any_more() -> None:
     bucket, tasks = watching("abcdef"), pending("abcdef")
     sweep(bucket, tasks, seconds=2.5)
     bucket.store(WATCH, list("abcef"))
-    assert sweep(bucket, tasks, seconds=2.5)[1] == "abc"
+    assert sweep(bucket, tasks, seconds=2.5)[1] == "efa"
 
 
 def test_several_short_sweeps_reach_every_id() -> None:
@@ -129,13 +126,14 @@ def test_several_short_sweeps_reach_every_id() -> None:
     ("tasks", "limit", "error"),
     [({"a": DEAD, "b": DEAD}, LIMIT, UpstreamFailed), ({"a": KeysRejected("no")}, LIMIT, KeysRejected)],
 )
-def test_a_sweep_without_any_answer_raises_and_writes_nothing(
+def test_a_sweep_without_any_answer_raises_and_remembers_what_is_watched(
     tasks: dict[str, Record | QueryError], limit: float, error: type[QueryError]
 ) -> None:
     bucket = watching("".join(tasks))
     with pytest.raises(error):
         sweep(bucket, tasks, limit=limit)
-    assert bucket.under("") == [WATCH]
+    written = bucket.json(RESULTS)
+    assert (written["tasks"], written["missing"], written["state"]["pending"]) == ({}, {}, list(tasks))
 
 
 def test_an_unknown_id_is_an_answer() -> None:
@@ -165,16 +163,18 @@ def bucket_etag(bucket: Bucket) -> str:
     return next(item.etag for item in objects.list("watch/", run.deadline) if item.name == WATCH)
 
 
-def test_the_summary_is_told_before_anything_is_tidied_up() -> None:
-    """A role that may not delete, or an instance that is killed, costs the notes only."""
+def test_a_role_that_may_not_delete_costs_the_notes_only() -> None:
     bucket = watching("a")
-    bucket.store(f"{ADDED}1.json", {"vids": ["a"]}, age=10_000)
-    bucket.store(RESULTS, {"action": "GetVpResult", "tasks": {"a": task("a")}})
+    bucket.store(f"{ADDED}1.json", {"vids": ["a"]})
+    sweep(bucket, {"a": task("a")})
+    bucket.now += KEPT
 
     def no_delete(method: str, _: str) -> None:
         if method == "DELETE":
-            die()
+            raise KeysRejected("no")
 
-    with pytest.raises(Killed):
-        collect(tools(bucket, Api(bucket, {}), no_delete), WATCHED._replace(summary="s.json"))
-    assert bucket.json("s.json")["summary"]["succeeded"] == 1
+    summary = collect(tools(bucket, Api(bucket, {}), no_delete), WATCHED)
+    assert summary["succeeded"] == 1
+    assert f"{ADDED}1.json" in bucket.objects
+    sweep(bucket, {})
+    assert bucket.under("watch/") == [WATCH]

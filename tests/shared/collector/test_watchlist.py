@@ -1,39 +1,43 @@
-"""What a sweep watches: the watch object, and the notes of callers who have added ids."""
+"""The watch object that people write: what it lists, and that it is read only when it has changed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
-from shared.collector.watchlist import NOTE_SIZE, Watched, add_ids, added_folder, ids_of, read_watched
+from shared.collector.watchlist import END, LONGEST_NAME, MOST_NAMED, Listing, Place, ids_of, read_watched
+from shared.cos.objects import Chunk
 from shared.errors import KeysRejected
+from shared.invocation import Deadline
 from shared.tasks import VIDS, IdForm
-from tests.support.bucket import ADDED, WATCH, Bucket, Objects, Run
-from tests.support.wire import NOW
+from tests.support.bucket import WATCH, Bucket, Objects, Run
+
+T = TypeVar("T")
 
 
-def read(bucket: Bucket, ids: IdForm = VIDS) -> Watched:
-    return read_watched(Objects(bucket), WATCH, ids, Run(bucket).deadline)
+def read(bucket: Bucket, place: Place | None = None, ids: IdForm = VIDS) -> Listing:
+    return read_watched(Objects(bucket), WATCH, ids, place or Place(), Run(bucket).deadline)
 
 
-@pytest.mark.parametrize(
-    ("watch", "folder"),
-    [(WATCH, ADDED), ("watch/video/", ADDED), ("team/a", "team/a.added/"), ("a.json.json", "a.json.added/")],
-)
-def test_a_watch_object_and_a_prefix_of_its_name_share_their_notes(watch: str, folder: str) -> None:
-    assert added_folder(watch) == folder
+def etag(bucket: Bucket) -> str:
+    (listed,) = Objects(bucket).list("watch/", Run(bucket).deadline)
+    return listed.etag
 
 
 #: A watch object, the ids in it, and what in it is no id; None: it is damaged.
-OBJECTS: dict[str, tuple[object, list[str], list[object] | None]] = {
+OBJECTS: dict[str, tuple[object, list[str], list[str] | None]] = {
     "a list": (["b", "a"], ["b", "a"], []),
     "vids": ({"vids": ["b", "a"]}, ["b", "a"], []),
-    "a filled shard": ({"vids": ["a"], "notes": ["x"]}, ["a"], []),
+    "a filled shard of an earlier version": ({"vids": ["a"], "notes": ["x"]}, ["a"], []),
     "twice": (["a", "b", "a"], ["a", "b"], []),
     "empty": ([], [], []),
-    "some invalid": (["a", "../b", 7, None, "a b"], ["a"], ["../b", 7, None, "a b"]),
+    "some invalid": (["a", "../b", 7, None, ["c"]], ["a"], ['"../b"', "7", "null", '["c"]']),
     "no JSON": (b"[", [], None),
+    "nothing": (b"", [], None),
+    "deep": (b"[" * 100_000, [], None),
     "no list": ("a", [], None),
     "null": (None, [], None),
     "no vids": ({"ids": ["a"]}, [], None),
@@ -42,82 +46,75 @@ OBJECTS: dict[str, tuple[object, list[str], list[object] | None]] = {
 
 
 @pytest.mark.parametrize(("value", "vids", "invalid"), OBJECTS.values(), ids=OBJECTS)
-@pytest.mark.parametrize("added", [[], ["n", "a"]], ids=["alone", "with a note"])
-def test_watch_objects(value: object, vids: list[str], invalid: list[object] | None, added: list[str]) -> None:
+def test_watch_objects(value: object, vids: list[str], invalid: list[str] | None) -> None:
     bucket = Bucket()
     bucket.store(WATCH, value)
-    if added:
-        bucket.store(f"{ADDED}1.json", {"vids": added})
-    watched = read(bucket)
-    assert watched.vids == list(dict.fromkeys([*vids, *added]))
-    assert (watched.invalid, watched.damaged) == (invalid or [], invalid is None)
-    assert [note.content for note in watched.notes] == ([{"vids": added}] if added else [])
+    place = Place(etag(bucket), END, invalid is None, tuple(invalid or ()))
+    assert read(bucket) == Listing(vids, place, whole=invalid is not None)
 
 
 def test_an_absent_watch_object_is_an_empty_one() -> None:
-    assert read(Bucket()) == Watched([], [], damaged=False, etag="", notes=[])
+    assert read(Bucket()) == Listing([], Place(), whole=True)
+    assert read(Bucket(), Place("old", END)) == Listing([], Place(), whole=True)
+    assert read(Bucket(), Place("old", 100)) == Listing([], Place(), whole=True)
 
 
-def test_the_etag_is_that_of_the_object_read() -> None:
+@pytest.mark.parametrize("value", [["a"], ["a", "../b"], b"{"])
+def test_an_object_that_has_not_changed_is_not_read_again(value: object) -> None:
+    """It is asked for under the condition that it is another one than before."""
     bucket = Bucket()
-    bucket.store(WATCH, [])
-    (listed,) = Objects(bucket).list("watch/", Run(bucket).deadline)
-    assert read(bucket).etag == listed.etag
+    bucket.store(WATCH, value)
+    first = read(bucket)
+    assert read(bucket, first.place) == Listing([], first.place, whole=False)
+    bucket.store(WATCH, ["a", "c"])
+    assert read(bucket, first.place) == Listing(["a", "c"], Place(etag(bucket), END), whole=True)
+
+
+class Spoiling(Objects):
+    """A COS whose replies, or whose ETags, are not what was stored."""
+
+    def read(
+        self, name: str, deadline: Deadline, parse: Callable[[Chunk], T], start: int = 0, known: str = ""
+    ) -> T | None:
+        return super().read(name, deadline, lambda chunk: parse(chunk._replace(intact=False)), start, known)
+
+
+def test_what_is_no_json_and_may_have_been_damaged_on_its_way_is_asked_for_again_and_then_damaged() -> None:
+    """The ETag of an encrypted object is not its MD5, so nobody can tell; the sweep goes on without the list."""
+    bucket = Bucket()
+    bucket.store(WATCH, b"{")
+    damaged = read_watched(Spoiling(bucket), WATCH, VIDS, Place("old", END), Run(bucket).deadline)
+    assert damaged == Listing([], Place("", END, damaged=True), whole=False)
+    bucket.store(WATCH, ["a"])
+    assert read(bucket, damaged.place).vids == ["a"]
 
 
 def test_ids_are_those_of_the_back_end() -> None:
     bucket = Bucket()
     bucket.store(WATCH, ["a1", "b1"])
-    bucket.store(f"{ADDED}1.json", {"vids": ["a2", "b2"]})
-    watched = read(bucket, IdForm(re.compile("a."), "a and one more"))
-    assert (watched.vids, watched.invalid) == (["a1", "a2"], ["b1", "b2"])
+    listed = read(bucket, ids=IdForm(re.compile("a."), "a and one more"))
+    assert (listed.vids, listed.place.invalid) == (["a1"], ('"b1"',))
 
 
-def test_a_note_of_a_person_may_say_anything() -> None:
+def test_of_what_is_invalid_no_more_is_named_than_people_can_read() -> None:
     bucket = Bucket()
-    bucket.store(f"{ADDED}1.json", {"vids": ["a", 7]})
-    bucket.store(f"{ADDED}2.json", {"vids": "b"})
-    bucket.store(f"{ADDED}3.json", {})
-    watched = read(bucket)
-    assert (watched.vids, watched.invalid, watched.damaged) == (["a"], [7], False)
-
-
-def test_two_callers_at_the_same_moment_both_count_and_so_does_a_caller_who_asks_twice() -> None:
-    bucket = Bucket()
-    caller = Run(bucket)
-    for run, vids in ((caller, ("a", "b")), (Run(bucket), ("b", "c")), (caller, ("a", "b")), (caller, ("d",))):
-        add_ids(Objects(bucket), "watch/video/", vids, run)
-    assert bucket.now == NOW
-    assert sorted(read(bucket).vids) == ["a", "b", "c", "d"]
-    assert len(bucket.under(ADDED)) == 3
-
-
-@pytest.mark.parametrize(
-    ("number", "notes"), [(1, 1), (NOTE_SIZE, 1), (NOTE_SIZE + 1, 2), (3 * NOTE_SIZE, 3), (3 * NOTE_SIZE + 1, 4)]
-)
-def test_many_ids_are_several_notes(number: int, notes: int) -> None:
-    bucket = Bucket()
-    vids = tuple(f"id{number}" for number in range(number))
-    stored = add_ids(Objects(bucket), "watch/video/", vids, Run(bucket))
-    written = [bucket.json(name)["vids"] for name in bucket.under(ADDED)]
-    assert (len(written), max(map(len, written))) == (notes, min(number, NOTE_SIZE))
-    assert sorted(read(bucket).vids) == sorted(vids)
-    assert bucket.json(stored.key.removeprefix("prefix/"))["vids"][-1] == vids[-1]
+    bucket.store(WATCH, ["x y" * 1000] * 1000)
+    invalid = read(bucket).place.invalid
+    assert (len(invalid), {len(name) for name in invalid}) == (MOST_NAMED, {LONGEST_NAME})
 
 
 def test_a_cos_that_refuses_is_told() -> None:
     def refuse(method: str, name: str) -> None:
-        if (method, name) == ("GET", WATCH):
-            raise KeysRejected("no")
+        raise KeysRejected("no")
 
     bucket = Bucket()
     with pytest.raises(KeysRejected):
-        read_watched(Objects(bucket, refuse), WATCH, VIDS, Run(bucket).deadline)
+        read_watched(Objects(bucket, refuse), WATCH, VIDS, Place(), Run(bucket).deadline)
 
 
 @pytest.mark.parametrize(
     ("value", "ids"),
-    [(["a", 7], ["a", 7]), ({"vids": ["a"]}, ["a"]), ({"vids": "a"}, []), ({}, []), ("a", []), (None, [])],
+    [(["a", 7], ["a", 7]), ({"vids": ["a"]}, ["a"]), ({"vids": "a"}, None), ({}, None), ("a", None), (None, None)],
 )
-def test_ids_of(value: object, ids: list[object]) -> None:
+def test_ids_of(value: object, ids: list[object] | None) -> None:
     assert ids_of(value) == ids

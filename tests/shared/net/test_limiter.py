@@ -114,7 +114,45 @@ def test_calls_that_were_in_flight_before_a_limit_was_halved_are_waited_for() ->
             raise BUSY
         with pytest.raises(OutOfTime), pace.call(over()):
             raise AssertionError("three are in flight, two are allowed")
-    assert places(pace) == 3, "two, and one more after a round of calls that were not throttled"
+    assert places(pace) == 2, "they had begun before it was halved, so that they landed says nothing"
+
+
+def burst(pace: Pace, size: int, throttled: int) -> None:
+    """Calls in flight together, the first of which are throttled."""
+    calls = [pace.call(ahead()) for _ in range(size)]
+    for call in calls:
+        call.__enter__()
+    for call in calls[:throttled]:
+        assert not call.__exit__(Throttled, BUSY, None), "a throttled call is told"
+    for call in calls[throttled:]:
+        call.__exit__(None, None, None)
+
+
+def clean_round(pace: Pace) -> int:
+    """As many calls as there are places, none of them throttled; how many."""
+    count = 0
+    with ExitStack() as stack, suppress(OutOfTime):
+        while True:
+            stack.enter_context(pace.call(over()))
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize("throttled", [1, 5, 16])
+def test_a_burst_halves_the_limit_once_and_sixteen_clean_rounds_bring_it_back(throttled: int) -> None:
+    pace = Pace(16)
+    burst(pace, 16, throttled)
+    rounds = [clean_round(pace) for _ in range(16)]
+    assert rounds[0] == 8
+    assert rounds == sorted(rounds), "it only grows"
+    assert places(pace) == 16
+
+
+def test_the_next_burst_halves_it_again() -> None:
+    pace = Pace(16)
+    burst(pace, 16, throttled=16)
+    burst(pace, 8, throttled=8)
+    assert places(pace) == 4
 
 
 def test_whoever_waits_goes_on_when_a_call_lands() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import OutOfTime, QueryError, UpstreamFailed
 from shared.invocation import Deadline
+from shared.net.limiter import Pace
 from shared.net.parallel import each
 
 #: Seconds that no test takes: a test that gets there fails.
@@ -46,20 +47,20 @@ def release() -> Iterator[threading.Event]:
 @pytest.mark.parametrize("workers", [1, 2, 7, 100])
 @pytest.mark.parametrize("items", [[], [1], range(50), [3, 3, 3]], ids=["none", "one", "many", "equal ones"])
 def test_every_item_gets_its_result(items: Sequence[int], workers: int, deadline: Deadline) -> None:
-    results = list(each(items, lambda item: item * 10, workers, deadline))
+    results = list(each(items, lambda item, _: item * 10, workers, deadline))
     assert Counter(results) == Counter((item, item * 10) for item in items)
 
 
 @pytest.mark.parametrize(("workers", "expected"), [(1, 1), (3, 3), (6, 6), (100, 6)])
 def test_as_many_calls_at_once_as_there_are_workers(workers: int, expected: int, deadline: Deadline) -> None:
     barrier = threading.Barrier(expected)  # lets nobody through before that many calls wait
-    assert len(list(each(range(6), lambda _: barrier.wait(NEVER), workers, deadline))) == 6
+    assert len(list(each(range(6), lambda *_: barrier.wait(NEVER), workers, deadline))) == 6
 
 
 @pytest.mark.parametrize("workers", [1, 3, 6])
 def test_never_more_calls_at_once_than_workers(workers: int, deadline: Deadline, release: threading.Event) -> None:
     before = set(threading.enumerate())
-    results = each(range(20), lambda item: item == 0 or release.wait(NEVER), workers, deadline)
+    results = each(range(20), lambda item, _: item == 0 or release.wait(NEVER), workers, deadline)
     assert next(results) == (0, True)  # by now every worker has started, and none has run out of items
     assert len(set(threading.enumerate()) - before) == workers
     release.set()
@@ -67,7 +68,7 @@ def test_never_more_calls_at_once_than_workers(workers: int, deadline: Deadline,
 
 
 def test_results_come_as_they_are_ready(deadline: Deadline, release: threading.Event) -> None:
-    def call(item: str) -> bool:
+    def call(item: str, _: Deadline) -> bool:
         return item == "fast" or release.wait(NEVER)
 
     results = each(["slow", "fast"], call, 2, deadline)
@@ -79,7 +80,7 @@ def test_results_come_as_they_are_ready(deadline: Deadline, release: threading.E
 def test_a_query_error_costs_its_item_only(deadline: Deadline) -> None:
     failure = UpstreamFailed("m")
 
-    def call(item: int) -> int:
+    def call(item: int, _: Deadline) -> int:
         if item % 2:
             raise failure
         return item
@@ -91,7 +92,7 @@ def test_a_query_error_costs_its_item_only(deadline: Deadline) -> None:
 def test_any_other_exception_is_raised_and_ends_the_work(error: BaseException, deadline: Deadline) -> None:
     called = []
 
-    def call(item: int) -> None:
+    def call(item: int, _: Deadline) -> None:
         called.append(item)
         raise error
 
@@ -102,7 +103,7 @@ def test_any_other_exception_is_raised_and_ends_the_work(error: BaseException, d
 
 
 def test_hung_calls_are_not_waited_for(clock: Clock, deadline: Deadline, release: threading.Event) -> None:
-    def call(item: str) -> str:
+    def call(item: str, _: Deadline) -> str:
         if item == "hung":
             release.wait(NEVER)
         return item
@@ -120,7 +121,7 @@ def test_nothing_is_started_after_the_deadline(clock: Clock, deadline: Deadline,
     called: list[int] = []
     started = threading.Event()
 
-    def call(item: int) -> int:
+    def call(item: int, _: Deadline) -> int:
         called.append(item)
         started.set()
         release.wait(NEVER)
@@ -142,6 +143,42 @@ def test_nothing_is_started_after_the_deadline(clock: Clock, deadline: Deadline,
 
 def test_no_time_at_all_asks_nothing(clock: Clock, deadline: Deadline) -> None:
     clock.now = NEVER + 1
-    results = list(each([1, 2], lambda _: pytest.fail("asked"), 2, deadline))
+    results = list(each([1, 2], lambda *_: pytest.fail("asked"), 2, deadline))
     assert [item for item, _ in results] == [1, 2]
     assert all(isinstance(result, OutOfTime) for _, result in results)
+
+
+def test_a_reader_that_stops_early_wakes_whoever_waits(deadline: Deadline) -> None:
+    """A call that pauses before it asks again, and one that waits for a place: both end, and nothing more is begun."""
+    called: list[int] = []
+    pace, before = Pace(1), set(threading.enumerate())
+
+    def call(item: int, until: Deadline) -> None:
+        called.append(item)
+        if item == 2:
+            with pace.call(until):
+                raise AssertionError("there was a place")
+        elif item:
+            until.pause(NEVER)
+
+    with pace.call(deadline):
+        for _ in each(range(200), call, 3, deadline):
+            while len(called) < 3:
+                """Both others are on their way."""
+            break
+    for thread in set(threading.enumerate()) - before:
+        thread.join(NEVER)
+        assert not thread.is_alive()
+    assert len(called) <= 4
+
+
+def test_a_deadline_outlives_the_calls_that_were_called_off(deadline: Deadline) -> None:
+    for _ in each(range(3), lambda *_: None, 2, deadline):
+        break
+    assert deadline.remaining() == NEVER
+
+
+def test_what_is_called_off_takes_what_it_contains_with_it(deadline: Deadline) -> None:
+    with deadline.scope() as scope:
+        deadline.call_off()
+        assert scope.remaining() == 0

@@ -1,0 +1,177 @@
+"""What became of some tasks, in memory: their records, which ids are asked about again, and who has asked for them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from shared.backends.base import Record
+from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, is_final, state
+
+#: The order in which a summary counts what became of tasks.
+OUTCOMES = (SUCCEEDED, FAILED, PENDING, DELETED, MISSING)
+
+Counts = dict[str, int]
+T = TypeVar("T")
+
+
+class Ledger:
+    """The tasks of one object.
+
+    `tasks` are the records by id, `missing` the ids that the API does not know, with the time of the first such answer.
+    `pending` are the ids to ask about, in the order of their turn. `added` are those that callers have added, so that
+    they stay when the watch object does not list them; `unwatched` ones are kept, but neither asked about nor counted.
+    `changed` says that any of that is new.
+    """
+
+    def __init__(self, now: Callable[[], float], patience: float) -> None:
+        """`now` tells Unix seconds; an id that is not known for `patience` seconds is final as missing."""
+        self.tasks: dict[str, Record] = {}
+        self.missing: dict[str, str] = {}
+        self.pending: dict[str, None] = {}
+        self.added: set[str] = set()
+        self.unwatched: set[str] = set()
+        self.changed = False
+        self._now = now
+        self._patience = patience
+
+    def known(self, vid: str) -> bool:
+        """Whether an id is in here."""
+        return vid in self.tasks or vid in self.missing or vid in self.pending
+
+    def ids(self) -> list[str]:
+        """All ids in here, each once."""
+        return list({**self.tasks, **self.missing, **self.pending})
+
+    def outcome(self, vid: str) -> str:
+        """What became of a task, in the words of a summary."""
+        record = self.tasks.get(vid)
+        if record is not None and is_final(record):
+            return state(record)
+        return MISSING if vid in self.missing and (record is None or self._given_up(vid)) else PENDING
+
+    def is_over(self, vid: str) -> bool:
+        """Whether nobody needs to ask about an id any more."""
+        return is_final(self.tasks.get(vid, {})) or self._given_up(vid)
+
+    def watched(self) -> list[str]:
+        """The ids that count: those to ask about, and those that have come to an end, but for the unwatched."""
+        over = (vid for vid in {**self.tasks, **self.missing} if vid not in self.pending and self._is_settled(vid))
+        return [*self.pending, *(vid for vid in over if vid not in self.unwatched)]
+
+    def counts(self) -> Counts:
+        """How many of the watched tasks have come to what."""
+        return count(map(self.outcome, self.watched()))
+
+    def take(self, vids: Iterable[str], *, added: bool = False) -> None:
+        """Watch these ids: those that have not come to an end are asked about."""
+        for vid in vids:
+            self.unwatched.discard(vid)
+            if added:
+                self.added.add(vid)
+            if vid not in self.pending and not self.is_over(vid):
+                self.pending[vid] = None
+            self.changed = True
+
+    def drop(self, vids: Iterable[str]) -> None:
+        """Stop watching these ids: their records stay, but they are neither asked about nor counted."""
+        for vid in vids:
+            self.pending.pop(vid, None)
+            if self.known(vid):
+                self.unwatched.add(vid)
+            self.changed = True
+
+    def merge(self, records: Mapping[str, Record]) -> None:
+        """Take over records; a final one never gives way to one that is not."""
+        for vid, record in records.items():
+            old = self.tasks.get(vid)
+            if old is not None and is_final(old) and not is_final(record):
+                continue
+            if not self.known(vid):
+                self.unwatched.add(vid)  # somebody has asked about just this one
+            if vid in self.missing:
+                del self.missing[vid]
+                self.changed = True
+                if vid not in self.unwatched:
+                    self.pending[vid] = None  # it is known after all
+            if is_final(record):
+                self.pending.pop(vid, None)
+            if record != old:
+                self.tasks[vid] = record
+                self.changed = True
+
+    def note_missing(self, vids: Iterable[str]) -> None:
+        """Note which ids the API does not know; those that it has not known for long are not asked about again."""
+        for vid in vids:
+            if not self.known(vid):
+                self.unwatched.add(vid)
+            if vid not in self.missing:
+                self.missing[vid] = timestamp(self._now())
+                self.changed = True
+            if vid in self.pending and self._given_up(vid):
+                del self.pending[vid]
+                self.changed = True
+
+    def reorder(self, first: Iterable[str]) -> None:
+        """Let these of the pending ids have their turn before the others."""
+        order = dict.fromkeys([*(vid for vid in first if vid in self.pending), *self.pending])
+        self.changed |= list(order) != list(self.pending)
+        self.pending = order
+
+    def part_with(self, vids: Collection[str]) -> Ledger:
+        """Move these ids to a new ledger and return it."""
+        other = Ledger(self._now, self._patience)
+        gone = set(vids)
+        self.tasks, other.tasks = _split(self.tasks, gone)
+        self.missing, other.missing = _split(self.missing, gone)
+        self.pending, other.pending = _split(self.pending, gone)
+        self.added, other.added = self.added - gone, self.added & gone
+        self.unwatched, other.unwatched = self.unwatched - gone, self.unwatched & gone
+        self.changed = True
+        return other
+
+    def absorb(self, other: Ledger) -> None:
+        """Take over all that another ledger has."""
+        fresh = {vid for vid in other.ids() if not self.known(vid)}
+        self.merge(other.tasks)
+        for vid, since in other.missing.items():
+            if vid in fresh:
+                self.missing[vid] = since
+        self.unwatched |= other.unwatched & fresh
+        self.unwatched -= {vid for vid in other.ids() if vid not in other.unwatched}
+        self.added |= other.added
+        for vid in other.pending:
+            if not is_final(self.tasks.get(vid, {})):
+                self.pending[vid] = None
+        self.changed = True
+
+    def _given_up(self, vid: str) -> bool:
+        """Whether an id has not been known for so long that nobody needs to ask again."""
+        try:
+            since = datetime.fromisoformat(self.missing[vid].replace("Z", "+00:00")).timestamp()
+        except (KeyError, ValueError):  # it is known, or a person has written another time
+            return False
+        return self._now() - since >= self._patience
+
+    def _is_settled(self, vid: str) -> bool:
+        """Whether a task that is not pending has come to an end."""
+        return is_final(self.tasks.get(vid, {})) or vid in self.missing
+
+
+def count(outcomes: Iterable[str]) -> Counts:
+    """Return a summary of outcomes: how many are watched, and how many have come to what."""
+    counted = Counter(outcomes)
+    return {"watched": sum(counted.values()), **{outcome: counted[outcome] for outcome in OUTCOMES}}
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as results objects show it: ISO 8601 in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _split(values: dict[str, T], gone: set[str]) -> tuple[dict[str, T], dict[str, T]]:
+    kept = {vid: value for vid, value in values.items() if vid not in gone}
+    return kept, {vid: value for vid, value in values.items() if vid in gone}
