@@ -87,38 +87,46 @@ class Cloud:
         self.config = read_project(root, environ)
         self.feed = Feed()
         self.debugging = Debugging()
-        self._lock = StateLock(state)
-        self._lock.take()
-        try:
-            self.account = Account(state / ".scf")
-        except ValueError:
-            self._lock.release()
-            raise
-        self.store = CosStore(state)
-        self.media_service = MediaService(MediaTasks())
+        self._open(state)
         self._environ = environ
         self._log = log
         self._ports = ports
         self._bundle = bundle
         self._max_instances = max_instances
         self._functions: dict[str, Function] = {}
+        self._servers: list[Server] = []
+        self._bucket_servers: dict[str, Server] = {}
+        self._opening = asyncio.Lock()
         self.asynchronous = Asynchronous(self.invoke)
+        self._timers = Timers(self.config.timers, self.asynchronous)
+        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
+        self.media_service = MediaService(MediaTasks())
+        self.media_front = Faulty(self.media_service, self.media_service.routes)
+        self.cos_front = Faulty(self._buckets)
+        ci = CiService(CiJobs())
+        self.ci_front = Faulty(ci, ci.routes)
+        self._make_account()
+
+    def _open(self, state: Path) -> None:
+        """Take the state directory and read what is in it."""
+        self._lock = StateLock(state)
+        self._lock.take()
+        try:
+            self.account = Account(state / ".scf")
+        except BaseException:
+            self._lock.release()
+            raise
         self.packages = Packages(state / ".scf" / "code", self.account.codes())
+        self.store = CosStore(state)
+        self._buckets = Buckets(state, self.store)
+
+    def _make_account(self) -> None:
+        """Serve SCF's API and what is deployed through it."""
         self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
         self.deployed_timers = DeployedTimers(self.account, self.asynchronous)
         find = finder(self.config.functions, self.deployed.find)
         invocations = InvokeActions(find, self.invoke, self.asynchronous)
         self.scf = Api(services(self.account, self.packages, invocations), self._account_changed)
-        self._timers = Timers(self.config.timers, self.asynchronous)
-        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
-        self._servers: list[Server] = []
-        self._bucket_servers: dict[str, Server] = {}
-        self._opening = asyncio.Lock()
-        self.media_front = Faulty(self.media_service, self.media_service.routes)
-        self._buckets = Buckets(state, self.store)
-        self.cos_front = Faulty(self._buckets)
-        ci = CiService(CiJobs())
-        self.ci_front = Faulty(ci, ci.routes)
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 
     async def start(self) -> None:
@@ -174,8 +182,9 @@ class Cloud:
             raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self._functions)}")
         timer = event.get("TriggerName") if trigger == "timer" and isinstance(event, dict) else None
         with self.feed.invocation(f"timer {timer}" if timer else "invoke", name, event) as activity:
-            activity.outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
-        return activity.outcome
+            outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
+            activity.outcome = outcome
+        return outcome
 
     def kill_one(self, name: str) -> bool:
         """Kill an instance of a function that is at work; return whether there was one."""
@@ -237,6 +246,7 @@ class Cloud:
         return self._bucket_servers[bucket].url
 
     def _spec(self, name: str) -> FunctionSpec:
+        own = self.config.functions[name].environment
         local = {
             "MEDIA_API_URL": self.media,
             "COS_URL": self.cos,
@@ -244,7 +254,7 @@ class Cloud:
             "COS_BUCKET": keys.BUCKET,
             "COS_REGION": keys.REGION,
             "INVOKE_URL": self.gateway,
-            "HTTP_WRITES": self.config.functions[name].environment.get("HTTP_WRITES") or "open",  # on loopback only
+            "HTTP_WRITES": own.get("HTTP_WRITES") or "open",  # on loopback only
         }
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
         spec = function_spec(self.config, self.config.functions[name], {**local, **chosen})

@@ -25,7 +25,7 @@ STATUS_OF_CODE = {0: 200, 5400: 207, 4000: 400, 4100: 401, 4400: 429, 5000: 404,
 DOCUMENTS_CASE = "gateway-get"
 
 
-class Event(NamedTuple):
+class Sample(NamedTuple):
     """A sample event: its file's name is `<function>.<case>.<status>.json`, and the status is the promise."""
 
     function: str
@@ -34,7 +34,7 @@ class Event(NamedTuple):
     content: dict[str, Any]
 
 
-class Answer(NamedTuple):
+class Received(NamedTuple):
     """What came back: the way it went, the HTTP status (or what would be one) and the reply."""
 
     route: str
@@ -45,14 +45,14 @@ class Answer(NamedTuple):
 class Replay(NamedTuple):
     """An event, what came back, and the invocation in between; None when there was none."""
 
-    event: Event
-    answer: Answer
+    event: Sample
+    received: Received
     outcome: Outcome | None
 
     @property
     def kept(self) -> bool:
         """Whether the reply is what the event's name promises."""
-        return self.answer.status == self.event.promise
+        return self.received.status == self.event.promise
 
 
 async def run(root: Path, state: Path, console: Console, verbose: bool = False, bundle: Bundle | None = None) -> bool:
@@ -108,26 +108,30 @@ def _give_objects(store: CosStore, folder: Path) -> set[str]:
     return set(store.list().keys)
 
 
-def _reading_order(event: Event) -> tuple[bool, bool, int, str]:
+def _reading_order(event: Sample) -> tuple[bool, bool, int, str]:
     """The documents' own first, then video before audio, and what works before what is refused."""
     return event.case != DOCUMENTS_CASE, event.function != "query-video", event.promise, event.case
 
 
-async def _replay(cloud: Cloud, event: Event) -> Replay:
+async def _replay(cloud: Cloud, event: Sample) -> Replay:
     """Replay an event; the last activity of the cloud tells what it took."""
-    answer = await replay(cloud, event)
-    return Replay(event, answer, cloud.feed.kept[-1].outcome if cloud.feed.kept else None)
+    received = await replay(cloud, event)
+    return Replay(event, received, cloud.feed.kept[-1].outcome if cloud.feed.kept else None)
 
 
 def _show(console: Console, replayed: Replay, in_full: bool) -> None:
     """Print a line a reply: whether it is as promised, the event, the status, what it took, the way that it came."""
-    event, answer, _ = replayed
+    event, received, _ = replayed
     mark = Text("✓ ", "green") if replayed.kept else Text("✗ ", "bold red")
     promised = "" if replayed.kept else f", promised {event.promise}"
-    words = f"{event.function}.{event.case}  {answer.status}{promised}  {_effort(replayed.outcome)}  {answer.route}"
+    words = f"{event.function}.{event.case}  {received.status}{promised}  {_effort(replayed.outcome)}  {received.route}"
     console.print(Text.assemble(mark, words), soft_wrap=True)
     if in_full:
-        text = answer.reply if isinstance(answer.reply, str) else json.dumps(answer.reply, indent=2, ensure_ascii=False)
+        text = (
+            received.reply
+            if isinstance(received.reply, str)
+            else json.dumps(received.reply, indent=2, ensure_ascii=False)
+        )
         console.print("\n".join(f"    {line}" for line in text.splitlines()), markup=False, soft_wrap=True)
 
 
@@ -143,16 +147,16 @@ def _ignore(_: str) -> None:
     """Take a line of the log: each invocation's is in its outcome."""
 
 
-def read_event(path: Path) -> Event:
+def read_event(path: Path) -> Sample:
     """Return a sample event. Raises ValueError naming the file when its name or content is not as it should be."""
     try:
         function, case, promise = path.stem.split(".")
-        return Event(function, case, int(promise), json.loads(path.read_text(encoding="utf-8")))
+        return Sample(function, case, int(promise), json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{path.name}: a name like query-video.timer.200.json and JSON inside are needed") from error
 
 
-async def replay(cloud: Cloud, event: Event) -> Answer:
+async def replay(cloud: Cloud, event: Sample) -> Received:
     """Send one event its real way: a timer's through the timer, HTTP over HTTP, the rest as a direct invocation."""
     content = event.content
     if content.get("Type") == "Timer":
@@ -163,14 +167,14 @@ async def replay(cloud: Cloud, event: Event) -> Answer:
     return _direct(await cloud.invoke(event.function, content), "direct invocation")
 
 
-def _direct(outcome: Outcome, route: str) -> Answer:
+def _direct(outcome: Outcome, route: str) -> Received:
     if not outcome.ok:
-        return Answer(route, outcome.status, outcome.error)
+        return Received(route, outcome.status, outcome.error)
     code = outcome.result.get("code", 0) if isinstance(outcome.result, Mapping) else 0
-    return Answer(route, STATUS_OF_CODE.get(code, 500), outcome.result)
+    return Received(route, STATUS_OF_CODE.get(code, 500), outcome.result)
 
 
-async def _over_http(cloud: Cloud, event: Event) -> Answer:
+async def _over_http(cloud: Cloud, event: Sample) -> Received:
     """Turn a gateway or function URL event back into the HTTP request that it came from."""
     content = event.content
     base = cloud.gateway if "requestContext" in content else f"{cloud.gateway}/_url/{event.function}"
@@ -188,4 +192,4 @@ async def _over_http(cloud: Cloud, event: Event) -> Answer:
         text = await response.text()
         # Else it is a table, a page, or the nothing of a HEAD.
         reply = json.loads(text) if text and response.content_type == "application/json" else text
-        return Answer(f"{content['httpMethod']} {url}", response.status, reply)
+        return Received(f"{content['httpMethod']} {url}", response.status, reply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -55,7 +56,10 @@ def export_state(directory: Path, target: Path) -> int:
     with StateLock(directory), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         names = [path for path in sorted(directory.rglob("*")) if path.is_file() and path.name != LOCK]
         for path in names:
-            archive.write(path, path.relative_to(directory).as_posix())
+            info = zipfile.ZipInfo.from_file(path, path.relative_to(directory).as_posix())
+            # By its exact time the store knows a file again; the format's own times are too coarse.
+            info.comment = str(path.stat().st_mtime_ns).encode()
+            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return len(names)
 
 
@@ -68,8 +72,10 @@ def import_state(directory: Path, source: Path) -> int:
         incoming = directory / ".importing"
         try:
             with zipfile.ZipFile(source) as archive:
-                archive.extractall(incoming)
-        except (OSError, zipfile.BadZipFile) as error:
+                for info in archive.infolist():
+                    # zipfile drops what would lead out of the folder.
+                    os.utime(archive.extract(info, incoming), ns=(int(info.comment or b"0"),) * 2)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
             shutil.rmtree(incoming, ignore_errors=True)
             raise StateError(f"{source} can't be read as an exported state: {error}") from error
         _empty(directory, incoming)

@@ -1,4 +1,4 @@
-"""Imports run one way: functions and client to shared, local to its signing, deploy to settings and local's model."""
+"""Imports run one way; what is deployed needs requests alone."""
 
 from __future__ import annotations
 

@@ -55,12 +55,19 @@ SIGNATURE_ERRORS = {
 }
 
 
-class CiError(Exception):
-    """A refusal; `code` is one of ERRORS."""
+#: Paths of CI's other operations (API overview, CI 1045): what they do is not emulated, but they are no wrong URLs.
+OTHERS = re.compile(
+    "/jobs|/(queue|template|workflow|workflowexecution|inventoryjob|mediabucket|picbucket|[a-z]+_jobs|[a-z]+_queue)(/.*)?"
+)
 
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
+
+class CiError(Exception):
+    """A refusal; `code` is one of ERRORS, `detail` says what is missing."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
         self.code = code
+        self.detail = detail
 
 
 class CiService:
@@ -88,7 +95,7 @@ class CiService:
                 return self._media_info(Signed(request.method, path, query, request.headers))
             return _reply(self._describe(Signed(request.method, path, query, request.headers)))
         except CiError as error:
-            return self.error(error.code)
+            return self._refusal(error.code, error.detail)
         except UnicodeError:  # what is not UTF-8 can't be signed; the code for it is invented
             return self.error("InvalidArgument")
 
@@ -97,10 +104,14 @@ class CiService:
 
         An error has no Resource, unlike COS's (1045/43611).
         """
+        return self._refusal(code, "")
+
+    def _refusal(self, code: str, detail: str) -> Reply:
         code = code if code in ERRORS else "InternalError"
         request_id = _request_id()
         root = Element("Error")
-        nodes = {"Code": code, "Message": "The request is refused.", "RequestId": request_id, "TraceId": request_id}
+        message = detail or "The request is refused."
+        nodes = {"Code": code, "Message": message, "RequestId": request_id, "TraceId": request_id}
         _fill(root, nodes)
         return Reply(ERRORS[code], _headers(request_id), tostring(root))
 
@@ -114,8 +125,11 @@ class CiService:
         self._check_host(request.headers.get("host", ""))
         self._check_signature(request)
         if request.method != "GET":
-            raise CiError("NotImplemented")  # POST /jobs makes jobs; here POST /_local/jobs does
+            # POST /jobs makes jobs; here POST /_local/jobs does.
+            raise CiError("NotImplemented", f"{request.method} is not emulated by the local CI.")
         asked = re.fullmatch(r"/jobs/([^/]+)", request.path)
+        if asked is None and OTHERS.fullmatch(request.path):
+            raise CiError("NotImplemented", f"GET {request.path[:64]} is not emulated by the local CI.")
         if asked is None:
             raise CiError("InvalidUrl")
         job_ids = asked[1].split(",")

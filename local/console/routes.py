@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from local.console.feed import Activity
+from local.console.feed import SHOWN, Activity
 from local.cos.store import StoredObject
 from local.scf.runtime import Outcome
 from local.server import Reply, Request, Route, json_reply
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from local.faults import Faulty
 
 PAGE = Path(__file__).with_name("page.html")
-#: Characters of an event or reply that the console is shown.
-SHOWN = 100_000
 #: Nothing but the page's own: its one script and style are inside it.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -34,7 +32,7 @@ TYPES = {
 
 def console_routes(cloud: Cloud) -> list[Route]:
     """Return the console's page, what it shows and what it can do."""
-    console = Console(cloud)
+    console = ConsoleApi(cloud)
     return [
         Route("GET", "/_local/", lambda _: _file(PAGE)),
         Route("GET", "/_local/page.js", lambda _: _file(PAGE.with_suffix(".js"))),
@@ -52,7 +50,7 @@ def console_routes(cloud: Cloud) -> list[Route]:
     ]
 
 
-class Console:
+class ConsoleApi:
     """Answers the console's requests about one cloud."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -167,7 +165,7 @@ def as_json(activity: Activity) -> dict[str, Any]:
         "began": activity.began,
         "status": activity.status,
         "ms": round(activity.milliseconds, 1),
-        "event": json.dumps(activity.event, ensure_ascii=False, indent=2)[:SHOWN],
+        "event": activity.event,
         "reply": body[:SHOWN],
         **({} if outcome is None else _effort(outcome)),
     }

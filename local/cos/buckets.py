@@ -10,8 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from local import keys
+from local.cos.operations import target_of
 from local.cos.replies import XML_HEADERS, CosError, common_headers, error_reply, service_body
-from local.cos.service import DOMAINS, CosService, target_of
+from local.cos.service import DOMAINS, CosService
 from local.cos.signature import Signed, bare_host, check_signature
 from local.cos.store import CosStore
 from local.server import Reply, Request
@@ -46,7 +47,7 @@ class Buckets:
             reply = self._no_bucket(name, region, request)
         except CosError as error:
             resource = request.headers.get("host", "") + request.path
-            reply = error_reply(error.code, resource, self._clock())
+            reply = error_reply(error.code, resource, self._clock(), error.detail)
         return reply._replace(body=b"") if request.method == "HEAD" else reply
 
     def error(self, code: str) -> Reply:

@@ -70,11 +70,12 @@ _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class CosError(Exception):
-    """A refusal; `code` is one of ERRORS."""
+    """A refusal; `code` is one of ERRORS, `detail` says more than the code's own message."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
         self.code = code
+        self.detail = detail
 
 
 class ListQuery(NamedTuple):
@@ -93,8 +94,11 @@ def common_headers(now: float) -> dict[str, str]:
     return {"Server": "tencent-cos", "x-cos-request-id": base64.b64encode(request_id.encode()).decode()}
 
 
-def error_reply(code: str, resource: str, now: float) -> Reply:
-    """Return the answer of an error code; `resource` is the host and path that were asked. Others: InternalError."""
+def error_reply(code: str, resource: str, now: float, detail: str = "") -> Reply:
+    """Return the answer of an error code; `resource` is the host and path that were asked. Others: InternalError.
+
+    `detail` takes the place of the code's own message.
+    """
     code = code if code in ERRORS else "InternalError"
     status, message = ERRORS[code]
     headers = common_headers(now)
@@ -103,7 +107,7 @@ def error_reply(code: str, resource: str, now: float) -> Reply:
     _add(
         root,
         ("Code", code),
-        ("Message", message),
+        ("Message", detail or message),
         ("Resource", resource),
         ("RequestId", headers["x-cos-request-id"]),
         ("TraceId", trace_id),

@@ -151,13 +151,13 @@ def listed(names: list[str]) -> str:
 
 
 def stack_of(error: BaseException) -> str:
-    """The stack trace as text, from the first frame that isn't this file's."""
+    """The stack trace as text, without the frames that are not the user's."""
     import traceback  # only failures pay for it
 
-    trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename == stack_of.__code__.co_filename:
-        trace = trace.tb_next
-    return printable("".join(traceback.format_exception(type(error), error, trace)))
+    trace = traceback.TracebackException(type(error), error, error.__traceback__)
+    own = (stack_of.__code__.co_filename, child.__file__)
+    trace.stack[:] = [frame for frame in trace.stack if frame.filename not in own]
+    return printable("".join(trace.format()))
 
 
 def run(function: Handler, event: object, context: Mapping[str, object]) -> tuple[dict[str, object], bytes]:

@@ -46,7 +46,10 @@ class CodeFolder:
                 self._opened(path, True)
 
     def take(self) -> dict[str, tuple[int, int]]:
-        """Return what was read since the last time."""
+        """Return what was read since the last time; without audit hooks (Python 3.7) what is imported."""
+        if not hasattr(sys, "addaudithook"):
+            for module in list(sys.modules.values()):
+                self._opened(getattr(module, "__file__", None) or 0, False)
         files, self.files = self.files, {}
         return files
 

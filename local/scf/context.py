@@ -69,7 +69,7 @@ def _debugpy_folder() -> str:
     """Where debugpy is installed: the function's interpreter may be another one."""
     found = find_spec("debugpy")
     if found is None or found.origin is None:
-        raise OSError("debugpy is not installed; it is one of requirements/local.txt")
+        raise OSError("debugpy is not installed: type pip install debugpy")
     return str(Path(found.origin).parent.parent)
 
 

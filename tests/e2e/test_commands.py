@@ -64,7 +64,7 @@ def test_run_tells_a_broken_promise(
 ) -> None:
     read = replay.read_event
 
-    def promising_too_much(path: Path) -> replay.Event:
+    def promising_too_much(path: Path) -> replay.Sample:
         event = read(path)
         return event._replace(promise=200) if event.case == "gateway-bad-id" else event
 

@@ -72,8 +72,23 @@ def test_an_object_comes_back_whole(store: CosStore) -> None:
 def test_content_is_a_plain_file_in_the_buckets_folder(tmp_path: Path) -> None:
     store = CosStore(tmp_path)
     store.put("results/video.json", b"text", JSON)
-    assert [path.name for path in files_below(tmp_path / BUCKET)] == ["results%2Fvideo.json"]
+    assert files_below(tmp_path / BUCKET) == [tmp_path / BUCKET / "results" / "video.json"]
     assert store.path("results/video.json").read_bytes() == b"text"
+
+
+def test_a_key_and_the_folder_of_another_do_not_collide(store: CosStore) -> None:
+    together = ["a", "a/b", "a.b", "a.b/c", "a+", "a+/b", "a=", "a=/b", "a//b", "a/"]
+    for key in together:
+        store.put(key, key.encode(), {})
+    assert {key: store.get(key).body.decode() for key in store.list().keys} == {key: key for key in together}
+
+
+def test_nothing_is_left_of_a_deleted_object(tmp_path: Path) -> None:
+    store = CosStore(tmp_path)
+    store.put("a/b/c.json", b"x", JSON)
+    store.put("a/d.json", b"x", JSON)
+    store.delete("a/b/c.json")
+    assert [path.name for path in (tmp_path / BUCKET / "a").iterdir()] == ["d.json"]
 
 
 def test_crc64_is_the_one_of_the_official_client(store: CosStore) -> None:
@@ -161,6 +176,7 @@ def test_content_changed_by_hand_gets_its_own_etag(store: CosStore) -> None:
 
 
 def test_a_file_put_there_by_hand_is_an_object(store: CosStore) -> None:
+    store.path("watch/a.json").parent.mkdir()
     store.path("watch/a.json").write_bytes(b"[]")
     assert store.list().keys == ("watch/a.json",)
     assert store.get("watch/a.json").etag == hashlib.md5(b"[]").hexdigest()
@@ -168,7 +184,7 @@ def test_a_file_put_there_by_hand_is_an_object(store: CosStore) -> None:
 
 def test_files_with_other_names_are_not_objects(tmp_path: Path) -> None:
     store = CosStore(tmp_path)
-    for name in (".DS_Store", "a b", "%2f", "%ff", "x+", "视"):
+    for name in (".DS_Store", "a b", "%2f", "%ff", "x", "x.y+", "视"):
         (tmp_path / BUCKET / name).write_bytes(b"")
     (tmp_path / BUCKET / "folder").mkdir()
     (tmp_path / BUCKET / "folder" / "x").write_bytes(b"")
