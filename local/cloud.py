@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -94,7 +95,8 @@ class Cloud:
         self._max_instances = max_instances
         self._functions: dict[str, Function] = {}
         self._servers: list[Server] = []
-        self._bucket_urls: dict[str, str] = {}
+        self._bucket_servers: dict[str, Server] = {}
+        self._opening = asyncio.Lock()
         self.asynchronous = Asynchronous(self.invoke)
         self._timers = Timers(self.config.timers, self.asynchronous)
         self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
@@ -165,7 +167,7 @@ class Cloud:
         for function in self._functions.values():
             await function.close()
         await self.deployed.stop()
-        for server in self._servers[:-1]:
+        for server in (*self._servers[:-1], *self._bucket_servers.values()):
             await server.stop()
         self._lock.release()
 
@@ -234,11 +236,14 @@ class Cloud:
         service = self._buckets.service(bucket)
         if bucket == keys.BUCKET or service is None:
             return self.cos
-        if bucket not in self._bucket_urls:
-            front = Faulty(service)
-            front.faults = self.cos_front.faults
-            self._bucket_urls[bucket] = await self._listen(front.handle, 0, ())
-        return self._bucket_urls[bucket]
+        async with self._opening:
+            if bucket not in self._bucket_servers:
+                front = Faulty(service)
+                front.faults = self.cos_front.faults
+                server = Server(front.handle)
+                await server.start()
+                self._bucket_servers[bucket] = server
+        return self._bucket_servers[bucket].url
 
     def _spec(self, name: str) -> FunctionSpec:
         own = self.config.functions[name].environment

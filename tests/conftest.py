@@ -13,8 +13,8 @@ from local.keys import BUCKET, REGION, ROLE
 from shared import settings
 from tests.support import chromium
 
-#: The functions' settings and those of the local cloud.
-SETTINGS = {*settings.NAMES, "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"}
+#: The settings of the functions, the client and the local cloud.
+SETTINGS = {*settings.NAMES, "MEDIA_QUERY_URL", "MEDIA_QUERY_TOKEN", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"}
 
 # Examples on a busy machine take as long as they take.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings.get_profile("default"), deadline=None)

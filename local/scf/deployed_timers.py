@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from datetime import datetime
 from typing import NamedTuple
 
 from local.config import CRON_ZONE, TimerTrigger, next_firing
 from local.scf.account import Account, Trigger
-from local.scf.asynchronous import Asynchronous
+from local.scf.asynchronous import Asynchronous, QueueFull
 from local.scf.timer import timer_event
+
+logger = logging.getLogger(__name__)
 
 
 class Due(NamedTuple):
@@ -56,18 +59,17 @@ class DeployedTimers:
         return sorted(firings, key=lambda due: due.at)
 
     async def _run(self) -> None:
-        last = datetime.now(CRON_ZONE)
         while True:
             self._changed.clear()
             now = datetime.now(CRON_ZONE)
-            dues = self.due(max(now, last))  # a sleep may end a little early
+            dues = self.due(now)
             pause = (dues[0].at - now).total_seconds() if dues else None
             with contextlib.suppress(asyncio.TimeoutError):  # nothing changed until then
                 await asyncio.wait_for(self._changed.wait(), pause)
-                continue
-            last = dues[0].at
+            # A sleep may end a little early: what is not due yet is found again.
+            now = datetime.now(CRON_ZONE)
             for due in dues:
-                if due.at == last:
+                if due.at <= now:
                     self._fire(due)
 
     def _fire(self, due: Due) -> None:
@@ -76,5 +78,7 @@ class DeployedTimers:
             {"function": due.function, "name": trigger.trigger_name, "cron": trigger.trigger_desc}
         )
         event = timer_event(timer, due.at, trigger.custom_argument)
-        # How it went is seen in the log only, as on SCF.
-        self._asynchronous.accept(f"{due.function}:{trigger.qualifier}", event, "timer")
+        try:  # how it goes is seen in the log only, as on SCF
+            self._asynchronous.accept(f"{due.function}:{trigger.qualifier}", event, "timer")
+        except QueueFull:
+            logger.exception("timer %s of %s is skipped", trigger.trigger_name, due.function)

@@ -6,9 +6,7 @@ import base64
 import binascii
 import hashlib
 import io
-import os
 import shutil
-import stat
 import zipfile
 import zlib
 from collections.abc import Container
@@ -32,7 +30,7 @@ class Packages:
         self._folder = folder
         for path in folder.glob("*"):
             if path.stem not in wanted or path.suffix == ".new":
-                remove(path)
+                _remove(path)
 
     def add(self, text: str, most: int) -> tuple[str, int]:
         """Keep a package, given as Base64; return its SHA-256 and its size in bytes.
@@ -44,7 +42,7 @@ class Packages:
         if not self.path(digest).exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             unfinished = self._folder / f"{digest}.new"
-            remove(unfinished)
+            _remove(unfinished)
             _unpack(archive, unfinished)
             self._zip(digest).write_bytes(archive)
             unfinished.rename(self.path(digest))
@@ -66,14 +64,12 @@ class Packages:
         return self._folder / f"{digest}.zip"
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a folder, also one that is read-only; nothing happens when there is none."""
-    if not path.is_dir():
+def _remove(path: Path) -> None:
+    """Remove a file or a folder; nothing happens when there is none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
         path.unlink(missing_ok=True)
-        return
-    for folder, _, _ in os.walk(path):
-        os.chmod(folder, stat.S_IRWXU)
-    shutil.rmtree(path)
 
 
 def _decoded(text: str, most: int) -> bytes:
@@ -88,7 +84,7 @@ def _decoded(text: str, most: int) -> bytes:
 
 
 def _unpack(archive: bytes, folder: Path) -> None:
-    """Unpack a zip into a new folder, all of it read-only as on SCF. Raises ApiError."""
+    """Unpack a zip into a new folder, its files read-only. Raises ApiError."""
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as package:
             if sum(member.file_size for member in package.infolist()) > MAX_UNPACKED:
@@ -99,5 +95,6 @@ def _unpack(archive: bytes, folder: Path) -> None:
             package.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise ApiError("InvalidParameterValue.ZipFile", f"the package is no zip that can be read: {error}") from error
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o555)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o555)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +23,6 @@ from tests.support.paths import DOCUMENTS, ROOT
 
 DIRECT = str(ROOT / "events" / "query-video.direct.200.json")
 VIDEO = json.loads((DOCUMENTS / "GetVpResult.json").read_text())
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that was free a moment ago, and so were the three above it."""
-    while True:
-        with ExitStack() as probes:
-            port = 0
-            try:
-                for number in range(4):
-                    probe = probes.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", port and port + number))
-                    port = port or probe.getsockname()[1]
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 @pytest.fixture

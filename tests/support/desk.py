@@ -8,20 +8,17 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from tencentcloud.cam.v20190116.cam_client import CamClient
-from tencentcloud.common.abstract_client import AbstractClient
+from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.credential import Credential
 from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
-from tencentcloud.scf.v20180416.scf_client import ScfClient
-from tencentcloud.sts.v20180813.sts_client import StsClient
 
 from local.cloud import Cloud, Ports
 from local.keys import PERMANENT, REGION
@@ -29,7 +26,7 @@ from shared.signing.credentials import Credentials
 from tests.support.paths import ROOT
 
 T = TypeVar("T")
-CLIENTS: Mapping[str, Callable[..., AbstractClient]] = {"scf": ScfClient, "cam": CamClient, "sts": StsClient}
+VERSIONS = {"scf": "2018-04-16", "cam": "2019-01-16", "sts": "2018-08-13"}
 NAME = "my-function"
 CODE = "def main(event, context):\n    return {'event': event, 'version': context['function_version'], 'code': 1}\n"
 #: Who may take the run role.
@@ -79,7 +76,7 @@ class Desk:
         """Call an action with Tencent's client. Raises TencentCloudSDKException."""
         endpoint = self.cloud.gateway.removeprefix("http://")
         profile = ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=endpoint))
-        client = CLIENTS[service](Credential(*keys), REGION, profile)
+        client = CommonClient(service, VERSIONS[service], Credential(*keys), REGION, profile)
         try:
             response: dict[str, Any] = client.call_json(action, dict(parameters))["Response"]
         finally:
@@ -87,10 +84,10 @@ class Desk:
         return response
 
     def refusal(self, action: str, given: Mapping[str, object] | None = None, /, **parameters: object) -> str:
-        """The code of an action of SCF, or of CAM where it is one of its own, that is refused."""
-        call = self.cam if hasattr(CamClient, action) else self.scf
+        """The code of an action of SCF, or `cam.<action>`, that is refused."""
+        service, _, name = action.rpartition(".")
         with pytest.raises(TencentCloudSDKException) as refused:
-            call(action, **(given or {}), **parameters)
+            (self.cam if service else self.scf)(name, **(given or {}), **parameters)
         assert refused.value.get_message()
         return str(refused.value.get_code())
 

@@ -65,7 +65,7 @@ def test_roles_are_listed_by_tag_and_deleted(account: Desk) -> None:
     found = account.cam("DescribeRoleList", **PAGE, Tags=[{"Key": "k", "Value": "v"}])
     assert [one["RoleName"] for one in found["List"]] == ["tagged"]
     account.cam("DeleteRole", RoleName="tagged")
-    assert account.refusal("GetRole", RoleName="tagged") == "InvalidParameter.RoleNotExist"
+    assert account.refusal("cam.GetRole", RoleName="tagged") == "InvalidParameter.RoleNotExist"
 
 
 def test_a_policy_is_read_back_changed_and_listed(account: Desk) -> None:
@@ -94,7 +94,7 @@ def test_policies_are_attached_and_detached(account: Desk) -> None:
     account.cam("DetachRolePolicy", DetachRoleName="run", PolicyId=first)
     assert attached(account) == ["other"]
     account.cam("DeletePolicy", PolicyId=[first])
-    assert account.refusal("GetPolicy", PolicyId=first) == "ResourceNotFound.PolicyIdNotFound"
+    assert account.refusal("cam.GetPolicy", PolicyId=first) == "ResourceNotFound.PolicyIdNotFound"
     (other,) = account.cam("ListPolicies")["List"]
     account.cam("DeletePolicy", PolicyId=[other["PolicyId"]])
     assert attached(account) == []
@@ -146,12 +146,12 @@ def test_policies_are_attached_and_detached(account: Desk) -> None:
 def test_what_is_wrong_is_said(account: Desk, action: str, parameters: dict[str, object], code: str) -> None:
     role(account)
     policy(account)
-    assert account.refusal(action, parameters) == code
+    assert account.refusal(f"cam.{action}", parameters) == code
 
 
 def test_a_missing_permission_is_named(account: Desk) -> None:
     account.cloud.scf.denied.add("cam:CreateRole")
-    refused = account.refusal("CreateRole", RoleName="run", PolicyDocument=TRUST_TEXT)
+    refused = account.refusal("cam.CreateRole", RoleName="run", PolicyDocument=TRUST_TEXT)
     assert refused == "AuthFailure.UnauthorizedOperation"
 
 

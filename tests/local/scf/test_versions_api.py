@@ -87,6 +87,8 @@ def test_an_alias_shares_calls_between_two_versions(account: Desk) -> None:
     account.scf("UpdateAlias", Name="$DEFAULT", FunctionVersion="1", RoutingConfig=weights)
     assert ran(account, "$DEFAULT") == ("1", 1)
     assert account.scf("GetAlias", Name="$DEFAULT")["RoutingConfig"] == {**weights, "AddtionVersionMatchs": []}
+    for version in ("1", "2"):
+        assert account.refusal("DeleteFunction", Qualifier=version) == "UnsupportedOperation.AliasBind"
 
 
 def test_a_version_that_an_alias_leads_to_stays(account: Desk) -> None:
