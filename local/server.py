@@ -117,6 +117,12 @@ class Server:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self.url
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        server = self._runner and self._runner.server
+        return sum(connection.transport is not None for connection in server.connections) if server else 0
+
     async def stop(self) -> None:
         """Stop listening and close every connection."""
         if self._runner:

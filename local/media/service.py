@@ -82,7 +82,7 @@ class MediaService:
         self.calls: Counter[str] = Counter()
         self._tasks = tasks
         self._clock = clock
-        self._nonces = Nonces()
+        self.nonces = Nonces()
         self.routes = (
             Route("POST", TASKS_PATH, self._add_tasks),
             Route("GET", TASKS_PATH, lambda _: json_reply(self._tasks.listed())),
@@ -137,7 +137,7 @@ class MediaService:
         # it and files a Timestamp outside the window under 4500. The CDN's own table decides here.
         if abs(now - timestamp) > WINDOW:
             raise ApiError(4200, f"Timestamp is more than {WINDOW} seconds off")
-        if not self._nonces.spend(params["SecretId"], nonce, now, until=max(now, timestamp) + WINDOW):
+        if not self.nonces.spend(params["SecretId"], nonce, now, until=max(now, timestamp) + WINDOW):
             raise ApiError(4500)
 
     def _act(self, params: Params) -> object:

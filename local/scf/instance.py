@@ -153,6 +153,11 @@ class Instance:
         self._reading = (replies, output)
 
     @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether the process can still answer: one that idles may have ended by itself."""
         return not self._replies.at_eof()

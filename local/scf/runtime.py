@@ -104,6 +104,16 @@ class Function:
         for _ in range(self._max_instances):
             self._slots.release()
 
+    @property
+    def instances(self) -> int:
+        """How many instances there are, at work and idle."""
+        return len(self._instances)
+
+    @property
+    def warm(self) -> list[int]:
+        """The process ids of the idle instances that can take an event, the one that was used last at the end."""
+        return [instance.pid for instance in self._idle if instance.alive and instance.current]
+
     def kill_one(self) -> bool:
         """Kill an instance that is at work with SIGKILL, as a host that fails would; return whether there was one."""
         busy = [instance for instance in self._instances if instance not in self._idle]

@@ -139,7 +139,8 @@ def test_media_info(service: CiService) -> None:
     reply = service.handle(signed(INFO, host=COS_HOST, auth=CosAuth))
     root = fromstring(reply.body)
     assert (root.tag, root.findtext("MediaInfo/Format/FormatName")) == ("Response", "flac")
-    service._jobs.add({"sources": {"音 1.mp3": {"Stream": [{"Audio": None}]}}})
+    jobs = {"sources": {"音 1.mp3": {"Stream": [{"Audio": None}]}}}
+    ask_route(service.routes, "POST", "/_local/jobs", json.dumps(jobs).encode())
     other = service.handle(signed(f"/{quote('音 1.mp3')}?ci-process=videoinfo", host=COS_HOST, auth=CosAuth))
     assert fromstring(other.body).find("MediaInfo/Stream/Audio") is not None
 
