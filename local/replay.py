@@ -21,8 +21,8 @@ from local.scf.runtime import Outcome
 STATUS_OF_CODE = {0: 200, 5400: 207, 4000: 400, 4100: 401, 4400: 429, 5000: 404, 6000: 502}
 
 
-#: The case that asks for the examples of the two documents.
-DOCUMENTS_CASE = "gateway-get"
+#: The events that ask for nothing but the examples of the two documents.
+OF_THE_DOCUMENTS = (("query-video", "url-get"), ("query-audio", "gateway-get"))
 
 
 class Sample(NamedTuple):
@@ -76,7 +76,7 @@ async def run(root: Path, state: Path, console: Console, verbose: bool = False, 
         try:
             for event in events:
                 replays.append(await _replay(cloud, event))
-                _show(console, replays[-1], verbose or (event.case == DOCUMENTS_CASE and backend == "api2"))
+                _show(console, replays[-1], verbose or (_is_of_the_documents(event) and backend == "api2"))
         finally:
             await cloud.stop()
         written = [key for key in cloud.store.list().keys if key not in given]
@@ -108,9 +108,13 @@ def _give_objects(store: CosStore, folder: Path) -> set[str]:
     return set(store.list().keys)
 
 
+def _is_of_the_documents(event: Sample) -> bool:
+    return (event.function, event.case) in OF_THE_DOCUMENTS
+
+
 def _reading_order(event: Sample) -> tuple[bool, bool, int, str]:
     """The documents' own first, then video before audio, and what works before what is refused."""
-    return event.case != DOCUMENTS_CASE, event.function != "query-video", event.promise, event.case
+    return not _is_of_the_documents(event), event.function != "query-video", event.promise, event.case
 
 
 async def _replay(cloud: Cloud, event: Sample) -> Replay:
