@@ -1,4 +1,4 @@
-"""What happens, in the terminal: a line a request, the function's own output under it."""
+"""The console in the terminal: one line for each request, with the function's output below it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show(console: Console, activity: Activity) -> None:
-    """Print an activity that has ended: route, status, milliseconds, cold or warm, memory; then what it printed."""
+    """Print a finished activity: route, status, milliseconds, cold or warm, memory; then the function's output."""
     if not activity.status:
         return
     console.print(line(activity), soft_wrap=True)
@@ -43,7 +43,7 @@ def line(activity: Activity) -> Text:
 
 
 def hints(cloud: Cloud) -> list[str]:
-    """Return what to try, a line each."""
+    """Return lines that say what to try."""
     config = cloud.config
     api, url = next(iter(config.apis), None), next(iter(config.urls), None)
     timer, function = next(iter(config.timers), None), next(iter(config.functions))

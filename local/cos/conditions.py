@@ -1,4 +1,4 @@
-"""Whether a GET or HEAD Object gets the object, and which part of it (436/7753)."""
+"""Conditional and ranged requests of GET and HEAD Object (436/7753)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 def not_modified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
     """Return whether the client has this object already (304). Raises CosError when a condition fails (412).
 
-    A date counts only where the ETag condition of its kind is absent (RFC 9110, 13.2.2).
+    A date counts only without the ETag condition of the same kind (RFC 9110, 13.2.2).
     """
     since, until = _http_date(headers.get("if-modified-since")), _http_date(headers.get("if-unmodified-since"))
     if "if-match" in headers:
@@ -32,7 +32,7 @@ def not_modified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
 def byte_range(text: str, size: int) -> tuple[int, int]:
     """Return the first byte of a Range and the one after its last: `bytes=a-b`, or `a-` and `-n` of RFC 9110.
 
-    Raises CosError for anything else. The page says that there can be but one range, not what more of them get.
+    Raises CosError for anything else. The page allows one range only, and does not say what happens to several.
     """
     match = _RANGE.fullmatch(text.strip())
     if match is None or match[1] == match[2] == "":
@@ -50,7 +50,7 @@ def _matches(condition: str, etag: str) -> bool:
 
 
 def _http_date(text: str | None) -> float | None:
-    """Unix seconds of an HTTP date; None when there is none, or none that can be read (RFC 9110, 13.1.3)."""
+    """Return an HTTP date in Unix seconds; None if it is missing or malformed (RFC 9110, 13.1.3)."""
     try:
         moment = parsedate_to_datetime(text or "")
     except ValueError:
