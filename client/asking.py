@@ -70,7 +70,7 @@ def answers(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
             return
 
 
-def sleep(seconds: float, pending: int) -> None:  # noqa: ARG001 - a display would show how many
+def sleep(seconds: float, _: int) -> None:
     """Wait between two rounds."""
     time.sleep(seconds)
 

@@ -33,7 +33,7 @@ class Collected:
         """The ids that the object knows, in its order."""
         return list(self._outcomes)
 
-    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:  # noqa: ARG002 - as the protocol has it
+    def outcomes(self, vids: Sequence[str], _: Deadline) -> list[Outcome]:
         """An outcome for each id; one that the timer has no answer about is unanswered."""
         return [self._outcomes.get(vid) or unanswered(vid, "", f"not in {self._key}") for vid in vids]
 

@@ -40,7 +40,7 @@ class Csv:
         """The header line."""
         return BYTE_ORDER_MARK + _csv_line(columns)
 
-    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:  # noqa: ARG002 - as the protocol has it
+    def line(self, _: Sequence[str], own: Sequence[str], row: Row) -> str:
         """One row."""
         return _csv_line([*own, *(safe_cell(row[name]) for name in OURS)])
 

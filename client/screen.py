@@ -70,7 +70,7 @@ class Bar:
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count outcomes."""
 
-    def pause(self, seconds: float, pending: int) -> None:  # noqa: ARG002 - a live bar shows it
+    def pause(self, seconds: float, _pending: int) -> None:
         """Wait until pending tasks are asked about again."""
         time.sleep(seconds)
 

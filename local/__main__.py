@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local import load_test, replay
-from local.cloud import Cloud, Debugging, Ports
+from local.cloud import Cloud, Debugging, Options, Ports
 from local.config import ConfigError, read_config
 from local.console.remote import CommandError, ask_running
 from local.console.terminal import hints, show
@@ -62,7 +62,7 @@ debug_option = click.option(
 class Named(click.Command):
     """A command whose help lists the functions and timers of this checkout."""
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the names, or the reason why serverless.yml can't be read."""
         try:
             config = read_config(ROOT / "serverless.yml", os.environ)
@@ -116,8 +116,8 @@ def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> i
     """
     console = Console(stderr=True, highlight=False)
     log = (lambda line: console.print(line, style="dim", markup=False, soft_wrap=True)) if verbose else _ignore
-    cloud = Cloud(project, state, os.environ, Ports(port, port + 1, port + 2, port + 3), log)
-    cloud.debugging = Debugging(debug, _terminal())
+    ports, options = Ports(port, port + 1, port + 2, port + 3), Options(debugging=Debugging(debug, _terminal()))
+    cloud = Cloud(project, state, os.environ, ports, log, options)
     cloud.feed.listen(lambda activity: show(console, activity))
     asyncio.run(_serve(cloud, console, port))
     return 0
@@ -138,8 +138,8 @@ def invoke(function: str, event_file: str, port: int, state: Path, project: Path
     event = _read_event(event_file)
     outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
     if outcome is None:
-        cloud = Cloud(project, state, os.environ, Ports(), _ignore)
-        cloud.debugging = Debugging(debug, _terminal())
+        options = Options(debugging=Debugging(debug, _terminal()))
+        cloud = Cloud(project, state, os.environ, Ports(), _ignore, options)
         if debug:
             click.echo(f"waiting for a debugger on 127.0.0.1:{debug}", err=True)
         outcome = _run(_invoke_privately(cloud, function, event))

@@ -1,4 +1,4 @@
-"""The state directory: held by one cloud at a time, moved as a file, emptied."""
+"""The state directory: its lock, export, import and reset."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ LOCK = ".lock"
 
 
 class StateError(Exception):
-    """The state directory can't be used; the message is one line that names LOCAL_STATE."""
+    """The state directory can't be used; the message is one line that names LOCAL_STATE or the file."""
 
 
 class StateLock:
-    """The right to a state directory; the system takes it back when the process ends, however that comes about."""
+    """The lock on a state directory; the system releases it when the process ends, even if it is killed."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._file: IO[str] | None = None
 
     def take(self) -> None:
-        """Take the directory, made where needed. Raises StateError when another cloud has it or it can't be written."""
+        """Lock the directory, created if needed. Raises StateError if another cloud uses it or it can't be written."""
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             file = (self._directory / LOCK).open("w")
@@ -38,7 +38,7 @@ class StateLock:
         self._file = file
 
     def release(self) -> None:
-        """Let the directory go; nothing happens when it was not taken."""
+        """Release the directory, if it was locked."""
         if self._file:
             self._file.close()
             self._file = None
@@ -52,28 +52,28 @@ class StateLock:
 
 
 def export_state(directory: Path, target: Path) -> int:
-    """Write what a state directory holds to a zip file; return how many files. Raises StateError, OSError."""
+    """Write the content of a state directory to a zip file; return the number of files. Raises StateError, OSError."""
     with StateLock(directory), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         names = [path for path in sorted(directory.rglob("*")) if path.is_file() and path.name != LOCK]
         for path in names:
             info = zipfile.ZipInfo.from_file(path, path.relative_to(directory).as_posix())
-            # By its exact time the store knows a file again; the format's own times are too coarse.
+            # The store recognises a file by its exact time; those of the zip format are too coarse.
             info.comment = str(path.stat().st_mtime_ns).encode()
             archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return len(names)
 
 
 def import_state(directory: Path, source: Path) -> int:
-    """Replace what a state directory holds by what a zip file does; return how many files.
+    """Replace the content of a state directory by that of a zip file; return the number of files.
 
-    Raises StateError, also for a file that `export_state` has not written: nothing is changed then.
+    Raises StateError, also for a file that `export_state` has not written; then nothing is changed.
     """
     with StateLock(directory):
         incoming = directory / ".importing"
         try:
             with zipfile.ZipFile(source) as archive:
                 for info in archive.infolist():
-                    # zipfile drops what would lead out of the folder.
+                    # zipfile drops names that lead out of the folder.
                     os.utime(archive.extract(info, incoming), ns=(int(info.comment or b"0"),) * 2)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             shutil.rmtree(incoming, ignore_errors=True)
@@ -87,7 +87,7 @@ def import_state(directory: Path, source: Path) -> int:
 
 
 def reset_state(directory: Path) -> None:
-    """Remove all that a state directory holds. Raises StateError, OSError."""
+    """Remove the content of a state directory. Raises StateError, OSError."""
     with StateLock(directory):
         _empty(directory, None)
 

@@ -53,7 +53,7 @@ def hints(cloud: Cloud) -> list[str]:
         *([f"  a URL         curl '{cloud.gateway}/_url/{url.function}/'"] if url else []),
         f"  an event      python -m local invoke {function} --event FILE",
         *([f"  a timer       python -m local fire {timer.name}"] if timer else []),
-        *_debuggers(cloud.debugging.port, config),
+        *_debuggers(cloud.options.debugging.port, config),
     ]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
 from local.cos.replies import CosError
-from local.keys import KNOWN
+from local.keys import KNOWN, same
 from shared.signing.cos import cos_authorization
 
 TOKEN = "x-cos-security-token"  # noqa: S105 - a header's name
@@ -58,9 +57,9 @@ def check_signature(request: Signed, now: float, token_name: str = TOKEN) -> Non
     # The token is sent where the signature is. A wrong or missing one is AccessDenied here: the only documented code is
     # ExpiredToken, for a token that was valid once.
     token = (request.headers if in_header else request.query).get(token_name, "")
-    if not _same(token, keys.token):
+    if not same(token, keys.token):
         raise CosError("AccessDenied")
-    if not any(_same(fields["q-signature"], signature) for signature in _signatures(request, fields)):
+    if not any(same(fields["q-signature"], signature) for signature in _signatures(request, fields)):
         raise CosError("SignatureDoesNotMatch")
 
 
@@ -105,7 +104,3 @@ def _listed(items: Mapping[str, str], names: str) -> dict[str, str]:
         return {by_name[name]: items[by_name[name]] for name in names.split(";") if name}
     except KeyError:
         raise CosError("SignatureDoesNotMatch") from None
-
-
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())

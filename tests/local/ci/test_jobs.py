@@ -93,13 +93,13 @@ WRONG: list[tuple[Any, str]] = [
     ({"jobs": [{"JobId": "y", "timeline": [{"after": True}]}]}, r"timeline\[0\].after: a number"),
     ({"jobs": [{"JobId": "y", "timeline": [{"after": float("nan")}]}]}, r"timeline\[0\].after: a number"),
     ({"jobs": [{"JobId": "y", "timeline": [{"after": 1, "JobId": "z"}]}]}, "keeps its id"),
-    ({"jobs": [{"JobId": "y", "a b": 1}]}, "'a b' is no name"),
+    ({"jobs": [{"JobId": "y", "a b": 1}]}, "'a b' is not a valid node name"),
     (
         {"jobs": [{"JobId": "y", "Operation": {"Output": [{"Object": "a\x00"}]}}]},
         r"Operation.Output.Object: has a char",
     ),
     ({"jobs": [{"JobId": "y", "timeline": [{"after": 1, "State": "\ud800"}]}]}, r"timeline\[0\].State: has a char"),
-    ({"sources": {"k": {"<": 1}}}, "sources.k: '<' is no name"),
+    ({"sources": {"k": {"<": 1}}}, "sources.k: '<' is not a valid node name"),
 ]
 
 

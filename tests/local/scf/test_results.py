@@ -45,7 +45,7 @@ def test_larger_event_is_refused_without_running() -> None:
     assert outcome.status == 406
     assert outcome.error == {
         "errorCode": -1,
-        "errorMessage": "RequestTooLarge: the event has 6291457 bytes, 6291456 are allowed",
+        "errorMessage": "RequestTooLarge: the event has 6291457 bytes, the limit is 6291456",
         "requestId": outcome.request_id,
         "statusCode": 406,
     }
