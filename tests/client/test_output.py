@@ -84,7 +84,7 @@ def test_other_columns_and_other_rows_are_refused_and_the_file_stays(tmp_path: P
     before = path.read_bytes()
     with pytest.raises(ClientError, match="has other columns"):
         File(path, form, sheet_of(["a", "b"]))
-    with pytest.raises(ClientError, match="has rows that the input has not, like 'b'"):
+    with pytest.raises(ClientError, match="has rows that the input does not have, like 'b'"):
         File(path, form, SHEET._replace(rows=[["", "a"]]))
     assert path.read_bytes() == before
 

@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_all_that_has_come(function: FakeFunction, tmp_path: Path) 
             sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
-        assert (tmp_path / "errors").read_text().strip() == "stopped; with --out, the same command goes on"
+        assert (tmp_path / "errors").read_text().strip() == "stopped; with --out, the same command continues"
     run_again(function, tmp_path, out)
 
 

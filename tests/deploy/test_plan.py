@@ -190,7 +190,7 @@ def test_what_is_gone_from_the_file_is_removed(deployed: MemoryAccount) -> None:
 
 def test_what_bears_another_tag_is_not_ours(deployed: MemoryAccount) -> None:
     deployed.functions[VIDEO]["Tags"] = [{"Key": TAG, "Value": "another"}]
-    with pytest.raises(DeployError, match=f"{VIDEO} exists already and does not bear the tag {TAG}={PROJECT}"):
+    with pytest.raises(DeployError, match=f"{VIDEO} already exists without the tag {TAG}={PROJECT}"):
         plan_of(deployed, wanted())
     assert plan_of(deployed, wanted(wanted_function("audio"))).is_empty
 

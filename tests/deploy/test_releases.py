@@ -55,7 +55,7 @@ def test_a_rollback_returns_to_the_release_before(project: Project) -> None:
     assert project.live() == both("2", "2")
     project.rollback()
     assert project.live() == both("1", "1")
-    with pytest.raises(DeployError, match="no release to go back to: release 1 is the first"):
+    with pytest.raises(DeployError, match="no release to go back to: release 1 is the oldest"):
         project.rollback()
 
 
