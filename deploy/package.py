@@ -24,6 +24,9 @@ CODE_DIR = "/var/user"
 SHIPPED = (".py", ".html")
 #: What wheels bring along and nothing in the bundle reads; certifi installs its tests.
 NOT_NEEDED = ("*.dist-info", "__pycache__", "bin", "tests", "py.typed", "*.pyi")
+#: What requests imports where it is there, and does without: a library that guesses the encoding of a text, optional
+#: since 2.32, and what talks to SOCKS proxies, which needs another library. It would be a seventh of a cold start.
+OPTIONAL = ("charset_normalizer", "urllib3/contrib/socks.py")
 
 
 class PackageError(Exception):
@@ -39,7 +42,7 @@ def build(dist: Path) -> Path:
     shutil.rmtree(bundle, ignore_errors=True)
     archive.unlink(missing_ok=True)
     install_dependencies(bundle)
-    for pattern in NOT_NEEDED:
+    for pattern in (*NOT_NEEDED, *OPTIONAL):
         for path in list(bundle.rglob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     copy_sources(ROOT / "functions", bundle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
 
 #: What becomes of a task, as a timer's summary counts it.
 PENDING, SUCCEEDED, FAILED, DELETED = "pending", "succeeded", "failed", "deleted"
@@ -48,61 +48,64 @@ class Status(IntEnum):
     SUCCEEDED = 5
 
 
-class Record(TypedDict, total=False):
-    """What both documents' records share. Records pass through as they come, unknown fields kept."""
+if TYPE_CHECKING:  # what records look like, for people and type checkers: only their status is read here
+    from typing import TypedDict
 
-    vid: str
-    app_id: int
-    bucket_name: str
-    bucket_region: str
-    url: str
-    create_time: str  # YYYY-MM-DD HH:MM:SS, UTC+8
-    status: int
-    error_code: int | None
-    error_msg: str | None
-    deleted: str  # "yes" or "no"
+    class Record(TypedDict, total=False):
+        """What both documents' records share. Records pass through as they come, unknown fields kept."""
+
+        vid: str
+        app_id: int
+        bucket_name: str
+        bucket_region: str
+        url: str
+        create_time: str  # YYYY-MM-DD HH:MM:SS, UTC+8
+        status: int
+        error_code: int | None
+        error_msg: str | None
+        deleted: str  # "yes" or "no"
+
+    class VideoRecord(Record, total=False):
+        """A record of GetVpResult."""
+
+        finish_time: str | None
+        result: list[str] | None  # the document's table says objects with a url, its example says strings
+
+    class AudioInfo(TypedDict, total=False):
+        """One output of an audio transcode."""
+
+        name: str
+        bitrate: int  # bit/s; 0 for ape and flac
+        sample_rate: int  # Hz
+        format: str
+        encoder: str
+        path: str
+        trans_size: int  # bytes
+
+    class AudioOutputs(TypedDict, total=False):
+        """`result.audio`: the outputs, and the bucket that holds them."""
+
+        info: list[AudioInfo]
+        dst: Mapping[str, object]
+
+    class AudioRecord(Record, total=False):
+        """A record of GetCtsaudioInfo; the fields here describe the source file."""
+
+        name: str
+        url_f0: str
+        v_type: str
+        size: int  # bytes
+        duration: int  # seconds
+        bitrate: int  # kbit/s
+        format: str
+        sample_rate: int  # Hz
+        encoder: str
+        update_time: str
+        result: Mapping[str, AudioOutputs] | None  # the document's table says Array, its example shows an object
 
 
-class VideoRecord(Record, total=False):
-    """A record of GetVpResult."""
-
-    finish_time: str | None
-    result: list[str] | None  # the document's table says objects with a url, its example says strings
-
-
-class AudioInfo(TypedDict, total=False):
-    """One output of an audio transcode."""
-
-    name: str
-    bitrate: int  # bit/s; 0 for ape and flac
-    sample_rate: int  # Hz
-    format: str
-    encoder: str
-    path: str
-    trans_size: int  # bytes
-
-
-class AudioOutputs(TypedDict, total=False):
-    """`result.audio`: the outputs, and the bucket that holds them."""
-
-    info: list[AudioInfo]
-    dst: Mapping[str, object]
-
-
-class AudioRecord(Record, total=False):
-    """A record of GetCtsaudioInfo; the fields here describe the source file."""
-
-    name: str
-    url_f0: str
-    v_type: str
-    size: int  # bytes
-    duration: int  # seconds
-    bitrate: int  # kbit/s
-    format: str
-    sample_rate: int  # Hz
-    encoder: str
-    update_time: str
-    result: Mapping[str, AudioOutputs] | None  # the document's table says Array, its example shows an object
+#: What a final status means. Numbers arrive as text now and then: one sample of API 2.0 shows `"code": "5100"`.
+_FINAL = {str(int(Status.FAILED)): FAILED, str(int(Status.SUCCEEDED)): SUCCEEDED}
 
 
 def state(record: Mapping[str, object]) -> str:
@@ -113,10 +116,7 @@ def state(record: Mapping[str, object]) -> str:
     """
     if record.get("deleted") == "yes":
         return DELETED
-    # Numbers arrive as text now and then: one sample of API 2.0 shows `"code": "5100"`.
-    return {str(int(Status.FAILED)): FAILED, str(int(Status.SUCCEEDED)): SUCCEEDED}.get(
-        str(record.get("status")), PENDING
-    )
+    return _FINAL.get(str(record.get("status")), PENDING)
 
 
 def is_final(record: Mapping[str, object]) -> bool:
