@@ -1,4 +1,4 @@
-"""Imports run one way: functions to shared, local to shared.signing only; what is deployed needs requests alone."""
+"""Imports run one way: functions and client to shared, local to its signing; what is deployed needs requests alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-ROOMS = ("functions", "shared", "local")
+ROOMS = ("functions", "shared", "client", "local")
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 #: The functions' modules are imported by these names too: their folder is a root of the bundle.
 HANDLERS = {path.stem for path in SOURCES if path.parent.name == "functions"}
@@ -37,6 +37,8 @@ def allowed(room: str, name: str) -> bool:
         return False
     if room == "local":
         return top != "shared" or f"{name}.".startswith("shared.signing.")
+    if room == "client":
+        return top not in ("local", "deploy", "tests", "benchmarks")
     return top in DEPLOYED or top == "shared"
 
 
@@ -62,12 +64,16 @@ GOOD = [
     ("shared", "from shared import errors"),
     ("shared", "from . import errors"),
     ("shared", "from .errors import QueryError"),
+    ("client", "import click, rich.console\nfrom shared.settings import read_settings\nfrom client.sheet import Sheet"),
     ("local", "from shared.signing.credentials import Credentials"),
     ("local", "from shared import signing"),
     ("local", "import shared.signing"),
     ("local", "import yaml, aiohttp.web\nfrom local.keys import KNOWN\nfrom . import keys"),
 ]
 BAD = [
+    ("client", "from local.keys import KNOWN", "local.keys.KNOWN"),
+    ("client", "import query_video", "query_video"),
+    ("client", "import deploy", "deploy"),
     ("functions", "import local.keys", "local.keys"),
     ("functions", "import yaml", "yaml"),
     ("functions", "import functions.query_audio", "functions.query_audio"),

@@ -231,9 +231,11 @@ def test_a_timer_that_can_not_work_raises(net: Cloud, error: type[QueryError]) -
     objects: dict[str, object] = {"media-query/watch/video.json": ["a"]}
     if error is DamagedObject:  # neither the results object nor the one kept beside a damaged one is ours
         objects |= {f"media-query/results/{name}.json": b"{" for name in ("video", "video.recovered")}
-    net.cos("GET", objects=objects)
     if error is UpstreamFailed:
+        net.cos("GET", "PUT", objects=objects)
         net.media({}, repeat(DEAD))
+    else:
+        net.cos("GET", objects=objects)
     with pytest.raises(error):
         run("video", timer())
 

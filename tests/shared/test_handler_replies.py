@@ -159,19 +159,21 @@ def test_the_largest_reply_that_scf_takes_is_sent_and_one_byte_more_is_not(
 ) -> None:
     """Of 60 records, each far from large: their number says nothing."""
     vids = [f"v{number}" for number in range(60)]
-    padded: dict[str, Record | Turn] = {vid: task(vid, error_msg=text * 8000) for vid in vids}
+    padded: dict[str, Record | Turn] = {vid: task(vid) for vid in vids}
     net.media(padded)
     asked = {"vids": ",".join(vids), "format": form}
     event = gateway("GET", asked) if over_http else asked
 
-    def with_padding(length: int) -> Any:
-        padded["v0"] = task("v0", error_msg=text * 8000, url="x" * length)
+    def with_padding(length: int, times: int = 1000) -> Any:
+        padded.update({vid: task(vid, error_msg=text * times) for vid in vids})
+        padded["v0"] = task("v0", error_msg=text * times, url="x" * length)
         return run("video", event)
 
-    room = MAX_REPLY - sent(with_padding(0))
+    times = 1000 * (MAX_REPLY - 50_000) // sent(with_padding(0))
+    room = MAX_REPLY - sent(with_padding(0, times))
     assert room > 0
-    assert sent(with_padding(room)) == MAX_REPLY
-    refused = with_padding(room + 1)
+    assert sent(with_padding(room, times)) == MAX_REPLY
+    refused = with_padding(room + 1, times)
     if over_http:
         assert refused["statusCode"] == 400
         refused = json.loads(refused["body"])
