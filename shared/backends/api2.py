@@ -137,7 +137,7 @@ def _parse(body: bytes) -> tuple[int, Mapping[str, object]]:
     """The code, as a number (one sample shows it as text), and the envelope."""
     try:
         with _parsing:
-            envelope = json.loads(body, parse_constant=_no_json, parse_float=_finite, object_pairs_hook=_object)
+            envelope = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
         return int(str(envelope["code"])), envelope
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise UpstreamFailed(f"{UPSTREAM} answered with something that is no envelope", retryable=True) from error
@@ -157,6 +157,10 @@ def _finite(number: str) -> float:
 def _no_json(constant: str) -> NoReturn:
     """Python reads NaN and Infinity, JSON has neither, and our own replies must be JSON."""
     raise ValueError(constant)
+
+
+#: What `json.loads` would make anew for each reply. It serves one at a time, as `_parsing` has it.
+_DECODER = json.JSONDecoder(parse_constant=_no_json, parse_float=_finite, object_pairs_hook=_object)
 
 
 def _error(code: int) -> QueryError:
