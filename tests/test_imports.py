@@ -1,4 +1,4 @@
-"""Imports run one way: functions and client to shared, local to its signing; what is deployed needs requests alone."""
+"""Imports run one way; what is deployed needs requests alone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import pytest
 
 from tests.support.paths import ROOT
 
-ROOMS = ("functions", "shared", "client", "local")
+ROOMS = ("functions", "shared", "client", "local", "deploy")
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 #: The functions' modules are imported by these names too: their folder is a root of the bundle.
 HANDLERS = {path.stem for path in SOURCES if path.parent.name == "functions"}
 #: urllib3 is what requests stands on: some of its errors reach us as they are.
+OURS = {"shared", "local", "client"}
+#: The settings, what is raised for a wrong one, and the model of serverless.yml.
+OPEN_TO_DEPLOY = ("shared.settings.", "shared.errors.Misconfigured.", "local.config.")
 DEPLOYED = {*sys.stdlib_module_names, "requests", "urllib3"}
 
 
@@ -36,9 +39,11 @@ def allowed(room: str, name: str) -> bool:
     if top == "functions" or top in HANDLERS:
         return False
     if room == "local":
-        return top != "shared" or f"{name}.".startswith("shared.signing.")
+        return top != "shared" or f"{name}.".startswith(("shared.signing.", "shared.settings.NAMES."))
     if room == "client":
         return top not in ("local", "deploy", "tests", "benchmarks")
+    if room == "deploy":
+        return top not in OURS or f"{name}.".startswith(OPEN_TO_DEPLOY)
     return top in DEPLOYED or top == "shared"
 
 
@@ -68,7 +73,11 @@ GOOD = [
     ("local", "from shared.signing.credentials import Credentials"),
     ("local", "from shared import signing"),
     ("local", "import shared.signing"),
+    ("local", "from shared.settings import NAMES"),
     ("local", "import yaml, aiohttp.web\nfrom local.keys import KNOWN\nfrom . import keys"),
+    ("deploy", "from shared.settings import read_settings\nfrom shared.errors import Misconfigured"),
+    ("deploy", "from local.config import read_config\nimport yaml, click"),
+    ("deploy", "from deploy import plan"),
 ]
 BAD = [
     ("client", "from local.keys import KNOWN", "local.keys.KNOWN"),
@@ -88,10 +97,15 @@ BAD = [
     ("shared", "import requests_toolbelt", "requests_toolbelt"),
     ("local", "import shared", "shared"),
     ("local", "from shared import settings", "shared.settings"),
+    ("local", "from shared.settings import read_settings", "shared.settings.read_settings"),
     ("local", "from shared import *", "shared.*"),
     ("local", "from shared.errors import QueryError", "shared.errors.QueryError"),
     ("local", "from shared.signing_more import x", "shared.signing_more.x"),
     ("local", "import query_video", "query_video"),
+    ("deploy", "from local.scf.timer import next_firing", "local.scf.timer.next_firing"),
+    ("deploy", "from shared.signing import tc3", "shared.signing.tc3"),
+    ("deploy", "from shared.errors import QueryError", "shared.errors.QueryError"),
+    ("deploy", "import query_video", "query_video"),
     ("local", "from functions.query_video import main_handler", "functions.query_video.main_handler"),
 ]
 

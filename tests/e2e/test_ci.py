@@ -184,10 +184,8 @@ def session() -> Iterator[requests.Session]:
 
 
 def official(session: requests.Session, **options: Any) -> tuple[CosS3Client, CosConfig]:
-    config = CosConfig(
-        Region=keys.REGION, SecretId=keys.ROLE.secret_id, SecretKey=keys.ROLE.secret_key, Token=keys.ROLE.token,
-        Scheme="http", **options,
-    )  # fmt: skip
+    role = {"SecretId": keys.ROLE.secret_id, "SecretKey": keys.ROLE.secret_key, "Token": keys.ROLE.token}
+    config = CosConfig(**{"Region": keys.REGION, "Scheme": "http", **role, **options})
     return CosS3Client(config, retry=0, session=session), config
 
 
@@ -217,9 +215,9 @@ def test_the_official_client_on_loopback(ci: LiveCloud, session: requests.Sessio
     client, config = official(session)
     config.set_ip_port(url.hostname, url.port)
     check_official(client)
-    config._secret_key = "wrong"
+    wrong, _ = official(session, SecretKey="wrong", Domain=url.netloc)
     with pytest.raises(CosServiceError) as caught:
-        check_official(client)
+        check_official(wrong)
     assert caught.value.get_status_code() == 403  # it reads no code without a Resource, which errors of CI don't have
 
 

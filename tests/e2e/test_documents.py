@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from local.cloud import Ports
 from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.support.paths import DOCUMENTS, ROOT
 
@@ -71,7 +72,7 @@ def test_a_get_writes_nothing(live: LiveCloud) -> None:
 def test_the_local_cloud_lets_anyone_write_unless_its_environment_says_otherwise(
     tmp_path: Path, environ: dict[str, str], token: str, status: int
 ) -> None:
-    with live_cloud(tmp_path, ROOT, **environ) as live:
+    with live_cloud(tmp_path, ROOT, Ports(), **environ) as live:
         headers = {"authorization": f"Bearer {token}"}
         reply = live.post("/query-video", params={"vids": VID, "output": "cos"}, headers=headers)
         assert reply.status_code == status

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from local.cloud import SETTINGS
 from local.keys import BUCKET, REGION, ROLE
 from shared.errors import Misconfigured
-from shared.settings import NAMES, Settings, is_safe_key, read_settings
+from shared.settings import Settings, is_safe_key, read_settings
 from shared.signing.credentials import Credentials
 
 Environment = Callable[..., dict[str, str]]
@@ -234,8 +233,3 @@ def test_safe_keys(key: str) -> None:
 @pytest.mark.parametrize("key", ["", "a/", *PATHS, "C:\\x", "\ud800", "." * 3, "/" * 9, "a" * 10**6], ids=short)
 def test_hostile_keys(key: str) -> None:
     assert not is_safe_key(key)
-
-
-def test_the_local_cloud_passes_every_setting_on() -> None:
-    given_by_scf = {name for name in NAMES if name.startswith("TENCENTCLOUD_")}
-    assert set(SETTINGS) == set(NAMES) - given_by_scf

@@ -1,56 +1,25 @@
-"""A timer's work: a watch list in, one results object out."""
+"""A timer's work: a watch list in, its results out."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends.api2 import MediaApi
-from shared.collector.sweep import DAY, Summary, Tools, collect
-from shared.cos.objects import CosObjects
-from shared.errors import DamagedObject, KeysRejected, OutOfTime, UpstreamFailed
-from shared.events import Sweep
-from shared.tasks import AUDIO, VIDEO, Kind
-from tests.support.wire import Cloud, Record, Turn, cloud, cos_error, said, settings, task
-
-WATCH, RESULTS = "media-query/watch/video.json", "media-query/results/video.json"
-RECOVERED, FOUND = "media-query/results/video.recovered.json", "media-query/results/video.found/"
-DEAD: Turn = (500, {}, b"")
+from shared.errors import KeysRejected, OutOfTime, UpstreamFailed
+from shared.tasks import AUDIO
+from tests.support.sweeps import DEAD, FOUND, RESULTS, WATCH, results, summary, sweep
+from tests.support.wire import Cloud, Record, Turn, cloud, cos_error, said, task
 
 
 @pytest.fixture
 def net() -> Iterator[Cloud]:
     with cloud() as made:
         yield made
-
-
-def sweep(
-    net: Cloud, *vids: str, kind: Kind = VIDEO, limit_ms: float = 60_000, workers: int = 4, **env: str
-) -> Summary:
-    """Collect the given ids, or with none given those of the watch object."""
-    invocation, found = net.invocation(limit_ms), settings(**env)
-    asked = Sweep(vids or None, f"watch/{kind.name}.json", f"results/{kind.name}.json")
-    backend, objects = MediaApi(found, invocation), CosObjects(found, invocation)
-    return collect(Tools(kind, backend, objects, workers, invocation, found.missing_days * DAY), asked)
-
-
-def summary(**counts: int) -> dict[str, int]:
-    return {"watched": 0, "succeeded": 0, "failed": 0, "pending": 0, "deleted": 0, "missing": 0, **counts}
-
-
-def results(counts: Mapping[str, int], *records: Record, action: str = "GetVpResult") -> dict[str, object]:
-    return {
-        "action": action,
-        "updated_at": "2026-01-01T00:00:00Z",
-        "summary": counts,
-        "tasks": {str(record["vid"]): record for record in records},
-    }
 
 
 def test_every_state_is_counted(net: Cloud) -> None:
@@ -153,46 +122,6 @@ def test_any_change_of_a_record_is_written(net: Cloud, changed: Record) -> None:
     assert cos.json(RESULTS)["tasks"] == {"a": changed}
 
 
-def test_an_id_that_is_no_longer_known_keeps_its_record(net: Cloud) -> None:
-    net.media({})
-    stored = results(summary(watched=1, pending=1), task("a", 3))
-    cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: stored})
-    assert sweep(net) == summary(watched=1, pending=1)
-    assert cos.json(RESULTS)["tasks"] == {"a": task("a", 3)}
-    assert list(cos.json(RESULTS)["missing"]) == ["a"]
-
-
-@pytest.mark.parametrize("known", [task("a", 3), None], ids=["once known", "never known"])
-def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Cloud, known: Record | None) -> None:
-    media = net.media({} if known is None else {"a": known})
-    net.cos("GET", "PUT", objects={WATCH: ["a"]})
-    sweep(net, MISSING_DAYS="2")
-    media.tasks = {}
-    for _ in range(5):
-        told = sweep(net, MISSING_DAYS="2")
-        net.clock.now += DAY
-    assert told == summary(watched=1, missing=1)
-    assert len(media.calls) == 1 + 3, "asked at once and after one and two days, then never again"
-
-
-def test_without_patience_an_unknown_id_is_final_at_once(net: Cloud) -> None:
-    media = net.media({})
-    cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
-    for _ in range(2):
-        assert sweep(net, MISSING_DAYS="0") == summary(watched=1, missing=1)
-    assert len(media.calls) == 1
-    assert cos.json(RESULTS)["missing"] == {"a": "2023-11-14T22:13:20Z"}
-
-
-def test_an_id_that_becomes_known_is_missing_no_longer(net: Cloud) -> None:
-    media = net.media({})
-    cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
-    sweep(net)
-    media.tasks = {"a": task("a")}
-    assert sweep(net) == summary(watched=1, succeeded=1)
-    assert cos.json(RESULTS)["missing"] == {}
-
-
 def test_failed_calls_keep_old_records_and_are_told(net: Cloud) -> None:
     net.media({"a": task("a"), "b": DEAD, "c": DEAD})
     stored = results(summary(), task("b", 3, progress=1))
@@ -221,72 +150,6 @@ def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
     assert told == {**summary(watched=2, succeeded=1, pending=1), "unanswered": 1}
     assert cos.json(RESULTS)["tasks"] == {"a": task("a")}
     assert cos.json(RESULTS)["state"]["pending"] == ["b"]
-
-
-#: What is no watch object.
-NO_LISTS = [b"", b'["a"', b"\xff", "text", 7, None, {}, {"vids": None}, {"vids": "a"}, {"vids": {"a": 1}}]
-
-
-@pytest.mark.parametrize("damaged", NO_LISTS, ids=str)
-def test_a_damaged_watch_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
-    cos = net.cos("GET", objects={WATCH: damaged})
-    before = dict(cos.objects)
-    assert sweep(net) == {**summary(), "damaged": ["watch/video.json"]}
-    assert cos.objects == before
-
-
-def test_beside_a_damaged_watch_object_the_added_ids_count(net: Cloud) -> None:
-    net.media({"a": task("a")})
-    net.cos("GET", "PUT", objects={WATCH: b"{", "media-query/watch/video.added/n.json": {"vids": ["a"]}})
-    assert sweep(net) == {**summary(watched=1, succeeded=1), "damaged": ["watch/video.json"]}
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        b"",
-        b'["a"',
-        "text",
-        ["a"],
-        {},
-        results(summary(), action="GetCtsaudioInfo"),
-        {"action": "GetVpResult"},
-        {"action": "GetVpResult", "tasks": []},
-        {"action": "GetVpResult", "tasks": {"a": task("a"), "b": None}},
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_a_damaged_results_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
-    net.media({"a": task("a"), "b": task("b", 3)})
-    cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"], RESULTS: damaged})
-    before = cos.objects[RESULTS]
-    told = {**summary(watched=2, succeeded=1, pending=1), "damaged": ["results/video.json"]}
-    assert sweep(net) == sweep(net) == told, "the next sweep goes on where this one ended"
-    assert cos.objects[RESULTS] == before
-    assert cos.json(RECOVERED)["tasks"] == {"a": task("a"), "b": task("b", 3)}
-    assert [key for key in cos.puts if "/results/" in key and "found" not in key] == [RECOVERED]
-
-
-def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: Cloud) -> None:
-    net.cos("GET", objects={WATCH: ["a"], RESULTS: b"{", RECOVERED: b"{"})
-    with pytest.raises(DamagedObject, match=r"results/video\.recovered\.json"):
-        sweep(net)
-
-
-def test_what_is_no_id_is_named_and_never_sent(net: Cloud) -> None:
-    media = net.media({"a": task("a")})
-    strange = ["../b", "", 7, None, ["a"], {"vid": "a"}, "x" * 65, " a", "文\ud800"]
-    net.cos("GET", "PUT", objects={WATCH: ["a", *strange, "a"]})
-    told = sweep(net)
-    named = ['"../b"', '""', "7", "null", '["a"]', '{"vid":"a"}', '"' + "x" * 63, '" a"', '"文\\ud800"']
-    assert told == {**summary(watched=1, succeeded=1), "invalid": named}
-    assert [call.asked for call in media.calls] == [["a"]]
-    json.dumps(told)
-
-
-def test_no_more_than_twenty_are_named(net: Cloud) -> None:
-    net.cos("GET", objects={WATCH: list(range(50))})
-    assert sweep(net) == {**summary(), "invalid": [str(number) for number in range(20)]}
 
 
 @pytest.mark.parametrize("methods", [("GET",), ("GET", "PUT")])

@@ -141,3 +141,8 @@ def test_a_hung_cos_is_out_of_time(net: Cloud) -> None:
     net.cos("GET", script=repeat(net.clock.hang))
     with pytest.raises(OutOfTime):
         read(net)
+
+
+def test_the_whole_object_in_place_of_a_range_is_not_taken_for_it(net: Cloud) -> None:
+    net.cos("GET", script=[(200, {"ETag": f'"{ETAG}"'}, BODY)])
+    assert read(net, 5, ETAG) is None
