@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from shared.errors import QueryError
@@ -49,8 +49,18 @@ class Answers(NamedTuple):
     failed: dict[str, QueryError]
 
 
-def ask(backend: Backend, kind: Kind, vids: Sequence[str], workers: int, deadline: Deadline) -> Answers:
-    """Ask about all ids, in batches and in parallel, until the deadline. A call that fails costs its own ids only."""
+def ask(
+    backend: Backend,
+    kind: Kind,
+    vids: Sequence[str],
+    workers: int,
+    deadline: Deadline,
+    keep: Callable[[Record], Record] | None = None,
+) -> Answers:
+    """Ask about all ids, in batches and in parallel, until the deadline. A call that fails costs its own ids only.
+
+    `keep` makes of each record, as it comes, what is kept of it.
+    """
     size = backend.batch_size(kind)
     batches = [vids[start : start + size] for start in range(0, len(vids), size)]
     found: dict[str, Record] = {}
@@ -63,7 +73,7 @@ def ask(backend: Backend, kind: Kind, vids: Sequence[str], workers: int, deadlin
                 if isinstance(record, QueryError):
                     failed[vid] = record
                 else:
-                    found[vid] = record
+                    found[vid] = keep(record) if keep else record
     return Answers(
         records={vid: found[vid] for vid in vids if vid in found},
         missing=[vid for vid in vids if vid not in found and vid not in failed],

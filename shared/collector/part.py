@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from shared.backends.base import Record
 from shared.collector.ledger import Counts, Ledger, timestamp
+from shared.collector.records import keep, read_content, to_text
 from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, leave_note, read_notes
 from shared.cos.objects import CosObjects
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_bytes
 from shared.tasks import Kind, is_final
 
 #: Tasks in one object. With the longest records seen, audio with three outputs, that is some 6 MB of JSON.
@@ -47,6 +47,7 @@ class Book(NamedTuple):
 class Part(Ledger):
     """The tasks of one object in COS: `stored` is the object as it lies there, `held` are the notes that it holds.
 
+    Of the object's tasks `stored` has nothing: they are the ledger's.
     `announced` are further parts that the journal tells of.
     """
 
@@ -61,15 +62,15 @@ class Part(Ledger):
 
     def read_object(self, deadline: Deadline) -> None:
         """Read the object without its journal. Raises DamagedObject when it is not ours, or another QueryError."""
-        found = self._book.objects.get(self.name, deadline, MOST_BYTES)
+        found = self._book.objects.get(self.name, deadline, MOST_BYTES, read_content)
         if found is None:
             return
         value = self._ours(found.value)
         if value is None:
             message = f"the object {self.name} holds no {self._book.kind.action} results; it is left as it is"
             raise DamagedObject(message)
-        self.stored = dict(value)
         _fill(self, value, state_of(value))
+        self.stored = _without_tasks(value)
         held = state_of(value).get("held")
         if isinstance(held, Mapping):
             self.held = {str(name): float(at) for name, at in held.items() if isinstance(at, (int, float))}
@@ -77,7 +78,7 @@ class Part(Ledger):
     def read_journal(self, deadline: Deadline) -> None:
         """Merge the notes that the object does not hold yet. What there is no time for waits for the next sweep."""
         try:
-            for note in read_notes(self._book.objects, self._folder, self.held, deadline):
+            for note in read_notes(self._book.objects, self._folder, self.held, deadline, read_content):
                 self._merge_note(note)
         except OutOfTime:
             if deadline.remaining():
@@ -89,7 +90,8 @@ class Part(Ledger):
         size = 0
         for vid, record in records.items():
             if is_final(record):
-                batch[vid], size = record, size + len(to_bytes(record))
+                batch[vid] = kept = keep(record)
+                size += len(kept.text)
             if size > NOTE_BYTES:
                 self._note({"tasks": batch}, deadline)
                 batch, size = {}, 0
@@ -105,7 +107,7 @@ class Part(Ledger):
         """Take over all that another object has, by way of the journal. Raises a QueryError."""
         content = {"tasks": other.tasks, "missing": other.missing, **_marks(other)}
         ids = other.ids()
-        if len(ids) > 1 and len(to_bytes(content)) > NOTE_BYTES:
+        if len(ids) > 1 and len(to_text(content)) > NOTE_BYTES:
             self.receive(other.part_with(ids[len(ids) // 2 :]), deadline)
             self.receive(other, deadline)
             return
@@ -123,11 +125,11 @@ class Part(Ledger):
         kept = {**_marks(self), "held": self.held, **(state_of_head or {})}
         if kept := {name: one for name, one in kept.items() if one}:
             value["state"] = kept
-        body = to_bytes(value)
+        body = to_text(value)
         if len(body) > PART_BYTES and len(self.ids()) > 1:
             return False
         self._book.objects.store(self.name, body, deadline)
-        self.stored, self.changed = value, False
+        self.stored, self.changed = _without_tasks(value), False
         return True
 
     def tidy(self, deadline: Deadline) -> None:
@@ -161,7 +163,7 @@ class Part(Ledger):
     def _note(self, content: Content, deadline: Deadline) -> None:
         said = {"action": self._book.kind.action, **content}
         objects = self._book.objects
-        stored = leave_note(objects, self._folder, said, self._book.invocation, deadline)
+        stored = leave_note(objects, self._folder, to_text(said), self._book.invocation, deadline)
         self.hold(stored.key.removeprefix(objects.prefix))
 
     def _merge_note(self, note: Note) -> None:
@@ -187,6 +189,10 @@ class Part(Ledger):
         if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):
             return None
         return value
+
+
+def _without_tasks(content: Mapping[str, object]) -> Content:
+    return {name: value for name, value in content.items() if name != "tasks"}
 
 
 def state_of(value: Mapping[str, object] | None) -> Mapping[str, object]:

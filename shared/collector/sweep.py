@@ -9,6 +9,7 @@ from typing import NamedTuple
 from shared.backends.base import Answers, Backend, ask
 from shared.collector.ledger import Counts, count
 from shared.collector.part import Book, Part
+from shared.collector.records import keep
 from shared.collector.results import Results
 from shared.collector.watchlist import read_added, read_watched
 from shared.cos.objects import CosObjects
@@ -96,7 +97,7 @@ def _ask_given(tools: Tools, vids: Sequence[str], head: Part, asking: _Asking, d
 
 def _ask(tools: Tools, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
     """Ask about ids and let a part keep the answers."""
-    answers = ask(tools.backend, tools.kind, vids, tools.workers, deadline)
+    answers = ask(tools.backend, tools.kind, vids, tools.workers, deadline, keep)
     part.record(answers.records, tools.invocation.deadline)
     part.note_missing(answers.missing)
     return answers

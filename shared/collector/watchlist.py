@@ -11,7 +11,7 @@ from shared.cos.journal import Held, leave_note, read_notes
 from shared.cos.objects import Chunk, CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_json
+from shared.replies.json_text import to_bytes, to_json
 from shared.tasks import IdForm, split_ids
 
 #: Ids in one note.
@@ -80,7 +80,7 @@ def add_ids(objects: CosObjects, watch: str, vids: tuple[str, ...], invocation: 
     """
     for start in range(0, len(vids), NOTE_IDS):
         content = {"vids": list(vids[start : start + NOTE_IDS])}
-        stored = leave_note(objects, added_folder(watch), content, invocation, invocation.deadline)
+        stored = leave_note(objects, added_folder(watch), to_bytes(content), invocation, invocation.deadline)
     return stored
 
 
@@ -104,7 +104,7 @@ def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocati
     order, folds = list(vids), []
     for start in range(0, len(order), NOTE_IDS):
         content = {"vids": order[start : start + NOTE_IDS]}
-        stored = leave_note(objects, folder, content, invocation, invocation.deadline)
+        stored = leave_note(objects, folder, to_bytes(content), invocation, invocation.deadline)
         folds.append(stored.key.removeprefix(objects.prefix))
     return Added(order, folds, notes, damaged)
 

@@ -13,15 +13,15 @@ That rests on one property of COS: a list or a read shows what was written `STAL
 from __future__ import annotations
 
 import hashlib
+import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.cos.objects import CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
 from shared.net.parallel import each
-from shared.replies.json_text import to_bytes
 
 #: Seconds by which a list or a read of COS may be behind. Lists are eventually consistent, a guarantee for reads is not
 #: documented (GET Bucket page and FAQ of COS): a minute is far more than was ever seen.
@@ -47,21 +47,21 @@ class Note(NamedTuple):
     content: Mapping[str, object] | None
 
 
-def leave_note(
-    objects: CosObjects, folder: str, content: Mapping[str, object], invocation: Invocation, deadline: Deadline
-) -> Stored:
-    """Write a note into a folder. Its name begins with the time, so that notes list in their order.
+def leave_note(objects: CosObjects, folder: str, content: bytes, invocation: Invocation, deadline: Deadline) -> Stored:
+    """Write a note, a JSON object, into a folder. Its name begins with the time, so that notes list in their order.
 
     It ends with a digest: an event that arrives twice has one request id, and need not find the same. Raises a
     QueryError.
     """
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(invocation.now()))
-    digest = hashlib.sha256(to_bytes(content)).hexdigest()[:8]
-    return objects.put(f"{folder}{now}-{invocation.request_id}-{digest}.json", content, deadline)
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    return objects.store(f"{folder}{now}-{invocation.request_id}-{digest}.json", content, deadline)
 
 
-def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline) -> Iterator[Note]:
-    """Yield the notes of a folder that are not held yet, page by page, the oldest page first.
+def read_notes(
+    objects: CosObjects, folder: str, held: Held, deadline: Deadline, parse: Callable[[bytes], object] = json.loads
+) -> Iterator[Note]:
+    """Yield the notes of a folder that are not held yet, page by page, the oldest page first; `parse` reads one.
 
     One that is gone between list and read is passed over; an unreadable one that is gone is no longer held. Raises a
     QueryError, OutOfTime when there are more than there is time for: what was yielded before can be kept.
@@ -70,7 +70,7 @@ def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline)
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
         fresh = [item.name for item in page if item.etag and item.name not in held]
-        read = dict(each(fresh, lambda name, until: _read(objects, name, until), WORKERS, deadline))
+        read = dict(each(fresh, lambda name, until: _read(objects, name, until, parse), WORKERS, deadline))
         failures = []
         for name in fresh:
             note = read[name]
@@ -98,10 +98,12 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
     return gone
 
 
-def _read(objects: CosObjects, name: str, deadline: Deadline) -> Mapping[str, object] | None:
+def _read(
+    objects: CosObjects, name: str, deadline: Deadline, parse: Callable[[bytes], object]
+) -> Mapping[str, object] | None:
     """What a note says; nothing, but not None, for one that is no object of JSON."""
     try:
-        found = objects.get(name, deadline)
+        found = objects.get(name, deadline, parse=parse)
     except DamagedObject:
         return {}
     if found is None:

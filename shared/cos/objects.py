@@ -106,9 +106,12 @@ class CosObjects:
         self._invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
-    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
+    def get(
+        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
+    ) -> Found | None:
         """Return the JSON value stored under `<prefix><name>`, of at most `most` bytes, None without such an object.
 
+        `parse` reads it; it may raise ValueError or RecursionError.
         Raises DamagedObject when it is not JSON or too large to be read, another QueryError when COS can't be asked or
         refuses.
         """
@@ -118,7 +121,7 @@ class CosObjects:
                 return None
             etag = _etag(response)
             try:
-                return Found(json.loads(response.body), etag)
+                return Found(parse(response.body), etag)
             except (ValueError, RecursionError) as error:
                 message = f"the object {self._key(name)} is not JSON; it is left as it is"
                 raise DamagedObject(message, retryable=not _intact(response.body, etag)) from error

@@ -104,13 +104,15 @@ class Objects(CosObjects):
         yield
         self._after(method, name)
 
-    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
+    def get(
+        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
+    ) -> Found | None:
         with self._operation("GET", name, deadline):
             body = self._bucket.seen(name).get(name)
         if body is None:
             return None
         try:
-            return Found(json.loads(body), md5(body).hexdigest())
+            return Found(parse(body), md5(body).hexdigest())
         except ValueError as error:
             raise DamagedObject(name) from error
 

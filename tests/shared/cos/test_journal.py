@@ -10,6 +10,7 @@ from shared.cos.journal import FOLDED, KEPT, NEVER, STALE, Held, Note, delete_no
 from shared.cos.objects import PAGE
 from shared.errors import KeysRejected, OutOfTime
 from shared.invocation import LONGEST_LIMIT
+from shared.replies.json_text import to_bytes
 from tests.support.bucket import Bucket, Hook, Objects, Run, nothing, one_after_the_other
 from tests.support.wire import NOW
 
@@ -29,7 +30,7 @@ def names(bucket: Bucket, *held: str) -> list[str]:
 def test_a_note_is_found_with_what_it_says() -> None:
     bucket = Bucket()
     run = Run(bucket)
-    stored = leave_note(Objects(bucket), FOLDER, {"vids": ["文"]}, run, run.deadline)
+    stored = leave_note(Objects(bucket), FOLDER, to_bytes({"vids": ["文"]}), run, run.deadline)
     (note,) = read(bucket)
     assert note == Note(stored.key.removeprefix("prefix/"), {"vids": ["文"]})
     assert note.name.startswith(f"{FOLDER}20231114T221320Z-run-0-")
@@ -41,8 +42,8 @@ def test_notes_of_one_moment_are_as_many_as_there_are_things_to_say() -> None:
     bucket = Bucket()
     run = Run(bucket)
     for vid in ("a", "b", "a"):
-        leave_note(Objects(bucket), FOLDER, {"vids": [vid]}, run, run.deadline)
-    leave_note(Objects(bucket), FOLDER, {"vids": ["a"]}, Run(bucket), run.deadline)
+        leave_note(Objects(bucket), FOLDER, to_bytes({"vids": [vid]}), run, run.deadline)
+    leave_note(Objects(bucket), FOLDER, to_bytes({"vids": ["a"]}), Run(bucket), run.deadline)
     said = [bucket.json(name)["vids"] for name in bucket.under(FOLDER)]
     assert sorted(said) == [["a"], ["a"], ["b"]]
 
@@ -51,7 +52,7 @@ def test_notes_list_in_the_order_in_which_they_were_left() -> None:
     bucket = Bucket()
     for number in range(12):
         run = Run(bucket)
-        leave_note(Objects(bucket), FOLDER, {"number": number}, run, run.deadline)
+        leave_note(Objects(bucket), FOLDER, to_bytes({"number": number}), run, run.deadline)
         bucket.now += 1
     assert [note.content for note in read(bucket)] == [{"number": number} for number in range(12)]
 
