@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from sys import intern
 from typing import NoReturn
 from urllib.parse import urlencode
 
@@ -143,11 +142,6 @@ def _parse(body: bytes) -> tuple[int, Mapping[str, object]]:
         raise UpstreamFailed(f"{UPSTREAM} answered with something that is no envelope", retryable=True) from error
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object whose names are shared with all others: a sweep holds thousands of records with the same ones."""
-    return {intern(name): value for name, value in pairs}
-
-
 def _finite(number: str) -> float:
     """A number that JSON can say again: 1e999 is infinite in Python."""
     value = float(number)
@@ -160,7 +154,7 @@ def _no_json(constant: str) -> NoReturn:
 
 
 #: What `json.loads` would make anew for each reply. It serves one at a time, as `_parsing` has it.
-_DECODER = json.JSONDecoder(parse_constant=_no_json, parse_float=_finite, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(parse_constant=_no_json, parse_float=_finite)
 
 
 def _error(code: int) -> QueryError:

@@ -8,14 +8,16 @@ import re
 #: A JSON object that can still be changed.
 JsonObject = dict[str, object]
 
+#: What `json.dumps` would make anew for each value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def to_bytes(value: object) -> bytes:
     """Return compact JSON in UTF-8 that people can read in their own language.
 
     A lone surrogate, which UTF-8 can't carry, stays the JSON escape that it came as.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace")
+    return _ENCODER.encode(value).encode("utf-8", "backslashreplace")
 
 
 def to_json(value: object) -> str:
