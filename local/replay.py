@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +20,12 @@ from local.scf.runtime import Outcome
 
 #: The HTTP status that an envelope's code stands for, for replies that do not travel by HTTP.
 STATUS_OF_CODE = {0: 200, 5400: 207, 4000: 400, 4100: 401, 4400: 429, 5000: 404, 6000: 502}
-
-
-#: The case that asks for the examples of the two documents.
-DOCUMENTS_CASE = "gateway-get"
+#: The events that ask for just the examples of the two documents.
+DOCUMENTS = frozenset({("query-video", "url-get"), ("query-audio", "gateway-get")})
+#: Characters of a request's path and query that are printed.
+LONGEST_ROUTE = 100
+#: Notes of the journal: how results are kept, not what people read.
+NOTES = re.compile(r"\.(added|found)/")
 
 
 class Sample(NamedTuple):
@@ -76,10 +79,10 @@ async def run(root: Path, state: Path, console: Console, verbose: bool = False, 
         try:
             for event in events:
                 replays.append(await _replay(cloud, event))
-                _show(console, replays[-1], verbose or (event.case == DOCUMENTS_CASE and backend == "api2"))
+                _show(console, replays[-1], verbose or (_is_documents(event) and backend == "api2"))
         finally:
             await cloud.stop()
-        written = [key for key in cloud.store.list().keys if key not in given]
+        written = [key for key in cloud.store.list().keys if key not in given and not NOTES.search(key)]
         console.print(f"Written to COS, below {cloud.store.path('x').parent}:", soft_wrap=True)
         console.print("".join(f"  {key}\n" for key in written), end="", markup=False, soft_wrap=True)
     return _summary(console, replays)
@@ -110,7 +113,11 @@ def _give_objects(store: CosStore, folder: Path) -> set[str]:
 
 def _reading_order(event: Sample) -> tuple[bool, bool, int, str]:
     """The documents' own first, then video before audio, and what works before what is refused."""
-    return event.case != DOCUMENTS_CASE, event.function != "query-video", event.promise, event.case
+    return not _is_documents(event), event.function != "query-video", event.promise, event.case
+
+
+def _is_documents(event: Sample) -> bool:
+    return (event.function, event.case) in DOCUMENTS
 
 
 async def _replay(cloud: Cloud, event: Sample) -> Replay:
@@ -192,4 +199,6 @@ async def _over_http(cloud: Cloud, event: Sample) -> Received:
         text = await response.text()
         # Else it is a table, a page, or the nothing of a HEAD.
         reply = json.loads(text) if text and response.content_type == "application/json" else text
-        return Received(f"{content['httpMethod']} {url}", response.status, reply)
+        route = f"{content['httpMethod']} {url.removeprefix(cloud.gateway)}"
+        shown = route if len(route) <= LONGEST_ROUTE else f"{route[:LONGEST_ROUTE]}…"
+        return Received(shown, response.status, reply)
