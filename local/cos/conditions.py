@@ -1,4 +1,4 @@
-"""Whether a GET or HEAD Object gets the object, and which part of it (436/7753). werkzeug knows what the headers mean."""
+"""Whether a GET or HEAD Object gets the object, and which part of it (436/7753); werkzeug knows the headers."""
 
 from __future__ import annotations
 
