@@ -26,9 +26,13 @@ CODE_DIR = "/var/user"
 SHIPPED = (".py", ".html")
 #: What wheels bring along and nothing in the bundle reads; certifi installs its tests.
 NOT_NEEDED = ("*.dist-info", "__pycache__", "bin", "tests", "py.typed", "*.pyi")
-#: What requests imports where it is there, and does without: a library that guesses the encoding of a text, optional
-#: since 2.32, and what talks to SOCKS proxies, which needs another library. It would be a seventh of a cold start.
-OPTIONAL = ("charset_normalizer", "urllib3/contrib/socks.py")
+#: What is imported where it is there, and not missed, a sixth of a cold start: a library that guesses the encoding of
+#: a text (optional in requests since 2.32), and what urllib3 has for its extras `socks` and `h2`, not installed.
+#: Of the folder `http2` its connections use `probe` alone, which is found without an `__init__.py`, too (PEP 420).
+OPTIONAL = (
+    "charset_normalizer",
+    *("urllib3/contrib/socks.py", "urllib3/http2/__init__.py", "urllib3/http2/connection.py"),
+)
 
 
 class PackageError(DeployError):

@@ -68,8 +68,11 @@ def preferred(event: Event) -> str:
     JSON wins a tie, and CSV and HTML count only where they are named: the documented gateway event names HTML and JSON
     alike, and most programs accept anything.
     """
+    accepted = _header(event, "accept").lower()
+    if CSV not in accepted and HTML not in accepted:
+        return JSON
     weights: dict[str, float] = {}
-    for part in _header(event, "accept").lower().split(","):
+    for part in accepted.split(","):
         name, *params = (piece.strip() for piece in part.split(";"))
         quality = next((param[2:] for param in params if param.startswith("q=")), "1")
         weights[name] = float(quality) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", quality) else 0.0
