@@ -28,7 +28,8 @@ the same run.
 """
 
 DESCRIPTION = """Measure cold start, CPU, throughput, memory and size, each beside a peer, and print the tables. With
-WRITE=1 in the environment benchmarks/results.md is written too. It takes some minutes and needs a Python 3.10."""
+WRITE=1 in the environment benchmarks/results.md and its pictures are written too. It takes some minutes and needs a
+Python 3.10."""
 
 
 def main() -> int:
