@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+#: What SCF passes to a handler: the event, when a trigger made it, and the context. Both are JSON objects.
+Event = Mapping[str, object]
+Context = Mapping[str, object]
+
 #: SCF's default timeout, for a context that does not say (reference: component multi-scf).
 DEFAULT_LIMIT_MS = 3000
 #: SCF's longest timeout in seconds (quota page).

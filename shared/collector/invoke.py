@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from shared.errors import KeysRejected, QueryError, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import prepare, retrying, send
-from shared.replies.json_text import to_bytes, to_json
+from shared.net.json_text import to_bytes, to_json
 from shared.settings import Settings
 from shared.signing.tc3 import Tc3Auth
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from shared.backends.base import Record
-from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, is_final, state
+from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, Record, is_final, state
 
 #: The order in which a summary counts what became of tasks.
 OUTCOMES = (SUCCEEDED, FAILED, PENDING, DELETED, MISSING)

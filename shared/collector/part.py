@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.backends.base import Record
 from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, leave_note, read_notes
 from shared.cos.objects import CosObjects
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_bytes
-from shared.tasks import Kind, is_final
+from shared.net.json_text import to_bytes
+from shared.tasks import Kind, Record, is_final
 
 #: Tasks in one object. With the longest records seen, audio with three outputs, that is some 6 MB of JSON.
 PART_IDS = 5000

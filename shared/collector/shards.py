@@ -18,7 +18,7 @@ from shared.collector.part import again_in, counts_in, state_of
 from shared.collector.sweep import Summary, Tools, collect
 from shared.collector.watchlist import added_folder
 from shared.errors import DamagedObject, KeysRejected, QueryError
-from shared.events import Sweep
+from shared.events.timer import Sweep
 from shared.invocation import Deadline
 from shared.net.parallel import each
 from shared.settings import is_safe_key

@@ -13,7 +13,7 @@ from shared.collector.results import Results
 from shared.collector.watchlist import read_added, read_watched
 from shared.cos.objects import CosObjects
 from shared.errors import BadInput, QueryError
-from shared.events import Sweep
+from shared.events.timer import Sweep
 from shared.invocation import Deadline, Invocation
 from shared.tasks import Kind, split_ids
 

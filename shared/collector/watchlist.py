@@ -11,7 +11,7 @@ from shared.cos.journal import Held, leave_note, read_notes
 from shared.cos.objects import Chunk, CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_json
+from shared.net.json_text import to_json
 from shared.tasks import IdForm, split_ids
 
 #: Ids in one note.

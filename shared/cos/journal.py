@@ -20,8 +20,8 @@ from typing import NamedTuple
 from shared.cos.objects import CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
+from shared.net.json_text import to_bytes
 from shared.net.parallel import each
-from shared.replies.json_text import to_bytes
 
 #: Seconds by which a list or a read of COS may be behind. Lists are eventually consistent, a guarantee for reads is not
 #: documented (GET Bucket page and FAQ of COS): a minute is far more than was ever seen.

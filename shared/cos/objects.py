@@ -22,8 +22,8 @@ from shared.errors import (
 )
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
+from shared.net.json_text import to_bytes
 from shared.net.xml import MAX_XML, error_code, parse_xml
-from shared.replies.json_text import to_bytes
 from shared.settings import Settings
 from shared.signing.cos import CosAuth
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import QueryError
-from shared.events import DIRECT, HTTP, TIMER, source
+from shared.events.query import DIRECT, HTTP, TIMER, source
 from shared.tasks import VID
 from tests.support.wire import HIDDEN, Record, Turn, cloud, gateway, said, task, timer
 

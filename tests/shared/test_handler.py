@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.errors import BadInput, DamagedObject, Misconfigured, QueryError, UpstreamFailed
-from shared.events import TIMER, source
+from shared.events.query import TIMER, source
 from tests.support.functions import http, run, success
 from tests.support.wire import (  # fmt: skip
     HIDDEN,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.handler import MAX_REPLY
+from shared.handler import MAX_RETURN
 from shared.tasks import Kind
 from tests.support.functions import http, run, success
 from tests.support.wire import Cloud, Record, Turn, cloud, function_url, gateway, said, task
@@ -168,9 +168,9 @@ def test_the_largest_reply_that_scf_takes_is_sent_and_one_byte_more_is_not(
         padded["v0"] = task("v0", error_msg=text * 8000, url="x" * length)
         return run("video", event)
 
-    room = MAX_REPLY - sent(with_padding(0))
+    room = MAX_RETURN - sent(with_padding(0))
     assert room > 0
-    assert sent(with_padding(room)) == MAX_REPLY
+    assert sent(with_padding(room)) == MAX_RETURN
     refused = with_padding(room + 1)
     if over_http:
         assert refused["statusCode"] == 400
@@ -180,7 +180,7 @@ def test_the_largest_reply_that_scf_takes_is_sent_and_one_byte_more_is_not(
 
 @pytest.mark.parametrize(("kind", "asked"), [("video", {"vids": "a"}), ("audio", {"vid": "a"}), ("audio", {})])
 def test_a_single_record_that_is_too_large_is_the_upstream_s_failure(net: Cloud, kind: str, asked: Record) -> None:
-    record = task("a", error_msg="x" * MAX_REPLY)
+    record = task("a", error_msg="x" * MAX_RETURN)
     net.media({"a": record}, [said(record)] if not asked else [])
     status, _, reply = http(kind, gateway("GET", asked))
     assert (status, reply["code"], "data" in reply) == (502, 6000, False)

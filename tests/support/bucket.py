@@ -12,14 +12,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from shared.backends.base import Record
 from shared.collector.sweep import Summary, Tools, collect
 from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Found, Listed, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
-from shared.events import Sweep
+from shared.events.timer import Sweep
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_bytes
-from shared.tasks import VIDEO, VIDS, Kind, is_final
+from shared.net.json_text import to_bytes
+from shared.tasks import VIDEO, VIDS, Kind, Record, is_final
 from tests.support.wire import NOW
 
 WATCH, RESULTS = "watch/video.json", "results/video.json"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from shared.backends.base import Record
 from shared.collector.part import Book, Part
 from shared.collector.sweep import DAY
-from shared.tasks import VIDEO, Kind
+from shared.tasks import VIDEO, Kind, Record
 from tests.support.bucket import RESULTS, Bucket, Hook, Objects, Run, nothing
 
 

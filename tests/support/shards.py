@@ -6,14 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.backends.base import Record
 from shared.collector.invoke import ScfApi
 from shared.collector.shards import spread
 from shared.collector.sweep import Summary, collect
 from shared.errors import KeysRejected, QueryError, UpstreamFailed
-from shared.events import Sweep, read_sweep
+from shared.events.timer import Sweep, read_sweep
 from shared.invocation import Deadline
-from shared.tasks import VIDEO
+from shared.tasks import VIDEO, Record
 from tests.support.bucket import Api, Bucket, Hook, nothing, tools
 
 PREFIX, INDEX = Sweep(None, "watch/video/", "results/video/"), "results/video.index.json"

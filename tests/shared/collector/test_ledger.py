@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends.base import Record
 from shared.collector.ledger import Ledger, count, timestamp
-from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED
+from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, Record
 from tests.support.wire import NOW, task
 
 DAY = 86_400.0

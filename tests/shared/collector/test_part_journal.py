@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from shared.backends.base import Record
 from shared.collector import part as module
 from shared.collector.ledger import Ledger
 from shared.collector.part import Part
 from shared.collector.sweep import DAY
 from shared.cos.journal import FOLDED, KEPT
 from shared.errors import KeysRejected, OutOfTime
+from shared.tasks import Record
 from tests.support.bucket import FOUND, RESULTS, Bucket, Run, one_after_the_other
 from tests.support.results import book, load_part, noted, stored
 from tests.support.wire import NOW, task

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from shared.backends.base import Record
 from shared.collector import part as part_module
 from shared.collector import results as module
 from shared.collector.results import Results
 from shared.collector.watchlist import END, Listing, Place
 from shared.cos.journal import KEPT
 from shared.errors import DamagedObject
+from shared.tasks import Record
 from tests.support.bucket import RESULTS, Bucket, Hook, Run, nothing, one_after_the_other
 from tests.support.results import book, load_part, noted, stored
 from tests.support.wire import task

@@ -7,7 +7,8 @@ import pytest
 from shared.collector.sweep import DAY, collect
 from shared.cos.journal import KEPT
 from shared.errors import OutOfTime, UpstreamFailed
-from shared.events import TIMER, Sweep, read_sweep, source
+from shared.events.query import TIMER, source
+from shared.events.timer import Sweep, read_sweep
 from shared.tasks import VIDEO
 from tests.support.bucket import Api, Bucket, one_after_the_other, tools
 from tests.support.shards import DEAD, INDEX, counts, fire, sharded, spreading

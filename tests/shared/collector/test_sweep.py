@@ -15,7 +15,7 @@ from shared.backends.api2 import MediaApi
 from shared.collector.sweep import DAY, Summary, Tools, collect
 from shared.cos.objects import CosObjects
 from shared.errors import DamagedObject, KeysRejected, OutOfTime, UpstreamFailed
-from shared.events import Sweep
+from shared.events.timer import Sweep
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.wire import Cloud, Record, Turn, cloud, cos_error, said, settings, task
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from shared.backends.base import Record
 from shared.collector.sweep import Summary, collect
 from shared.cos.journal import KEPT
 from shared.errors import KeysRejected, OutOfTime, QueryError, UpstreamFailed
-from shared.events import Sweep
+from shared.events.timer import Sweep
+from shared.tasks import Record
 from tests.support.bucket import (  # fmt: skip
     ADDED,
     RESULTS,

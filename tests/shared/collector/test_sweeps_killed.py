@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from shared.backends.base import Record
 from shared.cos.journal import KEPT
+from shared.tasks import Record
 from tests.support.bucket import (  # fmt: skip
     ADDED,
     FOUND,

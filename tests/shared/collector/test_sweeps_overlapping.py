@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends.base import Record
 from shared.collector import results as results_module
 from shared.collector import watchlist as watchlist_module
 from shared.collector.sweep import Summary
@@ -18,6 +17,7 @@ from shared.collector.watchlist import add_ids
 from shared.cos.journal import KEPT, STALE
 from shared.cos.objects import CosObjects
 from shared.errors import OutOfTime
+from shared.tasks import Record
 from tests.support.bucket import (  # fmt: skip
     ADDED,
     FOUND,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shared.cos.objects import CosObjects, Listed
 from shared.errors import DamagedObject, KeysRejected, Misconfigured, OutOfTime, QueryError, Throttled, UpstreamFailed
 from shared.net.client import ATTEMPTS
-from shared.replies.json_text import to_json
+from shared.net.json_text import to_json
 from tests.support.wire import (  # fmt: skip
     BUCKET,
     COS_HOST,

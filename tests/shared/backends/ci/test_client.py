@@ -144,7 +144,7 @@ def test_only_what_ci_says_is_unknown_is_missing(net: Network, missing: str, sil
     answers = ask(net.backend(), VIDEO, [UNKNOWN], 2, net.invocation.deadline)
     assert answers.missing == ([] if silent else [UNKNOWN])
     assert [error.message for error in answers.failed.values()] == (
-        [f"Cloud Infinite says nothing of {UNKNOWN}"] if silent else []
+        [f"Cloud Infinite did not answer about {UNKNOWN}"] if silent else []
     )
 
 

@@ -14,8 +14,8 @@ from shared.errors import (
     NotFound,
     Unauthorized,
 )
-from shared.events import read_query
-from shared.http_events import CSV, HTML, JSON, check_path, preferred, wants_page
+from shared.events.http import CSV, HTML, JSON, check_path, preferred, wants_page
+from shared.events.query import read_query
 from shared.settings import Settings, read_settings
 from shared.tasks import VIDEO
 from tests.support.http_events import Event, get, post

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from shared.errors import BadInput, TooManyIds
-from shared.events import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
+from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
 from shared.settings import Settings, read_settings
 from shared.tasks import AUDIO, VIDEO, IdForm, Kind
 

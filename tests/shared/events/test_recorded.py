@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import QueryError
-from shared.events import DIRECT, HTTP, TIMER, Query, Sweep, as_event, read_query, read_sweep, source
-from shared.http_events import check_path, method
+from shared.events.http import check_path, method
+from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
+from shared.events.timer import Sweep, read_sweep
 from shared.settings import Settings, read_settings
 from shared.tasks import AUDIO, VID, VIDEO, Kind
 from tests.support.paths import EVENTS
