@@ -30,7 +30,7 @@ from local.server import Reply, Request, Server
 SETTINGS = (
     *("SECRET_ID", "SECRET_KEY", "MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD"),
     *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "API_TOKEN", "MAX_VIDS", "BATCH_SIZE", "CONCURRENCY"),
-    *("HTTP_WRITES", "INVOKE_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO"),
+    *("HTTP_WRITES", "MISSING_DAYS", "INVOKE_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO"),
 )
 JSON_HEADERS = {"Content-Type": "application/json"}
 

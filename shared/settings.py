@@ -92,10 +92,10 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         cos_url=_url(environ, "COS_URL", host and f"https://{host.format('cos')}"),
         api_token=environ.get("API_TOKEN", ""),
         http_writes=_one_of(environ, "HTTP_WRITES", (BY_TOKEN, OPEN, OFF)),
-        max_vids=_positive(environ, "MAX_VIDS", 1000),
-        batch_size=_positive(environ, "BATCH_SIZE", 100),
-        concurrency=_positive(environ, "CONCURRENCY", 16, most=MOST_THREADS),
-        missing_days=_whole(environ, "MISSING_DAYS", 3, most=MOST_DAYS),
+        max_vids=_number(environ, "MAX_VIDS", 1000),
+        batch_size=_number(environ, "BATCH_SIZE", 100),
+        concurrency=_number(environ, "CONCURRENCY", 16, most=MOST_THREADS),
+        missing_days=_number(environ, "MISSING_DAYS", 3, most=MOST_DAYS, least=0),
         backend=_backend(environ, host),
         ci_url=_url(environ, "CI_URL", host and f"https://{host.format('ci')}"),
         ci_source_info=_one_of(environ, "CI_SOURCE_INFO", ("0", "1")) == "1",
@@ -181,17 +181,10 @@ def _matching(environ: Mapping[str, str], name: str, pattern: str, example: str)
     return value
 
 
-def _positive(environ: Mapping[str, str], name: str, default: int, most: int = 999_999_999) -> int:
-    number = _whole(environ, name, default, most)
-    if not number:
-        raise Misconfigured(f"{name} must be a whole number above 0")
-    return number
-
-
-def _whole(environ: Mapping[str, str], name: str, default: int, most: int) -> int:
+def _number(environ: Mapping[str, str], name: str, default: int, most: int = 999_999_999, least: int = 1) -> int:
     text = environ.get(name) or str(default)
-    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text):
-        raise Misconfigured(f"{name} must be a whole number")
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text) or int(text) < least:
+        raise Misconfigured(f"{name} must be a whole number{' above 0' if least else ''}")
     if int(text) > most:
         raise Misconfigured(f"{name} must be at most {most}")
     return int(text)

@@ -10,25 +10,11 @@ import hypothesis
 import pytest
 
 from local.keys import BUCKET, REGION, ROLE
+from shared import settings
 from tests.support import chromium
 
-#: The functions' settings and those of the local cloud, as the design document lists them.
-SETTINGS = {
-    *("SECRET_ID", "SECRET_KEY", "MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD"),
-    *(
-        "COS_BUCKET",
-        "COS_REGION",
-        "COS_PREFIX",
-        "COS_URL",
-        "BACKEND",
-        "CI_URL",
-        "CI_SOURCE_INFO",
-        "INVOKE_URL",
-        "API_TOKEN",
-        "HTTP_WRITES",
-    ),
-    *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"),
-}
+#: The settings of the functions, the client and the local cloud.
+SETTINGS = {*settings.NAMES, "MEDIA_QUERY_URL", "MEDIA_QUERY_TOKEN", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"}
 
 # Examples on a busy machine take as long as they take.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings.get_profile("default"), deadline=None)

@@ -14,15 +14,22 @@ from shared.collector.ledger import Counts, Ledger
 from shared.collector.part import PART_IDS, Book, Content, Part, again_in, counts_in, state_of
 from shared.collector.watchlist import Added, Listing, Place
 from shared.cos.journal import FOLDED, KEPT
-from shared.errors import DamagedObject
+from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
+
+#: A part is nearly finished when not more than one in so many of its tasks is pending.
+NEARLY = 4
 
 
 class Entry(NamedTuple):
-    """What the head knows of a part: its counts, and when to look at it again (Unix seconds, 0: at each sweep)."""
+    """What the head knows of a part: its counts, and when to look at it again (Unix seconds, 0: at each sweep).
+
+    `listed` is the version of the watch object that it was last compared with.
+    """
 
     counts: Counts
     again: float | None
+    listed: str = ""
 
 
 class Results:
@@ -56,20 +63,20 @@ class Results:
         if isinstance(entries, Mapping):
             self._entries = {name: _entry(entry) for name, entry in entries.items() if self._number(name)}
         for name in self.head.announced:
-            if self._number(name):
-                self._entries.setdefault(name, Entry({}, 0.0))
+            if self._number(name) and name not in self._entries:
+                self._adopt(name, deadline)
 
     def follow(self, listing: Listing, deadline: Deadline) -> None:
         """Watch what a watch object lists now; drop what a whole list leaves out, unless callers have added it.
 
-        Every part is read for that, in half of the time at most, and only when the list is another one than before. An
-        id in a part for which there was no time is asked about again. Raises a QueryError.
+        Every part is read for that, only when the list is another one than before. When half of the time is not enough,
+        the next sweep goes on with the others, and new ids wait for that. Raises a QueryError.
         """
         if listing.place == self.place and not listing.vids:
             return
-        listed = dict.fromkeys(listing.vids)
+        listed, version = dict.fromkeys(listing.vids), f"{listing.place.etag} {listing.place.byte}"
         fresh = dict(listed)
-        for part in self._read_all(deadline.half()):
+        for part in self._read_all(version, deadline.half()):
             watched = set(part.watched())
             part.take(vid for vid in part.ids() if vid in listed and vid not in watched)
             if listing.whole:
@@ -77,7 +84,8 @@ class Results:
             for vid in part.ids():
                 fresh.pop(vid, None)
             self.keep(part, self._book.invocation.deadline)
-        if self._take(fresh, deadline, added=False):
+        compared = all(entry.listed == version for entry in self._entries.values())
+        if compared and self._take(fresh, deadline, added=False):
             self.place, self.head.changed = listing.place, True
 
     def add(self, vids: Iterable[str], notes: Added, deadline: Deadline) -> None:
@@ -104,17 +112,29 @@ class Results:
         start = names.index(self._turn) if self._turn in names else 0
         turn = names[start:] + names[:start]
         for name in turn:
-            if not deadline.remaining():
+            try:
+                part = self._due_part(name, deadline)
+            except OutOfTime:
                 self._pass_turn_to(name)
                 return
-            if name == self.head.name:
-                yield self.head
-            elif (part := self._read(name, deadline)) is not None and part.stored is not None:
-                # Sweeps that ran at the same time may have put an id into the head and into a part.
-                if twice := [vid for vid in part.ids() if self.head.known(vid)]:
-                    part.receive(self.head.part_with(twice), deadline)
+            if part is not None:
                 yield part
         self._pass_turn_to("")
+
+    def gather(self, part: Part, deadline: Deadline) -> None:
+        """Let the head take the last pending ids of a part that is nearly finished: the part is not read again then.
+
+        What a sweep costs would otherwise depend on how the pending ids are spread over the parts. Raises a QueryError.
+        """
+        left = list(part.pending)
+        if part is self.head or not left or len(left) * NEARLY > len(part.ids()):
+            return
+        if len(self.head.ids()) + len(left) > PART_IDS:
+            over = [vid for vid in self.head.ids() if vid not in self.head.pending]
+            if len(over) * 2 < PART_IDS:
+                return
+            self._move(self.head.part_with(over), deadline)
+        self.head.receive(part.part_with(left), deadline)
 
     def keep(self, part: Part, deadline: Deadline) -> None:
         """Write a part, if it has changed, and enter it in the head. Raises a QueryError.
@@ -185,13 +205,37 @@ class Results:
             number += 1
             part = self._read(f"{self._base}.{number:04d}.json", deadline)
         part.receive(tasks, deadline)
-        self.head.announce(part.name, deadline)
         self.keep(part, deadline)
+        self.head.announce(part.name, deadline)
 
     def _number(self, name: str) -> int:
         """The number of a part, 0 of what is none."""
         number = name.removeprefix(f"{self._base}.").removesuffix(".json")
         return int(number) if number.isdecimal() else 0
+
+    def _due_part(self, name: str, deadline: Deadline) -> Part | None:
+        """The head, or a part that can be read. Raises OutOfTime when there is none left."""
+        if not deadline.remaining():
+            raise OutOfTime("no time is left for this part of the results")
+        if name == self.head.name:
+            return self.head
+        part = self._read(name, deadline)
+        if part is None or part.stored is None:
+            return None
+        self._clear_up(part)
+        return part
+
+    def _adopt(self, name: str, deadline: Deadline) -> None:
+        """Enter a part that another sweep has made: the head that was read does not know of it."""
+        self._entries[name] = Entry({}, 0.0)
+        if (part := self._read(name, deadline)) is not None and part.stored is not None:
+            self._clear_up(part)
+            self.keep(part, self._book.invocation.deadline)
+
+    def _clear_up(self, part: Part) -> None:
+        """Take the ids of a part out of the head: sweeps that ran at the same time may have put them into both."""
+        if twice := [vid for vid in part.ids() if self.head.known(vid)]:
+            part.receive(self.head.part_with(twice), self._book.invocation.deadline)
 
     def _read(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
         """A part as it is stored, perhaps by a sweep that was killed or runs at the same time; None: it is damaged.
@@ -210,24 +254,29 @@ class Results:
         return part
 
     def _enter(self, part: Part) -> None:
-        entry = Entry(part.counts(), part.again())
-        if self._entries.get(part.name) != entry:
-            self._entries[part.name] = entry
+        old = self._entries.get(part.name)
+        self._set(part.name, Entry(part.counts(), part.again(), old.listed if old else ""))
+
+    def _set(self, name: str, entry: Entry) -> None:
+        if self._entries.get(name) != entry:
+            self._entries[name] = entry
             self.head.changed = True
 
     def _pass_turn_to(self, name: str) -> None:
         self.head.changed |= name != self._turn
         self._turn = name
 
-    def _read_all(self, deadline: Deadline) -> Iterator[Part]:
-        """The head, and every part that can be read while time lasts."""
+    def _read_all(self, version: str, deadline: Deadline) -> Iterator[Part]:
+        """The head, and every part that can be read while time lasts, those first that were not compared yet."""
         yield self.head
-        for name in list(self._entries):
-            if not deadline.remaining():
+        for name in sorted(self._entries, key=lambda name: self._entries[name].listed == version):
+            try:
+                part = self._read(name, deadline, journal=False)
+            except OutOfTime:
                 return
-            part = self._read(name, deadline, journal=False)
             if part is not None and part.stored is not None:
                 yield part
+            self._set(name, self._entries[name]._replace(listed=version))
 
 
 def _place(kept: object) -> Place:
@@ -241,4 +290,4 @@ def _place(kept: object) -> Place:
 def _entry(kept: object) -> Entry:
     """What the head says of a part; one about which it says nothing usable is looked at."""
     told = kept if isinstance(kept, Mapping) else {}
-    return Entry(counts_in(told.get("counts")), again_in(told))
+    return Entry(counts_in(told.get("counts")), again_in(told), str(told.get("listed") or ""))

@@ -81,6 +81,7 @@ def _ask_due(tools: Tools, results: Results, asking: _Asking, deadline: Deadline
         part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))
         asking.add(answers)
         part.tidy(deadline)
+        results.gather(part, tools.invocation.deadline)
         results.keep(part, tools.invocation.deadline)
         if asking.hopeless():
             return

@@ -172,7 +172,7 @@ def test_a_defect_is_told_to_the_log_only(
         raise ZeroDivisionError("a detail")
 
     monkeypatch.setattr("shared.handler.read_query", broken)
-    monkeypatch.setattr("shared.handler.read_sweep", broken)
+    monkeypatch.setattr("shared.events.timer.read_sweep", broken)
     with cloud():
         if source(event) == TIMER:
             with pytest.raises(ZeroDivisionError):

@@ -28,6 +28,7 @@ DEFAULTS = {
     "MAX_VIDS": ("max_vids", 1000),
     "BATCH_SIZE": ("batch_size", 100),
     "CONCURRENCY": ("concurrency", 16),
+    "MISSING_DAYS": ("missing_days", 3),
     "BACKEND": ("backend", "api2"),
     "CI_URL": ("ci_url", f"https://{BUCKET}.ci.{REGION}.myqcloud.com"),
     "CI_SOURCE_INFO": ("ci_source_info", False),
@@ -69,6 +70,7 @@ VALID = [
     ("MAX_VIDS", "1", "max_vids", 1),
     ("BATCH_SIZE", "999999999", "batch_size", 999_999_999),
     ("CONCURRENCY", "32", "concurrency", 32),
+    ("MISSING_DAYS", "30", "missing_days", 30),
     ("BACKEND", "ci", "backend", None),
     ("BACKEND", "api2", "backend", None),
     ("CI_URL", "http://127.0.0.1:9003/", "ci_url", "http://127.0.0.1:9003"),
@@ -107,6 +109,7 @@ INVALID = {
     "MAX_VIDS": NUMBERS,
     "BATCH_SIZE": NUMBERS,
     "CONCURRENCY": (*NUMBERS, "501"),
+    "MISSING_DAYS": (*NUMBERS[1:], "3651"),
 }
 
 

@@ -1,29 +1,37 @@
-"""Notes: small objects, each written once, read in their order, deleted when they are old."""
+"""The journal: small objects, each written once, read once, deleted when the object has held them for long."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from shared.cos.journal import KEPT, Note, delete_old, leave_note, read_notes
-from shared.errors import KeysRejected
+from shared.cos.journal import FOLDED, KEPT, NEVER, STALE, Held, Note, delete_notes, leave_note, read_notes
+from shared.cos.objects import PAGE
+from shared.errors import KeysRejected, OutOfTime
 from shared.invocation import LONGEST_LIMIT
-from tests.support.bucket import Bucket, Objects, Run
+from tests.support.bucket import Bucket, Hook, Objects, Run, nothing, one_after_the_other
 from tests.support.wire import NOW
+
+pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
 
 FOLDER = "watch/video.added/"
 
 
-def names(bucket: Bucket, *seen: str) -> list[str]:
-    notes = read_notes(Objects(bucket), FOLDER, set(seen), Run(bucket).deadline)
-    return [note.name.removeprefix(FOLDER) for note in notes]
+def read(bucket: Bucket, held: Held | None = None, before: Hook = nothing) -> list[Note]:
+    return list(read_notes(Objects(bucket, before), FOLDER, {} if held is None else held, Run(bucket).deadline))
 
 
-def test_a_note_is_found_with_what_it_says_and_when_it_was_written() -> None:
+def names(bucket: Bucket, *held: str) -> list[str]:
+    return [note.name.removeprefix(FOLDER) for note in read(bucket, {FOLDER + name: NOW + KEPT for name in held})]
+
+
+def test_a_note_is_found_with_what_it_says() -> None:
     bucket = Bucket()
-    run, objects = Run(bucket), Objects(bucket)
-    stored = leave_note(objects, FOLDER, {"vids": ["文"]}, run, run.deadline)
-    (note,) = read_notes(objects, FOLDER, set(), run.deadline)
-    assert note == Note(stored.key.removeprefix("prefix/"), NOW, {"vids": ["文"]})
+    run = Run(bucket)
+    stored = leave_note(Objects(bucket), FOLDER, {"vids": ["文"]}, run, run.deadline)
+    (note,) = read(bucket)
+    assert note == Note(stored.key.removeprefix("prefix/"), {"vids": ["文"]})
     assert note.name.startswith(f"{FOLDER}20231114T221320Z-run-0-")
     assert bucket.json(note.name) == {"vids": ["文"]}
 
@@ -39,72 +47,131 @@ def test_notes_of_one_moment_are_as_many_as_there_are_things_to_say() -> None:
     assert sorted(said) == [["a"], ["a"], ["b"]]
 
 
-def test_notes_are_read_oldest_first_but_those_seen() -> None:
+def test_notes_list_in_the_order_in_which_they_were_left() -> None:
+    bucket = Bucket()
+    for number in range(12):
+        run = Run(bucket)
+        leave_note(Objects(bucket), FOLDER, {"number": number}, run, run.deadline)
+        bucket.now += 1
+    assert [note.content for note in read(bucket)] == [{"number": number} for number in range(12)]
+
+
+def test_those_that_are_held_are_not_read() -> None:
     bucket = Bucket()
     for number in range(30):
-        bucket.store(f"{FOLDER}{number:02}.json", {}, age=number)
+        bucket.store(f"{FOLDER}{number:02}.json", {"n": number})
     assert names(bucket) == [f"{number:02}.json" for number in range(30)]
-    assert names(bucket, *(f"{FOLDER}{number:02}.json" for number in range(29))) == ["29.json"]
+    assert names(bucket, *(f"{number:02}.json" for number in range(29))) == ["29.json"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'["a"]', b'"a"', b"null"])
-def test_what_is_no_object_is_passed_over(body: bytes) -> None:
+def test_more_notes_than_a_page_are_read_page_by_page() -> None:
     bucket = Bucket()
-    for name in (FOLDER, f"{FOLDER}1.json", f"{FOLDER}deep/2.json", "watch/video.addedx/3.json"):
+    for number in range(2 * PAGE + 1):
+        bucket.store(f"{FOLDER}{number:05}.json", {"n": number})
+    calls: list[str] = []
+    notes = read_notes(Objects(bucket, lambda method, _: calls.append(method)), FOLDER, {}, Run(bucket).deadline)
+    assert next(notes).name == f"{FOLDER}00000.json"
+    assert calls.count("LIST") == 1, "the next page is asked for when it is wanted"
+    assert len(list(notes)) == 2 * PAGE
+    assert (calls.count("LIST"), calls.count("GET")) == (3, 2 * PAGE + 1)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'["a"]', b'"a"', b"null", b"{}"])
+def test_what_says_nothing_is_yielded_as_unreadable(body: bytes) -> None:
+    bucket = Bucket()
+    for name in (f"{FOLDER}1.json", f"{FOLDER}deep/2.json", "watch/video.addedx/3.json"):
         bucket.store(name, body)
-    bucket.store(f"{FOLDER}4.json", {})
-    assert names(bucket) == ["4.json"]
+    bucket.store(f"{FOLDER}4.json", {"n": 4})
+    assert read(bucket) == [Note(f"{FOLDER}1.json", None), Note(f"{FOLDER}4.json", {"n": 4})]
+
+
+def test_an_unreadable_note_is_forgotten_when_it_is_gone() -> None:
+    """It is held without a time, so that it is neither read again nor deleted."""
+    bucket = Bucket()
+    bucket.store(f"{FOLDER}1.json", b"{")
+    held: Held = {f"{FOLDER}1.json": NEVER, f"{FOLDER}2.json": NEVER, f"{FOLDER}3.json": NOW, "elsewhere": NEVER}
+    assert read(bucket, held) == []
+    assert held == {f"{FOLDER}1.json": NEVER, f"{FOLDER}3.json": NOW, "elsewhere": NEVER}
 
 
 def test_one_that_is_removed_between_list_and_read_is_passed_over() -> None:
     bucket = Bucket()
     for name in ("1.json", "2.json"):
-        bucket.store(FOLDER + name, {})
+        bucket.store(FOLDER + name, {"n": 1})
 
     def remove(method: str, _: str) -> None:
         if method == "GET":
-            bucket.objects.pop(f"{FOLDER}1.json", None)
+            bucket.remove(f"{FOLDER}1.json")
 
-    notes = read_notes(Objects(bucket, remove), FOLDER, set(), Run(bucket).deadline)
-    assert [note.name for note in notes] == [f"{FOLDER}2.json"]
+    assert [note.name for note in read(bucket, before=remove)] == [f"{FOLDER}2.json"]
 
 
 @pytest.mark.parametrize("method", ["LIST", "GET"])
 def test_a_cos_that_refuses_is_told(method: str) -> None:
     bucket = Bucket()
-    bucket.store(f"{FOLDER}1.json", {})
-    bucket.store(f"{FOLDER}2.json", {})
+    bucket.store(f"{FOLDER}1.json", {"n": 1})
+    bucket.store(f"{FOLDER}2.json", {"n": 2})
 
     def refuse(asked: str, _: str) -> None:
         if asked == method:
             raise KeysRejected("no")
 
     with pytest.raises(KeysRejected):
-        read_notes(Objects(bucket, refuse), FOLDER, set(), Run(bucket).deadline)
+        read(bucket, before=refuse)
 
 
-def test_notes_outlast_all_that_began_before_them_and_who_deletes_them() -> None:
-    assert KEPT >= 2 * LONGEST_LIMIT
-
-
-@pytest.mark.parametrize(
-    ("ages", "kept"), [([0, KEPT], ["0", "1"]), ([KEPT + 1, 60], ["1"]), ([KEPT + 1] * 20, []), ([], [])]
-)
-def test_old_notes_are_deleted(ages: list[float], kept: list[str]) -> None:
+def test_what_was_read_before_one_failed_or_time_ran_out_is_yielded() -> None:
     bucket = Bucket()
-    for number, age in enumerate(ages):
-        bucket.store(f"{FOLDER}{number}", {}, age)
-    run, objects = Run(bucket), Objects(bucket)
-    delete_old(objects, read_notes(objects, FOLDER, set(), run.deadline), run, run.deadline)
-    assert bucket.under(FOLDER) == [FOLDER + name for name in kept]
+    for number in range(9):
+        bucket.store(f"{FOLDER}{number}.json", {"n": number})
+
+    def slow(_: str, __: str) -> None:
+        bucket.now += 1
+
+    run = Run(bucket, 5.5)  # half a second of it is kept for the reply
+    notes = read_notes(Objects(bucket, slow), FOLDER, {}, run.deadline)
+    assert [next(notes).content for _ in range(4)] == [{"n": number} for number in range(4)]
+    with pytest.raises(OutOfTime):
+        next(notes)
 
 
-def test_a_delete_that_is_refused_is_counted() -> None:
+def test_notes_outlast_all_that_began_before_they_could_be_seen_and_who_deletes_them() -> None:
+    assert KEPT >= STALE + LONGEST_LIMIT + STALE + LONGEST_LIMIT
+    assert FOLDED >= 2 * STALE
+
+
+def test_notes_are_deleted_and_those_that_are_gone_already_as_well() -> None:
+    bucket = Bucket()
+    for name in ("1", "2", "3"):
+        bucket.store(FOLDER + name, {})
+    run = Run(bucket)
+    asked = [f"{FOLDER}1", f"{FOLDER}3", f"{FOLDER}gone"]
+    assert delete_notes(Objects(bucket), asked, run, run.deadline) == asked
+    assert bucket.under(FOLDER) == [f"{FOLDER}2"]
+
+
+def test_as_many_are_deleted_as_there_is_time_for() -> None:
+    bucket = Bucket()
+    asked = [f"{FOLDER}{number}" for number in range(9)]
+    for name in asked:
+        bucket.store(name, {})
+
+    def slow(_: str, __: str) -> None:
+        bucket.now += 1
+
+    run = Run(bucket, 4.4)
+    assert delete_notes(Objects(bucket, slow), asked, run, run.deadline) == asked[:4]
+    assert bucket.under(FOLDER) == asked[4:]
+
+
+def test_a_delete_that_is_refused_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     bucket = Bucket()
     run = Run(bucket)
 
-    def refuse(_: str, __: str) -> None:
-        raise KeysRejected("no")
+    def refuse(_: str, name: str) -> None:
+        if name != "2":
+            raise KeysRejected("no")
 
-    delete_old(Objects(bucket, refuse), [Note("1", 0.0, {}), Note("2", 0.0, {})], run, run.deadline)
-    assert run._counts["undeleted_notes"] == 2
+    assert delete_notes(Objects(bucket, refuse), ["1", "2", "3"], run, run.deadline) == ["2"]
+    run.log()
+    assert json.loads(capsys.readouterr().out)["undeleted_notes"] == 2

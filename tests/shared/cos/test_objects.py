@@ -1,4 +1,4 @@
-"""One JSON object in COS. The stub refuses every signature that cos-python-sdk-v5 would not have made."""
+"""JSON objects in COS, put, got and deleted. The stub refuses what cos-python-sdk-v5 would not have signed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cos.objects import CosObjects, Listed
+from shared.cos.objects import MAX_OBJECT, CosObjects, Listed
 from shared.errors import DamagedObject, KeysRejected, Misconfigured, OutOfTime, QueryError, Throttled, UpstreamFailed
 from shared.net.client import ATTEMPTS
 from shared.net.json_text import to_json
@@ -23,7 +23,6 @@ from tests.support.wire import (  # fmt: skip
     BUCKET,
     COS_HOST,
     COS_URL,
-    LONG_AGO,
     NOW,
     REGION,
     TOKEN,
@@ -80,6 +79,21 @@ def test_put_says_what_it_stores_and_where(net: Cloud) -> None:
         request.headers["Authorization"]
     )
     assert stored == (BUCKET, REGION, KEY, digest.hex())
+
+
+def test_store_takes_any_bytes_and_says_what_they_are(net: Cloud) -> None:
+    cos = net.cos("PUT")
+    stored = objects(net).store("a.csv", b"\xef\xbb\xbfa,b\r\n", net.invocation().deadline, "text/csv")
+    assert cos.objects == {"media-query/a.csv": b"\xef\xbb\xbfa,b\r\n"}
+    assert cos.requests[0].headers["Content-Type"] == "text/csv"
+    assert stored == (BUCKET, REGION, "media-query/a.csv", hashlib.md5(cos.objects["media-query/a.csv"]).hexdigest())
+
+
+def test_an_object_that_is_too_large_is_damaged_and_asked_for_once(net: Cloud) -> None:
+    cos = net.cos("GET", objects={KEY: b"[" + b"1," * MAX_OBJECT + b"1]"})
+    with pytest.raises(DamagedObject, match="too large"):
+        get(net)
+    assert len(cos.requests) == 1
 
 
 def test_permanent_keys_send_no_token(net: Cloud) -> None:
@@ -267,54 +281,6 @@ def test_delete_is_done_when_there_is_nothing_to_delete(net: Cloud) -> None:
     delete(net)
     delete(net)
     assert list(cos.objects) == ["media-query/other"]
-
-
-def test_a_list_has_what_is_right_in_the_folder(net: Cloud) -> None:
-    at = {
-        f"media-query/{name}": [name] for name in ("a/b-.json", "a/b+c 名.json", "a/", "a/deep/c.json", "ab.json", "c")
-    }
-    cos = net.cos("GET", "PUT", objects=at)
-    etag = put(net, 1, "a/z.json")[3]
-    found = listed(net, "a/")
-    assert [item.name for item in found] == ["a/", "a/b+c 名.json", "a/b-.json", "a/z.json"]
-    assert [item.written for item in found] == [LONG_AGO] * 3 + [NOW]
-    assert (found[3].etag, len({item.etag for item in found})) == (etag, 4)
-    assert len(cos.requests) == 2
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
-def test_a_list_is_read_page_by_page(net: Cloud, size: int) -> None:
-    names = [f"a/{letter}{rest}" for letter in "bx" for rest in ("", " 名&", "/1", "/2")]
-    cos = net.cos("GET", objects={f"state/{name}": 1 for name in names})
-    cos.page_size = size
-    assert [item.name for item in listed(net, "a/", COS_PREFIX="state")] == [
-        n for n in sorted(names) if n[-1] not in "12"
-    ]
-    assert len(cos.requests) == -(-6 // size)
-
-
-@pytest.mark.parametrize(
-    ("body", "tries", "message"),
-    [
-        (b"", ATTEMPTS, "no XML"),
-        (b"<ListBucketResult>", ATTEMPTS, "no XML"),
-        (b"\x00\xff", ATTEMPTS, "no XML"),
-        (b"<!DOCTYPE a><a/>", 1, "document type"),
-        (b"<L><Contents><Key>a</Key></Contents></L>", 1, "without times"),
-        (b"<L><Contents><Key>a</Key><LastModified>now</LastModified></Contents></L>", 1, "without times"),
-    ],
-)
-def test_a_list_that_is_none(net: Cloud, body: bytes, tries: int, message: str) -> None:
-    cos = net.cos("GET", script=repeat((200, {}, body)))
-    with pytest.raises(UpstreamFailed, match=message):
-        listed(net)
-    assert len(cos.requests) == tries
-
-
-def test_a_list_that_claims_more_without_a_marker_is_not_taken_for_whole(net: Cloud) -> None:
-    net.cos("GET", script=[(200, {}, b"<L><IsTruncated>true</IsTruncated></L>")])
-    with pytest.raises(UpstreamFailed, match="part of a list"):
-        listed(net)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(st.characters(exclude_categories=())), st.lists))

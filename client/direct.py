@@ -1,0 +1,57 @@
+"""Asking the API itself, with the settings that a deployed function would have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from client.errors import ClientError
+from client.outcomes import Outcome, answered, missing, unanswered
+from shared.backends.base import Backend, ask
+from shared.errors import KeysRejected
+from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
+from shared.settings import CI, Settings
+from shared.tasks import Kind
+
+#: Seconds that one request may take, its retries included.
+TIME_LIMIT = 60.0
+
+
+class Api:
+    """The back end of the settings. Threads may share it."""
+
+    def __init__(self, kind: Kind, settings: Settings) -> None:
+        invocation = Invocation({"time_limit_in_ms": LONGEST_LIMIT * 1000})
+        self._backend = _backend(settings, invocation)
+        self._kind = kind
+        self.ids = self._backend.ids
+        self.size = self._backend.batch_size(kind)
+        self.workers = settings.concurrency
+
+    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
+        """An outcome for each id, by one call. Raises ClientError when the API refuses the keys."""
+        limit = Deadline(time.monotonic() + TIME_LIMIT)
+        deadline.on_call_off(limit.call_off)
+        try:
+            answers = ask(self._backend, self._kind, vids, 1, limit)
+        finally:
+            deadline.forget(limit.call_off)
+        for error in answers.failed.values():
+            if isinstance(error, KeysRejected):
+                raise ClientError(error.message)
+        records = self._backend.joined(self._kind, answers.records)
+        return [
+            *(answered(self._kind, vid, record) for vid, record in records.items()),
+            *map(missing, answers.missing),
+            *(unanswered(vid, str(error.code), error.message) for vid, error in answers.failed.items()),
+        ]
+
+
+def _backend(settings: Settings, invocation: Invocation) -> Backend:
+    if settings.backend == CI:
+        from shared.backends.ci.client import CloudInfinite
+
+        return CloudInfinite(settings, invocation)
+    from shared.backends.api2 import MediaApi
+
+    return MediaApi(settings, invocation)

@@ -1,0 +1,98 @@
+"""What a deployed function's reply says of each id that it was asked about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from client.errors import ClientError
+from client.outcomes import Outcome, answered, missing, unanswered
+from shared.backends.ci.client import CloudInfinite
+from shared.errors import PARTLY_DONE
+from shared.tasks import Kind
+
+#: Codes of the envelope that another attempt may mend: the API's quota, and the API failing or out of time.
+QUOTA, FAILING = "4400", "6000"
+#: What the ids of a function with BACKEND=ci look like.
+JOB_IDS = CloudInfinite.ids
+
+
+class TooManyError(Exception):
+    """The function takes fewer ids in one query, or its reply about so many would be too large."""
+
+
+class OtherFormError(Exception):
+    """The function answers about Cloud Infinite's jobs, and not all ids are such."""
+
+
+def read_reply(kind: Kind, vids: Sequence[str], status: int, body: bytes) -> list[Outcome]:
+    """Return an outcome for each id.
+
+    Raises ClientError when it is no use to go on, TooManyError or OtherFormError when the ids are to be sent otherwise.
+    """
+    envelope = _envelope(body)
+    code, message = _text(envelope, "code"), _text(envelope, "message")
+    if code in ("0", str(PARTLY_DONE)):
+        return _outcomes(kind, vids, envelope)
+    if code == "5000":
+        return [missing(vid) for vid in vids]
+    if len(vids) > 1 and (status == 413 or (code == "4000" and "fewer ids" in message)):
+        raise TooManyError
+    if code == "4000" and JOB_IDS.words in message and not all(map(JOB_IDS.pattern.fullmatch, vids)):
+        raise OtherFormError
+    if code == "4100" or envelope.get("codeDesc") == "Misconfigured":
+        hint = " (--token, or MEDIA_QUERY_TOKEN)" if status == 401 else ""
+        raise ClientError(f"the function refuses: {message}{hint}")
+    if code:
+        return all_unanswered(vids, code, message)
+    if status in (408, 429) or status >= 500 or "errorCode" in envelope:
+        # SCF's own error object, without an envelope: the function was killed, or could not start.
+        said = _text(envelope, "errorMessage") or f"HTTP {status} without an envelope"
+        return all_unanswered(vids, QUOTA if status == 429 else FAILING, said)
+    raise ClientError(f"HTTP {status} without an envelope: is this the URL of {kind.function}?")
+
+
+def all_unanswered(vids: Sequence[str], code: str, message: str) -> list[Outcome]:
+    """The outcomes of a request that failed as a whole."""
+    return [unanswered(vid, code, message) for vid in vids]
+
+
+def _envelope(body: bytes) -> Mapping[str, object]:
+    """The envelope; an empty one where the body is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(envelope: Mapping[str, object], name: str) -> str:
+    value = envelope.get(name)
+    return "" if value is None else str(value)
+
+
+def _outcomes(kind: Kind, vids: Sequence[str], envelope: Mapping[str, object]) -> list[Outcome]:
+    """Sort the ids by the three places where an answer may name them.
+
+    One that is in none of them shares the record of another id (Cloud Infinite's audio jobs of one source): asked
+    again without that one, it gets its own.
+    """
+    data, unknown, failed = envelope.get("data"), envelope.get("missing"), envelope.get("failed")
+    records = {record.get("vid"): record for record in _listed(data) if isinstance(record, Mapping)}
+    unknown, failures = set(map(str, _listed(unknown))), failed if isinstance(failed, Mapping) else {}
+    return [_outcome(kind, vid, records.get(vid), vid in unknown, failures.get(vid)) for vid in vids]
+
+
+def _outcome(kind: Kind, vid: str, record: object, unknown: bool, failure: object) -> Outcome:
+    if isinstance(record, Mapping):
+        return answered(kind, vid, record)
+    if unknown:
+        return missing(vid)
+    said = (
+        failure if isinstance(failure, Mapping) else {"code": FAILING, "message": "the reply says nothing of this id"}
+    )
+    return unanswered(vid, _text(said, "code"), _text(said, "message"))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,82 @@
+"""How rows become text, and text rows again: CSV and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from client.errors import ClientError
+from client.sheet import read_rows
+from shared.net.json_text import to_json
+from shared.replies.table import BYTE_ORDER_MARK, COLUMNS, Row, safe_cell
+
+#: The columns that are added to the input's own.
+OURS = COLUMNS[1:]
+
+
+class Form(Protocol):
+    """How a row becomes text, and text rows."""
+
+    def head(self, columns: Sequence[str]) -> str:
+        """What stands before the first row."""
+        ...
+
+    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:
+        """One row: the input's own cells, and ours."""
+        ...
+
+    def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
+        """The rows of a file. Raises ClientError when they have other columns."""
+        ...
+
+
+class Csv:
+    """Comma-separated values with a byte order mark. No cell of ours starts a formula, own cells stay as they are."""
+
+    def head(self, columns: Sequence[str]) -> str:
+        """The header line."""
+        return BYTE_ORDER_MARK + _csv_line(columns)
+
+    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:  # noqa: ARG002 - as the protocol has it
+        """One row."""
+        return _csv_line([*own, *(safe_cell(row[name]) for name in OURS)])
+
+    def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
+        """The rows below a header line that is the same."""
+        head, *rows = list(read_rows(name, content, ",")) or [list(columns)]
+        if head != list(columns):
+            raise ClientError(f"--out: {name} has other columns ({', '.join(head)})")
+        return rows
+
+
+class Jsonl:
+    """An object a line, its names the columns."""
+
+    def head(self, columns: Sequence[str]) -> str:
+        """Nothing, but each column needs a name of its own. Raises ClientError."""
+        if twice := sorted({name for name in columns if columns.count(name) > 1}):
+            raise ClientError(f"--format jsonl: two columns are called {', '.join(twice)}")
+        return ""
+
+    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:
+        """One row."""
+        return to_json(dict(zip(columns, [*own, *(row[name] for name in OURS)], strict=True))) + "\n"
+
+    def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
+        """The rows of objects with the same names."""
+        try:
+            rows = [json.loads(line) for line in content.decode().split("\n") if line]
+        except ValueError as error:
+            raise ClientError(f"--out: {name} is not JSON lines") from error
+        if any(not isinstance(row, dict) or list(row) != list(columns) for row in rows):
+            raise ClientError(f"--out: {name} has other columns")
+        return [list(map(str, row.values())) for row in rows]
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue()

@@ -1,0 +1,171 @@
+"""Where the rows go: standard output as they come, or a file that a later run goes on with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from client.errors import ClientError
+from client.forms import OURS, Form
+from client.sheet import Sheet
+from shared.replies.table import Row
+from shared.tasks import PENDING
+
+#: Seconds between two writes of a file: at least these, and ten times what one takes, so the larger, the rarer.
+SHORTEST_PAUSE, TIMES_A_WRITE = 0.1, 10
+
+Known = Mapping[str, Row]
+
+
+class Output(Protocol):
+    """Where rows go. `known` has all that have come, by id."""
+
+    known: dict[str, Row]
+
+    def start(self) -> None:
+        """Begin to take rows."""
+        ...
+
+    def add(self, rows: Known) -> None:
+        """Take rows that have come; a later row of an id takes the place of an earlier one."""
+        ...
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        ...
+
+
+class Stream:
+    """Standard output: rows in the input's order, each as soon as it and those before it are known.
+
+    With `hold`, pending tasks are not known yet: they will be asked about again.
+    """
+
+    def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet, *, hold: bool = False) -> None:
+        self.known: dict[str, Row] = {}
+        self._stream = stream
+        self._form = form
+        self._columns = [*sheet.columns, *OURS]
+        self._left = deque(zip(sheet.vids(), sheet.rows, strict=True))
+        self._hold = hold
+        self._head = form.head(self._columns)
+
+    def start(self) -> None:
+        """Nothing: the header line comes with the first row."""
+
+    def add(self, rows: Known) -> None:
+        """Write the rows whose turn it is."""
+        self.known |= rows
+        while self._left and self._is_settled(self._left[0][0]):
+            self._write(*self._left[0])
+            self._left.popleft()
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Write whatever else is known."""
+        for vid, own in self._left:
+            if vid in self.known:
+                self._write(vid, own)
+        self._stream.flush()
+
+    def _is_settled(self, vid: str) -> bool:
+        return vid in self.known and not (self._hold and self.known[vid]["outcome"] == PENDING)
+
+    def _write(self, vid: str, own: Sequence[str]) -> None:
+        """Write one row, so that Ctrl-C comes before or after it."""
+        line = self._form.line(self._columns, own, self.known[vid])
+        self._stream.write((self._head + line).encode())
+        self._head = ""
+
+
+class File:
+    """A file that always holds whole rows: a thread replaces it by a new one while rows come.
+
+    So whoever kills the command finds what had come a moment before, and the next run goes on there.
+    """
+
+    def __init__(self, path: Path, form: Form, sheet: Sheet) -> None:
+        """Read the rows of a file that is there. Raises ClientError for one that is not ours, and for no folder."""
+        self._path = path.resolve()
+        if not self._path.parent.is_dir():
+            raise ClientError(f"--out: there is no folder {self._path.parent}")
+        self._form = form
+        self._sheet = sheet
+        self._columns = [*sheet.columns, *OURS]
+        self._head = form.head(self._columns)
+        self.known = self._read()
+        self._news = False
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._keep, daemon=True)
+
+    def start(self) -> None:
+        """Write what is known, so that a place that can't be written is found before anybody is asked."""
+        self._save()
+        self._thread.start()
+
+    def add(self, rows: Known) -> None:
+        """Have rows written soon. Raises the OSError of a write that has failed."""
+        if self._failure:
+            raise self._failure
+        with self._lock:
+            self.known |= rows
+            self._news = True
+
+    def close(self) -> None:
+        """Write the file. Raises OSError."""
+        self._closing.set()
+        self._thread.join()
+        self._save()
+
+    def _read(self) -> dict[str, Row]:
+        if not self._path.exists():
+            return {}
+        if not self._path.is_file():
+            raise ClientError(f"--out: {self._path} is not a file")
+        cells = self._form.read(self._path.name, self._path.read_bytes(), self._columns)
+        at, width = self._sheet.id_at, len(OURS)
+        known = {row[at].strip(): dict(zip(OURS, row[-width:], strict=True)) for row in cells}
+        if strange := known.keys() - set(self._sheet.vids()):
+            raise ClientError(f"--out: {self._path.name} has rows that the input has not, like {min(strange)!r}")
+        return {vid: {"vid": vid, **row} for vid, row in known.items()}
+
+    def _keep(self) -> None:
+        """The thread: write what is new, the rarer the longer that takes."""
+        pause = SHORTEST_PAUSE
+        while not self._closing.wait(pause):
+            start = time.monotonic()
+            try:
+                if self._news:
+                    self._save()
+            except OSError as error:
+                self._failure = error
+                return
+            pause = max(SHORTEST_PAUSE, TIMES_A_WRITE * (time.monotonic() - start))
+
+    def _save(self) -> None:
+        with self._lock:
+            self._news = False
+            text = "".join(self._text())
+        part = self._path.with_name(f"{self._path.name}.part")
+        with part.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if self._path.exists():
+            shutil.copymode(self._path, part)
+        part.replace(self._path)
+
+    def _text(self) -> Iterator[str]:
+        """The rows whose ids are known, in the input's order."""
+        yield self._head
+        for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
+            if vid in self.known:
+                yield self._form.line(self._columns, own, self.known[vid])

@@ -1,0 +1,94 @@
+"""What a person sees: a table on standard output, a progress bar and a sum on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from client.errors import printable
+from client.forms import OURS
+from client.outcomes import INVALID, Outcome
+from client.output import Known
+from client.sheet import Sheet
+from shared.replies.table import Row
+from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, UNANSWERED
+
+COLOURS = {
+    SUCCEEDED: "green",
+    FAILED: "red",
+    PENDING: "yellow",
+    DELETED: "dim",
+    MISSING: "magenta",
+    UNANSWERED: "bold red",
+    INVALID: "bold magenta",
+}
+#: Columns of a table that nobody's window limits: no cell is wrapped then.
+UNLIMITED = 100_000
+
+
+class Table:
+    """A table with colours, once everything is known."""
+
+    def __init__(self, stream: TextIO, sheet: Sheet) -> None:
+        self.known: dict[str, Row] = {}
+        self._stream = stream
+        self._sheet = sheet
+
+    def start(self) -> None:
+        """Nothing: the widths of the columns depend on all rows."""
+
+    def add(self, rows: Known) -> None:
+        """Take rows."""
+        self.known |= rows
+
+    def close(self) -> None:
+        """Print the rows that are known, without those of our columns that are empty."""
+        from rich.console import Console
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        ours = [name for name in OURS if any(row[name] for row in self.known.values())]
+        table = RichTable(header_style="bold")
+        for name in [*self._sheet.columns, *ours]:
+            table.add_column(Text(printable(name)), overflow="fold")
+        for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
+            if vid in self.known:
+                row = self.known[vid]
+                cells = [Text(printable(cell)) for cell in [*own, *(row[name] for name in ours)]]
+                cells[len(own)].stylize(COLOURS[row["outcome"]])
+                table.add_row(*cells)
+        Console(file=self._stream, width=None if self._stream.isatty() else UNLIMITED).print(table)
+
+
+class Bar:
+    """How far the asking is."""
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count outcomes."""
+
+    def pause(self, seconds: float, pending: int) -> None:  # noqa: ARG002 - a live bar shows it
+        """Wait until pending tasks are asked about again."""
+        time.sleep(seconds)
+
+
+@contextmanager
+def progress(total: int, *, waits: bool) -> Iterator[Bar]:
+    """A progress bar over so many ids on standard error; one that shows nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield Bar()
+        return
+    from client.bar import live_bar
+
+    with live_bar(total, waits=waits) as bar:
+        yield bar
+
+
+def summary(outcomes: Sequence[str]) -> str:
+    """A line that says how many rows have which outcome."""
+    counts = Counter(outcomes)
+    told = ", ".join(f"{counts[word]} {word}" for word in COLOURS if counts[word])
+    return f"{len(outcomes)} row{'s' * (len(outcomes) != 1)}: {told or 'none answered'}"

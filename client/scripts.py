@@ -1,0 +1,56 @@
+"""For scripts: ids in, an iterator of outcomes out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Literal
+
+from client.asking import Source, answers, in_order, until_settled
+from client.errors import ClientError
+from client.outcomes import Outcome
+from shared.errors import Misconfigured
+from shared.settings import read_settings
+from shared.tasks import AUDIO, PENDING, VIDEO, Kind
+
+KINDS = {kind.name: kind for kind in (VIDEO, AUDIO)}
+
+
+def ask(
+    kind: Literal["video", "audio"],
+    ids: Iterable[str],
+    *,
+    url: str | None = None,
+    token: str | None = None,
+    wait: bool = False,
+) -> Iterator[Outcome]:
+    """Yield what became of each id, in the order given, each as soon as it and those before it are known.
+
+    With `url` (or MEDIA_QUERY_URL) a deployed function is asked, with `token` (or MEDIA_QUERY_TOKEN) where it needs
+    one; without, the API itself, with the settings of the environment. With `wait`, pending tasks are asked about again
+    with growing pauses, and what is yielded is no longer pending. An id that occurs twice is asked once.
+
+    Raises ClientError or shared.errors.QueryError when it is no use to go on; an id without an answer is an outcome,
+    `unanswered`.
+    """
+    vids = [vid.strip() for vid in ids]
+    source = open_source(
+        KINDS[kind], url or os.environ.get("MEDIA_QUERY_URL", ""), token or os.environ.get("MEDIA_QUERY_TOKEN", "")
+    )
+    outcomes = chain.from_iterable(until_settled(source, vids) if wait else answers(source, vids))
+    return in_order(vids, (outcome for outcome in outcomes if not (wait and outcome.outcome == PENDING)))
+
+
+def open_source(kind: Kind, url: str, token: str) -> Source:
+    """What is asked: the function at a URL, or the API itself. Raises ClientError."""
+    if url:
+        from client.function import Function
+
+        return Function(kind, url, token)
+    from client.direct import Api
+
+    try:
+        return Api(kind, read_settings(os.environ))
+    except Misconfigured as error:
+        raise ClientError(f"without --url the API itself is asked: {error.message}") from error

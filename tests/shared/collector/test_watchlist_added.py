@@ -1,0 +1,182 @@
+"""What callers add to a watch list: each in a note of its own; many notes are folded into few."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from shared.collector.watchlist import FOLD_FROM, NOTE_IDS, Added, add_ids, added_folder, read_added
+from shared.cos.journal import NEVER, Held
+from shared.errors import KeysRejected
+from tests.support.bucket import (  # fmt: skip
+    ADDED,
+    WATCH,
+    Bucket,
+    Hook,
+    Objects,
+    Run,
+    nothing,
+    one_after_the_other,
+    sweep,
+)
+from tests.support.wire import NOW, task
+
+pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
+
+
+def read(bucket: Bucket, held: Held | None = None, before: Hook = nothing, limit: float = 900.0) -> Added:
+    run = Run(bucket, limit)
+    return read_added(Objects(bucket, before), WATCH, {} if held is None else held, run, run.deadline)
+
+
+def notes(bucket: Bucket, contents: Mapping[str, object]) -> list[str]:
+    for name, content in contents.items():
+        bucket.store(f"{ADDED}{name}.json", content)
+    return [f"{ADDED}{name}.json" for name in contents]
+
+
+@pytest.mark.parametrize(
+    ("watch", "folder"),
+    [
+        (WATCH, ADDED),
+        ("watch/video/", ADDED),
+        ("watch/video/added.json", ADDED),
+        ("watch/video/x.json", "watch/video/x.added/"),
+        ("team/a", "team/a.added/"),
+        ("a.json.json", "a.json.added/"),
+    ],
+)
+def test_a_watch_object_and_a_prefix_of_its_name_share_their_notes(watch: str, folder: str) -> None:
+    assert added_folder(watch) == folder
+
+
+def test_two_callers_at_the_same_moment_both_count_and_so_does_a_caller_who_asks_twice() -> None:
+    bucket = Bucket()
+    caller = Run(bucket)
+    for run, vids in ((caller, ("a", "b")), (Run(bucket), ("b", "c")), (caller, ("a", "b")), (caller, ("d",))):
+        add_ids(Objects(bucket), "watch/video/", vids, run)
+    assert bucket.now == NOW
+    assert sorted(map(str, read(bucket).vids)) == ["a", "b", "c", "d"]
+    assert len(bucket.under(ADDED)) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "written"), [(1, 1), (NOTE_IDS, 1), (NOTE_IDS + 1, 2), (3 * NOTE_IDS, 3), (3 * NOTE_IDS + 1, 4)]
+)
+def test_many_ids_are_several_notes(number: int, written: int) -> None:
+    bucket = Bucket()
+    vids = tuple(f"id{number}" for number in range(number))
+    stored = add_ids(Objects(bucket), WATCH, vids, Run(bucket))
+    lengths = [len(bucket.json(name)["vids"]) for name in bucket.under(ADDED)]
+    assert (len(lengths), max(lengths)) == (written, min(number, NOTE_IDS))
+    assert sorted(map(str, read(bucket).vids)) == sorted(vids)
+    assert bucket.json(stored.key.removeprefix("prefix/"))["vids"][-1] == vids[-1]
+
+
+def test_what_callers_have_added_is_said_with_the_notes_that_say_so() -> None:
+    bucket = Bucket()
+    names = notes(bucket, {"1": {"vids": ["b", "a"]}, "2": {"vids": ["a", "c"]}})
+    assert read(bucket) == Added(["b", "a", "c"], names, [], [])
+
+
+def test_a_note_of_a_person_may_say_anything() -> None:
+    bucket = Bucket()
+    good, bad, empty = notes(bucket, {"1": {"vids": ["a", 7, "../x"]}, "2": {"vids": "b"}, "3": {}})
+    assert read(bucket) == Added(["a", "../x"], [good], [], [bad, empty])
+
+
+def test_what_is_held_is_not_read_again() -> None:
+    bucket = Bucket()
+    first, second = notes(bucket, {"1": {"vids": ["a"]}, "2": {"vids": ["b"]}})
+    calls: list[str] = []
+    added = read(bucket, {first: NOW + 1.0}, lambda method, name: calls.append(f"{method} {name}"))
+    assert (added, calls) == (Added(["b"], [second], [], []), [f"LIST {ADDED}", f"GET {second}"])
+
+
+def test_unreadable_notes_are_read_once_and_named_until_they_are_gone() -> None:
+    """One that could not be read once made each firing dearer than the one before."""
+    bucket = Bucket()
+    bad = notes(bucket, {"1": b"{", "2": {"vids": 7}, "3": {}})
+    costs = []
+    for number in range(5):
+        calls: list[str] = []
+        summary = sweep(bucket, {}, lambda method, name: calls.append(f"{method} {name}"))  # noqa: B023
+        costs.append(len(calls))
+        assert summary["damaged"] == bad
+        assert (f"GET {bad[0]}" in calls) == (number == 0)
+        bucket.now += 86_400
+    assert costs[1:] == [4] * 4
+    assert bucket.under(ADDED) == bad
+    for name in bad:
+        bucket.remove(name)
+    assert "damaged" not in sweep(bucket, {})
+
+
+def test_an_unreadable_note_that_is_gone_is_forgotten() -> None:
+    held: Held = {f"{ADDED}1.json": NEVER, "results/video.found/1.json": NEVER, f"{ADDED}2.json": NOW}
+    read(Bucket(), held)
+    assert held == {"results/video.found/1.json": NEVER, f"{ADDED}2.json": NOW}
+
+
+def test_few_notes_are_left_as_they_are() -> None:
+    bucket = Bucket()
+    names = notes(bucket, {f"{number:03}": {"vids": [f"id{number}"]} for number in range(FOLD_FROM - 1)})
+    assert read(bucket) == Added([f"id{number}" for number in range(FOLD_FROM - 1)], names, [], [])
+    assert bucket.under(ADDED) == names
+
+
+def test_many_notes_are_folded_into_few_that_say_the_same() -> None:
+    bucket = Bucket()
+    contents: dict[str, object] = {f"{number:03}": {"vids": [f"id{number}", "all"]} for number in range(FOLD_FROM)}
+    names = notes(bucket, contents | {"999": b"{"})
+    added = read(bucket)
+    (fold,) = added.notes
+    assert (added.folded, added.damaged) == (names[:-1], names[-1:])
+    assert bucket.json(fold)["vids"] == added.vids == ["id0", "all", *(f"id{n}" for n in range(1, FOLD_FROM))]
+    assert bucket.under(ADDED) == sorted([*names, fold]), "they go when every list shows the new one"
+
+
+def test_what_is_folded_is_as_many_notes_as_its_ids_need() -> None:
+    bucket = Bucket()
+    size = NOTE_IDS // 10
+    vids = [f"id{number}" for number in range(size * FOLD_FROM)]
+    notes(bucket, {f"{n:03}": {"vids": vids[n * size : (n + 1) * size]} for n in range(FOLD_FROM)})
+    added = read(bucket)
+    assert [len(bucket.json(name)["vids"]) for name in added.notes] == [NOTE_IDS] * 5
+    assert [vid for name in added.notes for vid in bucket.json(name)["vids"]] == vids
+
+
+def test_folded_notes_go_soon_and_the_one_that_says_the_same_goes_later() -> None:
+    bucket = Bucket()
+    notes(bucket, {f"{number:03}": {"vids": ["a"]} for number in range(FOLD_FROM)})
+    left = []
+    for _ in range(50):
+        sweep(bucket, {"a": task("a")})
+        left.append(len(bucket.under(ADDED)))
+        bucket.now += 60
+    assert (left[:3], left[3], left[-1]) == ([FOLD_FROM + 1, FOLD_FROM + 1, 1], 1, 0)
+    assert bucket.final() == {"a": task("a")}
+
+
+def test_when_time_runs_out_what_was_read_counts() -> None:
+    bucket = Bucket()
+    names = notes(bucket, {f"{number:03}": {"vids": [f"id{number}"]} for number in range(30)})
+
+    def slow(method: str, name: str) -> None:
+        bucket.now += 1
+
+    added = read(bucket, None, slow, limit=10.5)
+    assert added == Added([f"id{number}" for number in range(9)], names[:9], [], [])
+
+
+@pytest.mark.parametrize("method", ["LIST", "GET", "PUT"])
+def test_a_cos_that_refuses_is_told(method: str) -> None:
+    def refuse(asked: str, _: str) -> None:
+        if asked == method:
+            raise KeysRejected("no")
+
+    bucket = Bucket()
+    notes(bucket, {f"{number:03}": {"vids": ["a"]} for number in range(FOLD_FROM)})
+    with pytest.raises(KeysRejected):
+        read(bucket, before=refuse)
