@@ -127,7 +127,7 @@ LINES: dict[str, tuple[Record, list[Turn], Record]] = {
             "deleted": 0,
             "missing": 0,
             "calls": 1,
-            "cos_calls": 6,
+            "cos_calls": 4,
         },
     ),
 }
