@@ -110,20 +110,17 @@ def _timer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
 
 def _sweep(work: Work, event: Event) -> JsonObject:
     """Sweep one watch object, or have the many under a watch prefix swept."""
-    from shared.collector.sweep import DAY, Tools, collect
-    from shared.cos.objects import CosObjects
     from shared.events.timer import read_sweep
 
-    kind, settings, backend, invocation = work
-    sweep = read_sweep(event, kind, backend.ids)
-    patience = settings.missing_days * DAY
-    tools = Tools(kind, backend, CosObjects(settings, invocation), settings.concurrency, invocation, patience)
-    if not sweep.watch.endswith("/"):
-        return collect(tools, sweep)
-    from shared.collector.invoke import ScfApi
-    from shared.collector.shards import spread
+    sweep = read_sweep(event, work.kind, work.backend.ids)
+    if sweep.watch.endswith("/"):
+        from shared.collector.invoke import ScfApi
+        from shared.collector.shards import spread
 
-    return spread(tools, sweep, ScfApi(settings, invocation))
+        return spread(work, sweep, ScfApi(work.settings, work.invocation))
+    from shared.collector.sweep import collect
+
+    return collect(work, sweep)
 
 
 def _answer(work: Work, query: Query) -> Answer:
@@ -142,19 +139,14 @@ def _answer(work: Work, query: Query) -> Answer:
 def _add_to_watch_list(work: Work, query: Query) -> Answer:
     """Add the ids to the list that a timer watches."""
     from shared.collector.watchlist import add_ids
-    from shared.cos.objects import CosObjects
 
-    objects = CosObjects(work.settings, work.invocation)
-    stored = add_ids(objects, query.watch, query.vids, work.invocation)
+    stored = add_ids(work.objects, query.watch, query.vids, work.invocation)
     return Answer(success({**stored._asdict(), "count": len(query.vids)}))
 
 
 def _store(work: Work, query: Query) -> Answer:
     """Ask, write the answer to COS, and say where it is."""
-    from shared.cos.objects import CosObjects
-
-    invocation = work.invocation
-    objects = CosObjects(work.settings, invocation)
+    objects, invocation = work.objects, work.invocation
     made, table = _ask(work, query)
     name = f"{work.kind.function}/{invocation.request_id}"
     if table is None:
@@ -168,11 +160,11 @@ def _store(work: Work, query: Query) -> Answer:
 
 def _ask(work: Work, query: Query) -> Answer:
     """Ask the back end. What goes to COS is asked early enough to be written there."""
-    kind, settings, backend, invocation = work
+    kind, backend, invocation = work.kind, work.backend, work.invocation
     deadline = invocation.deadline.earlier(invocation.write_margin) if query.output else invocation.deadline
     if not query.vids:
         return Answer(success(backend.without_ids(kind, deadline)))
-    answers = ask(backend, kind, query.vids, settings.concurrency, deadline)
+    answers = ask(backend, kind, query.vids, work.settings.concurrency, deadline)
     joined = backend.joined(kind, answers.records)
     made = envelope(answers._replace(records=joined), single=query.single)
     return Answer(made, _table(kind, query, answers) if query.format == CSV else None)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from shared.errors import QueryError
 from shared.invocation import Deadline, Invocation
 from shared.net.parallel import each
 from shared.settings import CI, Settings, read_settings
 from shared.tasks import IdForm, Kind, Record
+
+if TYPE_CHECKING:
+    from shared.cos.objects import CosObjects
+
+#: Seconds.
+DAY = 86_400.0
 
 #: Records by id; and the same with the error of each id that has no answer.
 Records = dict[str, Record]
@@ -42,13 +49,26 @@ class Backend(Protocol):
         ...
 
 
-class Work(NamedTuple):
-    """What one invocation works with."""
+class Work:
+    """What one invocation works with: the kind of task, the settings, the back end, and the objects in COS."""
 
-    kind: Kind
-    settings: Settings
-    backend: Backend
-    invocation: Invocation
+    def __init__(self, kind: Kind, settings: Settings, backend: Backend, invocation: Invocation) -> None:
+        self.kind = kind
+        self.settings = settings
+        self.backend = backend
+        self.invocation = invocation
+
+    @cached_property
+    def objects(self) -> CosObjects:
+        """The objects in COS. Raises Misconfigured when no bucket is set."""
+        from shared.cos.objects import CosObjects  # late: most queries use no COS
+
+        return CosObjects(self.settings, self.invocation)
+
+    @property
+    def patience(self) -> float:
+        """MISSING_DAYS in seconds: how long an unknown id is asked about before it is final as missing."""
+        return self.settings.missing_days * DAY
 
 
 class Answers(NamedTuple):

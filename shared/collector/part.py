@@ -9,15 +9,14 @@ found at the same time, and a sweep that is killed leaves the old object or the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, leave_note, read_notes
-from shared.cos.objects import CosObjects
 from shared.errors import DamagedObject, OutOfTime
-from shared.invocation import Deadline, Invocation
+from shared.invocation import Deadline
 from shared.net.json_text import to_bytes
-from shared.tasks import Kind, Record, is_final
+from shared.tasks import Record, is_final
 
 #: Tasks in one object. With the longest records seen, audio with three outputs, that is some 6 MB of JSON.
 PART_IDS = 5000
@@ -29,41 +28,29 @@ NOTE_BYTES = 4 * 1024 * 1024
 Content = dict[str, object]
 
 
-class Book(NamedTuple):
-    """Where one sweep keeps its objects, for which kind of task.
-
-    `patience` is how long, in seconds, an id is asked about that the API does not know.
-    """
-
-    kind: Kind
-    objects: CosObjects
-    invocation: Invocation
-    patience: float
-
-
 class Part(Ledger):
     """The tasks of one object in COS: `stored` is the object as it lies there, `held` are the notes that it holds.
 
     `announced` are further parts that the journal tells of.
     """
 
-    def __init__(self, book: Book, name: str) -> None:
-        super().__init__(book.invocation.now, book.patience)
+    def __init__(self, work: Work, name: str) -> None:
+        super().__init__(work.invocation.now, work.patience)
         self.name = name
         self.held: Held = {}
         self.stored: Content | None = None
         self.announced: list[str] = []
-        self._book = book
+        self._work = work
         self._folder = f"{name.removesuffix('.json')}.found/"
 
     def read_object(self, deadline: Deadline) -> None:
         """Read the object without its journal. Raises DamagedObject when it is not ours, or another QueryError."""
-        found = self._book.objects.get(self.name, deadline)
+        found = self._work.objects.get(self.name, deadline)
         if found is None:
             return
         value = self._ours(found.value)
         if value is None:
-            message = f"the object {self.name} holds no {self._book.kind.action} results; it is left as it is"
+            message = f"the object {self.name} holds no {self._work.kind.action} results; it is left as it is"
             raise DamagedObject(message)
         self.stored = dict(value)
         _fill(self, value, state_of(value))
@@ -74,7 +61,7 @@ class Part(Ledger):
     def read_journal(self, deadline: Deadline) -> None:
         """Merge the notes that the object does not hold yet. What there is no time for waits for the next sweep."""
         try:
-            for note in read_notes(self._book.objects, self._folder, self.held, deadline):
+            for note in read_notes(self._work.objects, self._folder, self.held, deadline):
                 self._merge_note(note)
         except OutOfTime:
             if deadline.remaining():
@@ -114,8 +101,8 @@ class Part(Ledger):
 
         Returns False when it is too large and can be halved: it is not written then. Raises a QueryError.
         """
-        now = self._book.invocation.now()
-        value: Content = {"action": self._book.kind.action, "updated_at": timestamp(now), **(head or {})}
+        now = self._work.invocation.now()
+        value: Content = {"action": self._work.kind.action, "updated_at": timestamp(now), **(head or {})}
         value |= {"missing": self.missing, "tasks": self.tasks}
         kept = {**_marks(self), "held": self.held, **(state_of_head or {})}
         if kept := {name: one for name, one in kept.items() if one}:
@@ -123,15 +110,15 @@ class Part(Ledger):
         body = to_bytes(value)
         if len(body) > PART_BYTES and len(self.ids()) > 1:
             return False
-        self._book.objects.store(self.name, body, deadline)
+        self._work.objects.store(self.name, body, deadline)
         self.stored, self.changed = value, False
         return True
 
     def tidy(self, deadline: Deadline) -> None:
         """Delete the notes that the object, as it was read, has held for long enough."""
-        now = self._book.invocation.now()
+        now = self._work.invocation.now()
         old = [name for name, at in self.held.items() if NEVER < at <= now]
-        for name in delete_notes(self._book.objects, old, self._book.invocation, deadline):
+        for name in delete_notes(self._work.objects, old, self._work.invocation, deadline):
             del self.held[name]
             self.changed = True
 
@@ -143,7 +130,7 @@ class Part(Ledger):
 
     def hold(self, name: str, seconds: float = KEPT) -> None:
         """Remember that this object holds a note, which may go after that time."""
-        self.held[name] = round(self._book.invocation.now() + seconds)
+        self.held[name] = round(self._work.invocation.now() + seconds)
         self.changed = True
 
     def leave(self, name: str) -> None:
@@ -156,9 +143,9 @@ class Part(Ledger):
         return [name for name, at in self.held.items() if at == NEVER]
 
     def _note(self, content: Content, deadline: Deadline) -> None:
-        said = {"action": self._book.kind.action, **content}
-        objects = self._book.objects
-        stored = leave_note(objects, self._folder, said, self._book.invocation, deadline)
+        said = {"action": self._work.kind.action, **content}
+        objects = self._work.objects
+        stored = leave_note(objects, self._folder, said, self._work.invocation, deadline)
         self.hold(stored.key.removeprefix(objects.prefix))
 
     def _merge_note(self, note: Note) -> None:
@@ -169,7 +156,7 @@ class Part(Ledger):
         if isinstance(part := content.get("part"), str):
             self.announced.append(part)
         if "pending" in content:  # another object has moved here all that it had
-            other = Ledger(self._book.invocation.now, self._book.patience)
+            other = Ledger(self._work.invocation.now, self._work.patience)
             _fill(other, content, content)
             self.absorb(other)
         else:
@@ -178,7 +165,7 @@ class Part(Ledger):
 
     def _ours(self, value: object) -> Mapping[str, object] | None:
         """The content of an object or a note, None when it is about another kind of task, or damaged."""
-        if not isinstance(value, Mapping) or value.get("action") != self._book.kind.action:
+        if not isinstance(value, Mapping) or value.get("action") != self._work.kind.action:
             return None
         tasks = value.get("tasks")
         if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):

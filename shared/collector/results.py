@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger
-from shared.collector.part import PART_IDS, Book, Content, Part, again_in, counts_in, state_of
+from shared.collector.part import PART_IDS, Content, Part, again_in, counts_in, state_of
 from shared.collector.watchlist import Added, Listing, Place
 from shared.cos.journal import FOLDED, KEPT
 from shared.errors import DamagedObject, OutOfTime
@@ -38,11 +39,11 @@ class Results:
     `damaged` names a results object that is not ours: it is left as it is, and a new one is kept beside it.
     """
 
-    def __init__(self, book: Book, name: str) -> None:
-        self.head = Part(book, name)
+    def __init__(self, work: Work, name: str) -> None:
+        self.head = Part(work, name)
         self.damaged: list[str] = []
         self.place = Place()
-        self._book = book
+        self._work = work
         self._base = name.removesuffix(".json")
         self._entries: dict[str, Entry] = {}
         self._turn = ""
@@ -53,7 +54,7 @@ class Results:
             self.head.read_object(deadline)
         except DamagedObject:
             self.damaged.append(self.head.name)
-            self.head = Part(self._book, f"{self._base}.recovered.json")
+            self.head = Part(self._work, f"{self._base}.recovered.json")
             self.head.read_object(deadline)
         self.head.read_journal(deadline)
         kept = state_of(self.head.stored)
@@ -83,7 +84,7 @@ class Results:
                 part.drop(vid for vid in watched if vid not in listed and vid not in part.added)
             for vid in part.ids():
                 fresh.pop(vid, None)
-            self.keep(part, self._book.invocation.deadline)
+            self.keep(part, self._work.invocation.deadline)
         compared = all(entry.listed == version for entry in self._entries.values())
         if compared and self._take(fresh, deadline, added=False):
             self.place, self.head.changed = listing.place, True
@@ -106,7 +107,7 @@ class Results:
 
         The one whose turn it is comes first. Raises a QueryError.
         """
-        now = self._book.invocation.now()
+        now = self._work.invocation.now()
         due = (name for name, one in self._entries.items() if one.again is not None and one.again <= now)
         names = [self.head.name, *due]
         start = names.index(self._turn) if self._turn in names else 0
@@ -187,7 +188,7 @@ class Results:
             if room <= 0:
                 if not deadline.remaining():
                     return False
-                self._move(self.head.part_with(self.head.ids()), self._book.invocation.deadline)
+                self._move(self.head.part_with(self.head.ids()), self._work.invocation.deadline)
                 continue
             self.head.take(left[:room], added=added)
             left = left[room:]
@@ -230,19 +231,19 @@ class Results:
         self._entries[name] = Entry({}, 0.0)
         if (part := self._read(name, deadline)) is not None and part.stored is not None:
             self._clear_up(part)
-            self.keep(part, self._book.invocation.deadline)
+            self.keep(part, self._work.invocation.deadline)
 
     def _clear_up(self, part: Part) -> None:
         """Take the ids of a part out of the head: sweeps that ran at the same time may have put them into both."""
         if twice := [vid for vid in part.ids() if self.head.known(vid)]:
-            part.receive(self.head.part_with(twice), self._book.invocation.deadline)
+            part.receive(self.head.part_with(twice), self._work.invocation.deadline)
 
     def _read(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
         """A part as it is stored, perhaps by a sweep that was killed or runs at the same time; None: it is damaged.
 
         A part that was just written may not be there to be read yet: nothing is stored of it then.
         """
-        part = Part(self._book, name)
+        part = Part(self._work, name)
         try:
             part.read_object(deadline)
         except DamagedObject:

@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from shared.backends.base import Work
 from shared.collector.invoke import ScfApi
 from shared.collector.ledger import Counts, timestamp
 from shared.collector.part import again_in, counts_in, state_of
-from shared.collector.sweep import Summary, Tools, collect
+from shared.collector.sweep import Summary, collect
 from shared.collector.watchlist import added_folder
 from shared.errors import DamagedObject, KeysRejected, QueryError
 from shared.events.timer import Sweep
@@ -47,15 +48,15 @@ class Shard(NamedTuple):
     damaged: Sequence[str] = ()
 
 
-def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
+def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
     """Have every shard swept that is due; return the summary over all shards as they were.
 
     Where the run role does not allow to invoke, this invocation sweeps the shards itself, one after the other, for as
     long as its time lasts. Raises a QueryError when COS can't be asked, or when shards are due and none was swept or
     invoked.
     """
-    deadline = tools.invocation.deadline.earlier(tools.invocation.write_margin)
-    index = Index(tools, sweep)
+    deadline = work.invocation.deadline.earlier(work.invocation.write_margin)
+    index = Index(work, sweep)
     index.load(deadline)
     due, ignored = index.due(deadline)
     sweeps = [_sweep_of(sweep, name) for name in due[:MOST_SHARDS]]
@@ -63,10 +64,10 @@ def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
     invoked = len(sweeps) - len(refused)
     swept, failures = 0, list(refused.values())
     if any(isinstance(error, KeysRejected) for error in failures):
-        swept, failures = _sweep_in_turn(tools, list(refused), deadline)
+        swept, failures = _sweep_in_turn(work, list(refused), deadline)
     left, later = [one.watch.removeprefix(sweep.watch) for one in list(refused)[swept:]], due[MOST_SHARDS:]
     waiting = left + later if swept else later + left  # what SCF refuses does not keep others from their turn
-    index.save(waiting[0] if waiting else "", tools.invocation.deadline)
+    index.save(waiting[0] if waiting else "", work.invocation.deadline)
     if failures and not (invoked or swept):
         raise failures[0]
     remarks = {"damaged": index.damaged()[:MOST_NAMED], "ignored": ignored[:MOST_NAMED]}
@@ -77,9 +78,9 @@ def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
 class Index:
     """The object beside the results' folder that sums up all shards."""
 
-    def __init__(self, tools: Tools, sweep: Sweep) -> None:
+    def __init__(self, work: Work, sweep: Sweep) -> None:
         self.shards: dict[str, Shard] = {}
-        self._tools, self._sweep = tools, sweep
+        self._work, self._sweep = work, sweep
         self._name = f"{sweep.results.removesuffix('/')}.index.json"  # any name in the folder may be a shard's
         self._stored: Mapping[str, object] = {}
         self._turn = ""
@@ -87,18 +88,18 @@ class Index:
 
     def load(self, deadline: Deadline) -> None:
         """Read the index, and what shards have said since it was written. Raises a QueryError."""
-        self._stored = _content(self._tools, self._name, deadline)
+        self._stored = _content(self._work, self._name, deadline)
         kept = state_of(self._stored)
         self._turn = str(kept.get("turn") or "")
         known = kept.get("shards")
         if isinstance(known, Mapping):
             self.shards = {name: _shard(one) for name, one in known.items() if isinstance(one, Mapping)}
         folder = f"{self._sweep.results}summary/"
-        told = {item.name.removeprefix(folder): item for item in self._tools.objects.list(folder, deadline)}
+        told = {item.name.removeprefix(folder): item for item in self._work.objects.list(folder, deadline)}
         changed = [name for name, item in told.items() if self.shards.get(name, Shard()).told != item.etag]
 
         def read(name: str, until: Deadline) -> Shard:
-            return _shard(_content(self._tools, told[name].name, until))._replace(told=told[name].etag)
+            return _shard(_content(self._work, told[name].name, until))._replace(told=told[name].etag)
 
         for name, shard in each(changed, read, WORKERS, deadline):
             if isinstance(shard, QueryError):
@@ -110,9 +111,9 @@ class Index:
 
         A shard that is not listed any more counts until nothing of it is left to look at. Raises a QueryError.
         """
-        watch, now = self._sweep.watch, self._tools.invocation.now()
-        listed = {item.name.removeprefix(watch): item.etag for item in self._tools.objects.list(watch, deadline)}
-        if any(next(self._tools.objects.pages(added_folder(watch), deadline))):
+        watch, now = self._sweep.watch, self._work.invocation.now()
+        listed = {item.name.removeprefix(watch): item.etag for item in self._work.objects.list(watch, deadline)}
+        if any(next(self._work.objects.pages(added_folder(watch), deadline))):
             listed.setdefault(f"{ADDED.removesuffix('.json')}.added/", "")
         folders = {name for name in listed if name.endswith("/")}
         etags = {name: etag for name, etag in listed.items() if name not in folders and is_safe_key(name)}
@@ -143,14 +144,14 @@ class Index:
         """Write the index, if it says anything new; `turn` is the shard that comes first next time."""
         shards = {name: one._asdict() for name, one in {**self._gone, **self.shards}.items()}
         index: dict[str, object] = {
-            "action": self._tools.kind.action,
-            "updated_at": timestamp(self._tools.invocation.now()),
+            "action": self._work.kind.action,
+            "updated_at": timestamp(self._work.invocation.now()),
             "summary": self.summary(),
             "shards": {name: dict(shard.counts) for name, shard in self.shards.items()},
             "state": {"turn": turn, "shards": shards},
         }
         if json.dumps({**self._stored, "updated_at": ""}) != json.dumps({**index, "updated_at": ""}):
-            self._tools.objects.put(self._name, index, deadline)
+            self._work.objects.put(self._name, index, deadline)
 
 
 def _is_due(shard: Shard, etag: str, now: float) -> bool:
@@ -167,7 +168,7 @@ def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sw
     return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 
-def _sweep_in_turn(tools: Tools, sweeps: Sequence[Sweep], deadline: Deadline) -> tuple[int, list[QueryError]]:
+def _sweep_in_turn(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> tuple[int, list[QueryError]]:
     """Sweep one shard after the other; return how many had their turn, and the errors of those that failed."""
     swept, failures = 0, []
     for one in sweeps:
@@ -175,7 +176,7 @@ def _sweep_in_turn(tools: Tools, sweeps: Sequence[Sweep], deadline: Deadline) ->
             break
         swept += 1
         try:
-            collect(tools, one)
+            collect(work, one)
         except QueryError as error:
             failures.append(error)
     return swept, failures
@@ -199,10 +200,10 @@ def _shard(said: Mapping[str, object]) -> Shard:
     )
 
 
-def _content(tools: Tools, name: str, deadline: Deadline) -> Mapping[str, object]:
+def _content(work: Work, name: str, deadline: Deadline) -> Mapping[str, object]:
     """What an object holds; nothing when it is gone or damaged."""
     try:
-        found = tools.objects.get(name, deadline)
+        found = work.objects.get(name, deadline)
     except DamagedObject:
         return {}
     return found.value if found and isinstance(found.value, Mapping) else {}

@@ -4,40 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import NamedTuple
 
-from shared.backends.base import Answers, Backend, ask
+from shared.backends.base import Answers, Work, ask
 from shared.collector.ledger import Counts, count
-from shared.collector.part import Book, Part
+from shared.collector.part import Part
 from shared.collector.results import Results
 from shared.collector.watchlist import read_added, read_watched
-from shared.cos.objects import CosObjects
 from shared.errors import BadInput, QueryError
 from shared.events.timer import Sweep
-from shared.invocation import Deadline, Invocation
-from shared.tasks import Kind, split_ids
-
-DAY = 86_400.0
+from shared.invocation import Deadline
+from shared.tasks import split_ids
 
 Summary = dict[str, object]
 
 
-class Tools(NamedTuple):
-    """What a sweep works with: `workers` is how many calls may be in flight, `patience` is MISSING_DAYS in seconds."""
-
-    kind: Kind
-    backend: Backend
-    objects: CosObjects
-    workers: int
-    invocation: Invocation
-    patience: float = 3 * DAY
-
-    def results(self, name: str) -> Results:
-        """The results kept under a name, not read yet."""
-        return Results(Book(self.kind, self.objects, self.invocation, self.patience), name)
-
-
-def collect(tools: Tools, sweep: Sweep) -> Summary:
+def collect(work: Work, sweep: Sweep) -> Summary:
     """Ask about every watched task that is not final, keep the answers, return the summary.
 
     The ids take turns: a sweep resumes where the previous one stopped. Ids without an answer, because time ran out or
@@ -45,59 +26,59 @@ def collect(tools: Tools, sweep: Sweep) -> Summary:
     changed, so doing the work twice is harmless. Raises a QueryError when an object can't be read or written, or when
     calls failed and none was answered: SCF runs the timer's event again then.
     """
-    deadline = tools.invocation.deadline.earlier(tools.invocation.write_margin)
-    results, asking = tools.results(sweep.results), _Asking()
+    deadline = work.invocation.deadline.earlier(work.invocation.write_margin)
+    results, asking = Results(work, sweep.results), _Asking()
     results.load(deadline.half())
     if sweep.vids is None:
-        _take_in(tools, sweep, results, deadline)
-        _ask_due(tools, results, asking, deadline)
+        _take_in(work, sweep, results, deadline)
+        _ask_due(work, results, asking, deadline)
         summary: Summary = {**results.counts()}
     else:
-        summary = {**_ask_given(tools, sweep.vids, results.head, asking, deadline)}
-    results.save(summary, tools.invocation.deadline)
+        summary = {**_ask_given(work, sweep.vids, results.head, asking, deadline)}
+    results.save(summary, work.invocation.deadline)
     asking.raise_if_hopeless()
     remarks = _remarks(sweep, results, asking)
     if sweep.summary:
         told = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
-        tools.objects.put(sweep.summary, told, tools.invocation.deadline)
+        work.objects.put(sweep.summary, told, work.invocation.deadline)
     return {**summary, **remarks}
 
 
-def _take_in(tools: Tools, sweep: Sweep, results: Results, deadline: Deadline) -> None:
+def _take_in(work: Work, sweep: Sweep, results: Results, deadline: Deadline) -> None:
     """Watch what the watch object lists and what callers have added."""
-    objects, ids = tools.objects, tools.backend.ids
+    objects, ids = work.objects, work.backend.ids
     results.follow(read_watched(objects, sweep.watch, ids, results.place, deadline), deadline)
-    added = read_added(objects, sweep.watch, results.head.held, tools.invocation, deadline.half())
+    added = read_added(objects, sweep.watch, results.head.held, work.invocation, deadline.half())
     vids, _ = split_ids(added.vids, ids)
     results.add(vids, added, deadline)
 
 
-def _ask_due(tools: Tools, results: Results, asking: _Asking, deadline: Deadline) -> None:
+def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) -> None:
     """Ask about what is pending in each part, and write the part before the next one is read."""
     for part in results.due(deadline):
         pending = list(part.pending)
-        answers = _ask(tools, part, pending, deadline)
+        answers = _ask(work, part, pending, deadline)
         # An id without an answer has the first turn next time; one that fails each time does not keep others from it.
         part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))
         asking.add(answers)
         part.tidy(deadline)
-        results.gather(part, tools.invocation.deadline)
-        results.keep(part, tools.invocation.deadline)
+        results.gather(part, work.invocation.deadline)
+        results.keep(part, work.invocation.deadline)
         if asking.hopeless():
             return
 
 
-def _ask_given(tools: Tools, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
+def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
     """Ask about ids that the timer's event names, whatever is watched; return what became of just those."""
-    asking.add(_ask(tools, head, [vid for vid in vids if not head.is_over(vid)], deadline))
+    asking.add(_ask(work, head, [vid for vid in vids if not head.is_over(vid)], deadline))
     head.tidy(deadline)
     return count(map(head.outcome, vids))
 
 
-def _ask(tools: Tools, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
+def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
     """Ask about ids and let a part keep the answers."""
-    answers = ask(tools.backend, tools.kind, vids, tools.workers, deadline)
-    part.record(answers.records, tools.invocation.deadline)
+    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline)
+    part.record(answers.records, work.invocation.deadline)
     part.note_missing(answers.missing)
     return answers
 

@@ -12,14 +12,15 @@ from typing import Any, TypeVar
 
 import pytest
 
-from shared.collector.sweep import Summary, Tools, collect
+from shared.backends.base import Work
+from shared.collector.sweep import Summary, collect
 from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Found, Listed, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline, Invocation
 from shared.net.json_text import to_bytes
 from shared.tasks import VIDEO, VIDS, Kind, Record, is_final
-from tests.support.wire import NOW
+from tests.support.wire import NOW, settings
 
 WATCH, RESULTS = "watch/video.json", "results/video.json"
 FOUND, ADDED = "results/video.found/", "watch/video.added/"
@@ -193,9 +194,11 @@ class Api:
         raise NotImplementedError
 
 
-def tools(bucket: Bucket, api: Api, before: Hook = nothing, after: Hook = nothing, limit: float = 900.0) -> Tools:
+def working(bucket: Bucket, api: Api, before: Hook = nothing, after: Hook = nothing, limit: float = 900.0) -> Work:
     """What one invocation works with."""
-    return Tools(VIDEO, api, Objects(bucket, before, after), 1, Run(bucket, limit))
+    work = Work(VIDEO, settings(CONCURRENCY="1"), api, Run(bucket, limit))
+    work.objects = Objects(bucket, before, after)
+    return work
 
 
 def sweep(
@@ -206,7 +209,7 @@ def sweep(
     asked: Sweep = WATCHED,
 ) -> Summary:
     """One sweep over the bucket, by an API that tells these tasks."""
-    return collect(tools(bucket, Api(bucket, tasks), before, after), asked)
+    return collect(working(bucket, Api(bucket, tasks), before, after), asked)
 
 
 def in_turn(

@@ -10,7 +10,7 @@ from shared.cos.journal import NEVER
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO
 from tests.support.bucket import RESULTS, Bucket, Run, one_after_the_other
-from tests.support.results import book, load_part, stored
+from tests.support.results import load_part, stored, storing
 from tests.support.wire import NOW, task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
@@ -25,7 +25,7 @@ def test_without_an_object_there_is_nothing() -> None:
 
 def test_what_was_written_is_read_again() -> None:
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.take(["a", "b", "c", "d"])
     part.take(["e"], added=True)
     part.merge({"a": DONE, "b": task("b", 3)})
@@ -42,7 +42,7 @@ def test_what_was_written_is_read_again() -> None:
 
 def test_what_people_read_comes_first_and_an_empty_state_is_left_out() -> None:
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.merge({"a": DONE})
     part.take(["a"])
     part.save(Run(bucket).deadline, {"summary": {"watched": 1}}, {"turn": "", "parts": {}})
@@ -95,14 +95,14 @@ def test_the_kinds_do_not_share_an_object() -> None:
     bucket = Bucket()
     bucket.store(RESULTS, stored(DONE))
     with pytest.raises(DamagedObject, match="GetCtsaudioInfo"):
-        Part(book(bucket, kind=AUDIO), RESULTS).read_object(Run(bucket).deadline)
+        Part(storing(bucket, kind=AUDIO), RESULTS).read_object(Run(bucket).deadline)
 
 
 def test_what_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A results object of 44 MB was once written, and then no sweep could read it again."""
     monkeypatch.setattr(module, "PART_BYTES", 1200)
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.merge({vid: task(vid, url="x" * 400) for vid in "ab"})
     assert part.save(Run(bucket).deadline)
     part.merge({"c": task("c", url="x" * 400)})
@@ -114,14 +114,14 @@ def test_what_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> No
 def test_one_record_that_can_not_be_halved_is_written_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.merge({"a": task("a", url="x" * 4000)})
     assert part.save(Run(bucket).deadline)
     assert load_part(bucket).tasks == part.tasks
 
 
 def test_when_to_look_again() -> None:
-    part = Part(book(Bucket()), RESULTS)
+    part = Part(storing(Bucket()), RESULTS)
     assert part.again() is None
     part.hold("a", 10)
     part.hold("b", 30)

@@ -11,7 +11,7 @@ from shared.cos.journal import FOLDED, KEPT, NEVER
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.bucket import FOUND, RESULTS, Bucket, Hook, Run, nothing, one_after_the_other
-from tests.support.results import book, noted, stored
+from tests.support.results import noted, stored, storing
 from tests.support.wire import NOW, task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
@@ -22,7 +22,7 @@ DONE = task("a")
 
 def load(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO) -> tuple[Results, Run]:
     run = Run(bucket)
-    results = Results(book(bucket, before, kind, run), RESULTS)
+    results = Results(storing(bucket, before, kind, run), RESULTS)
     results.load(run.deadline)
     return results, run
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from shared.collector.sweep import DAY, collect
+from shared.backends.base import DAY
+from shared.collector.sweep import collect
 from shared.cos.journal import KEPT
 from shared.errors import OutOfTime, UpstreamFailed
 from shared.events.query import TIMER, source
 from shared.events.timer import Sweep, read_sweep
 from shared.tasks import VIDEO
-from tests.support.bucket import Api, Bucket, one_after_the_other, tools
+from tests.support.bucket import Api, Bucket, one_after_the_other, working
 from tests.support.shards import DEAD, INDEX, counts, fire, sharded, spreading
 from tests.support.wire import task
 
@@ -105,7 +106,7 @@ def test_a_shard_that_changes_while_it_is_swept_is_due_again() -> None:
         if (method, name) == ("PUT", "results/video/a.json"):
             bucket.store("watch/video/a.json", ["a", "late"])
 
-    collect(tools(bucket, Api(bucket, {"a": task("a")}), change), read_sweep(scf.events[0], VIDEO))
+    collect(working(bucket, Api(bucket, {"a": task("a")}), change), read_sweep(scf.events[0], VIDEO))
     assert fire(bucket)[1].shards == ["a.json"]
 
 

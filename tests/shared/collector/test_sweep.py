@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.backends.api2 import MediaApi
-from shared.collector.sweep import DAY, Summary, Tools, collect
-from shared.cos.objects import CosObjects
+from shared.backends.base import DAY, Work
+from shared.collector.sweep import Summary, collect
 from shared.errors import DamagedObject, KeysRejected, OutOfTime, UpstreamFailed
 from shared.events.timer import Sweep
 from shared.tasks import AUDIO, VIDEO, Kind
@@ -34,10 +34,9 @@ def sweep(
     net: Cloud, *vids: str, kind: Kind = VIDEO, limit_ms: float = 60_000, workers: int = 4, **env: str
 ) -> Summary:
     """Collect the given ids, or with none given those of the watch object."""
-    invocation, found = net.invocation(limit_ms), settings(**env)
+    invocation, found = net.invocation(limit_ms), settings(CONCURRENCY=str(workers), **env)
     asked = Sweep(vids or None, f"watch/{kind.name}.json", f"results/{kind.name}.json")
-    backend, objects = MediaApi(found, invocation), CosObjects(found, invocation)
-    return collect(Tools(kind, backend, objects, workers, invocation, found.missing_days * DAY), asked)
+    return collect(Work(kind, found, MediaApi(found, invocation), invocation), asked)
 
 
 def summary(**counts: int) -> dict[str, int]:

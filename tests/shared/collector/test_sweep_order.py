@@ -19,7 +19,7 @@ from tests.support.bucket import (  # fmt: skip
     Api,
     Bucket,
     one_after_the_other,
-    tools,
+    working,
 )
 from tests.support.wire import task
 
@@ -43,7 +43,7 @@ def sweep(
 ) -> tuple[Summary, str]:
     """The summary of one sweep, and the ids in the order in which it asked."""
     api = Api(bucket, tasks, seconds)
-    return collect(tools(bucket, api, limit=limit), asked), "".join(api.asked)
+    return collect(working(bucket, api, limit=limit), asked), "".join(api.asked)
 
 
 def watching(vids: Sequence[str]) -> Bucket:
@@ -158,8 +158,8 @@ def test_the_summary_goes_to_an_object_of_its_own_when_one_is_named() -> None:
 
 
 def bucket_etag(bucket: Bucket) -> str:
-    objects = tools(bucket, Api(bucket, {})).objects
-    run = tools(bucket, Api(bucket, {})).invocation
+    objects = working(bucket, Api(bucket, {})).objects
+    run = working(bucket, Api(bucket, {})).invocation
     return next(item.etag for item in objects.list("watch/", run.deadline) if item.name == WATCH)
 
 
@@ -173,7 +173,7 @@ def test_a_role_that_may_not_delete_costs_the_notes_only() -> None:
         if method == "DELETE":
             raise KeysRejected("no")
 
-    summary = collect(tools(bucket, Api(bucket, {}), no_delete), WATCHED)
+    summary = collect(working(bucket, Api(bucket, {}), no_delete), WATCHED)
     assert summary["succeeded"] == 1
     assert f"{ADDED}1.json" in bucket.objects
     sweep(bucket, {})
