@@ -13,21 +13,12 @@ from email.utils import formatdate
 import pytest
 
 from shared.invocation import Deadline, Function, Invocation, peak_memory_mb
-
-
-class Clock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 def test_a_deadline_counts_down_to_zero(clock: Clock) -> None:

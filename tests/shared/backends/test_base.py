@@ -14,7 +14,8 @@ from shared.errors import OutOfTime, QueryError, Throttled, UnknownTask, Upstrea
 from shared.invocation import Deadline
 from shared.replies.envelope import envelope, refusal, success
 from shared.tasks import AUDIO, VIDEO, VIDS, Kind
-from tests.support.wire import Clock, documented, task
+from tests.support.clock import Clock
+from tests.support.wire import documented, task
 
 Found = Mapping[str, Mapping[str, object] | QueryError]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import repeat
 
 import pytest
@@ -16,22 +16,17 @@ from shared.backends.base import DAY, Work
 from shared.collector.sweep import Summary, collect
 from shared.errors import DamagedObject, KeysRejected, OutOfTime, UpstreamFailed
 from shared.events.timer import Sweep
+from shared.net.json_text import JsonObject
 from shared.tasks import AUDIO, VIDEO, Kind
-from tests.support.wire import Cloud, Record, Turn, cloud, cos_error, said, settings, task
+from tests.support.wire import Network, Turn, cos_error, network, said, settings, task
 
 WATCH, RESULTS = "media-query/watch/video.json", "media-query/results/video.json"
 RECOVERED, FOUND = "media-query/results/video.recovered.json", "media-query/results/video.found/"
 DEAD: Turn = (500, {}, b"")
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
-
 def sweep(
-    net: Cloud, *vids: str, kind: Kind = VIDEO, limit_ms: float = 60_000, workers: int = 4, **env: str
+    net: Network, *vids: str, kind: Kind = VIDEO, limit_ms: float = 60_000, workers: int = 4, **env: str
 ) -> Summary:
     """Collect the given ids, or with none given those of the watch object."""
     invocation, found = net.invocation(limit_ms), settings(CONCURRENCY=str(workers), **env)
@@ -43,7 +38,7 @@ def summary(**counts: int) -> dict[str, int]:
     return {"watched": 0, "succeeded": 0, "failed": 0, "pending": 0, "deleted": 0, "missing": 0, **counts}
 
 
-def results(counts: Mapping[str, int], *records: Record, action: str = "GetVpResult") -> dict[str, object]:
+def results(counts: Mapping[str, int], *records: JsonObject, action: str = "GetVpResult") -> dict[str, object]:
     return {
         "action": action,
         "updated_at": "2026-01-01T00:00:00Z",
@@ -52,7 +47,7 @@ def results(counts: Mapping[str, int], *records: Record, action: str = "GetVpRes
     }
 
 
-def test_every_state_is_counted(net: Cloud) -> None:
+def test_every_state_is_counted(net: Network) -> None:
     tasks = {
         "done": task("done", 5, result=["文"]),
         "broken": task("broken", 4, error_code=7),
@@ -80,7 +75,7 @@ def test_every_state_is_counted(net: Cloud) -> None:
     assert cos.json(note) == {"action": "GetVpResult", "tasks": final}, "final results are noted first"
 
 
-def test_audio_has_objects_of_its_own(net: Cloud) -> None:
+def test_audio_has_objects_of_its_own(net: Network) -> None:
     media = net.media({"a": task("a")})
     cos = net.cos("GET", "PUT", objects={"media-query/watch/audio.json": {"vids": ["a", "b"]}})
     assert sweep(net, kind=AUDIO) == summary(watched=2, succeeded=1, missing=1)
@@ -88,7 +83,7 @@ def test_audio_has_objects_of_its_own(net: Cloud) -> None:
     assert cos.json("media-query/results/audio.json")["action"] == "GetCtsaudioInfo"
 
 
-def test_given_ids_need_no_watch_object(net: Cloud) -> None:
+def test_given_ids_need_no_watch_object(net: Network) -> None:
     net.media({"a": task("a")})
     cos = net.cos("GET", "PUT")
     assert sweep(net, "a") == summary(watched=1, succeeded=1)
@@ -96,7 +91,7 @@ def test_given_ids_need_no_watch_object(net: Cloud) -> None:
     assert cos.puts[-1] == RESULTS
 
 
-def test_every_key_is_under_the_prefix(net: Cloud) -> None:
+def test_every_key_is_under_the_prefix(net: Network) -> None:
     net.media({"a": task("a")})
     cos = net.cos("GET", "PUT", objects={"state/watch/video.json": ["a"]})
     assert sweep(net, COS_PREFIX="state") == summary(watched=1, succeeded=1)
@@ -104,7 +99,7 @@ def test_every_key_is_under_the_prefix(net: Cloud) -> None:
     assert cos.puts[-1] == "state/results/video.json"
 
 
-def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Cloud) -> None:
+def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Network) -> None:
     final = [task("done"), task("broken", 4), task("replaced", 3, deleted="yes")]
     before = [*final, task("running", 3), task("unwatched", 3)]
     media = net.media({"running": task("running", 5), "new": task("new", 3)})
@@ -118,14 +113,14 @@ def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Cloud) ->
 
 
 @pytest.mark.parametrize("watched", [[], None], ids=["empty", "absent"])
-def test_nothing_to_ask_and_nothing_to_write(net: Cloud, watched: object) -> None:
+def test_nothing_to_ask_and_nothing_to_write(net: Network, watched: object) -> None:
     net.cos("GET", objects={} if watched is None else {WATCH: watched})
     assert sweep(net) == summary()
 
 
 @pytest.mark.parametrize(("watched", "counts"), [(["done"], summary(watched=1, succeeded=1)), ([], summary())])
 def test_what_is_final_is_kept_and_counts_while_it_is_listed(
-    net: Cloud, watched: list[str], counts: dict[str, int]
+    net: Network, watched: list[str], counts: dict[str, int]
 ) -> None:
     stored = results(summary(watched=1, succeeded=1), task("done"))
     cos = net.cos("GET", "PUT", objects={RESULTS: stored, WATCH: watched})
@@ -134,7 +129,7 @@ def test_what_is_final_is_kept_and_counts_while_it_is_listed(
     assert len(cos.puts) <= 1, "the second sweep has nothing to write"
 
 
-def test_the_same_again_is_neither_written_nor_read_again(net: Cloud) -> None:
+def test_the_same_again_is_neither_written_nor_read_again(net: Network) -> None:
     net.media({"a": task("a", 3)})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "unknown"]})
     assert sweep(net) == sweep(net) == summary(watched=2, pending=1, missing=1)
@@ -144,7 +139,7 @@ def test_the_same_again_is_neither_written_nor_read_again(net: Cloud) -> None:
 
 
 @pytest.mark.parametrize("changed", [task("a", 5), task("a", 3, progress=1), {"vid": "a", "status": 3}])
-def test_any_change_of_a_record_is_written(net: Cloud, changed: Record) -> None:
+def test_any_change_of_a_record_is_written(net: Network, changed: JsonObject) -> None:
     net.media({"a": changed})
     stored = results(summary(watched=1, pending=1), task("a", 3))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: stored})
@@ -152,7 +147,7 @@ def test_any_change_of_a_record_is_written(net: Cloud, changed: Record) -> None:
     assert cos.json(RESULTS)["tasks"] == {"a": changed}
 
 
-def test_an_id_that_is_no_longer_known_keeps_its_record(net: Cloud) -> None:
+def test_an_id_that_is_no_longer_known_keeps_its_record(net: Network) -> None:
     net.media({})
     stored = results(summary(watched=1, pending=1), task("a", 3))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: stored})
@@ -162,7 +157,7 @@ def test_an_id_that_is_no_longer_known_keeps_its_record(net: Cloud) -> None:
 
 
 @pytest.mark.parametrize("known", [task("a", 3), None], ids=["once known", "never known"])
-def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Cloud, known: Record | None) -> None:
+def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Network, known: JsonObject | None) -> None:
     media = net.media({} if known is None else {"a": known})
     net.cos("GET", "PUT", objects={WATCH: ["a"]})
     sweep(net, MISSING_DAYS="2")
@@ -174,7 +169,7 @@ def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Cloud, known:
     assert len(media.calls) == 1 + 3, "asked at once and after one and two days, then never again"
 
 
-def test_without_patience_an_unknown_id_is_final_at_once(net: Cloud) -> None:
+def test_without_patience_an_unknown_id_is_final_at_once(net: Network) -> None:
     media = net.media({})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
     for _ in range(2):
@@ -183,7 +178,7 @@ def test_without_patience_an_unknown_id_is_final_at_once(net: Cloud) -> None:
     assert cos.json(RESULTS)["missing"] == {"a": "2023-11-14T22:13:20Z"}
 
 
-def test_an_id_that_becomes_known_is_missing_no_longer(net: Cloud) -> None:
+def test_an_id_that_becomes_known_is_missing_no_longer(net: Network) -> None:
     media = net.media({})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
     sweep(net)
@@ -192,7 +187,7 @@ def test_an_id_that_becomes_known_is_missing_no_longer(net: Cloud) -> None:
     assert cos.json(RESULTS)["missing"] == {}
 
 
-def test_failed_calls_keep_old_records_and_are_told(net: Cloud) -> None:
+def test_failed_calls_keep_old_records_and_are_told(net: Network) -> None:
     net.media({"a": task("a"), "b": DEAD, "c": DEAD})
     stored = results(summary(), task("b", 3, progress=1))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b", "c"], RESULTS: stored})
@@ -204,7 +199,7 @@ def test_failed_calls_keep_old_records_and_are_told(net: Cloud) -> None:
 
 @pytest.mark.parametrize(("turn", "error"), [(DEAD, UpstreamFailed), (said(code=4100), KeysRejected)])
 def test_when_all_calls_fail_the_sweep_fails_and_no_record_changes(
-    net: Cloud, turn: Turn, error: type[Exception]
+    net: Network, turn: Turn, error: type[Exception]
 ) -> None:
     net.media({}, repeat(turn))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "done"], RESULTS: results(summary(), task("done"))})
@@ -213,7 +208,7 @@ def test_when_all_calls_fail_the_sweep_fails_and_no_record_changes(
     assert (cos.json(RESULTS)["tasks"], cos.json(RESULTS)["missing"]) == ({"done": task("done")}, {})
 
 
-def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
+def test_what_came_before_the_time_was_over_is_written(net: Network) -> None:
     net.media({"a": task("a"), "b": net.clock.hang})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"]})
     told = sweep(net, limit_ms=5_000, workers=1, BATCH_SIZE="1")
@@ -227,14 +222,14 @@ NO_LISTS = [b"", b'["a"', b"\xff", "text", 7, None, {}, {"vids": None}, {"vids":
 
 
 @pytest.mark.parametrize("damaged", NO_LISTS, ids=str)
-def test_a_damaged_watch_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
+def test_a_damaged_watch_object_is_told_and_left_alone(net: Network, damaged: object) -> None:
     cos = net.cos("GET", objects={WATCH: damaged})
     before = dict(cos.objects)
     assert sweep(net) == {**summary(), "damaged": ["watch/video.json"]}
     assert cos.objects == before
 
 
-def test_beside_a_damaged_watch_object_the_added_ids_count(net: Cloud) -> None:
+def test_beside_a_damaged_watch_object_the_added_ids_count(net: Network) -> None:
     net.media({"a": task("a")})
     net.cos("GET", "PUT", objects={WATCH: b"{", "media-query/watch/video.added/n.json": {"vids": ["a"]}})
     assert sweep(net) == {**summary(watched=1, succeeded=1), "damaged": ["watch/video.json"]}
@@ -255,7 +250,7 @@ def test_beside_a_damaged_watch_object_the_added_ids_count(net: Cloud) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_damaged_results_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
+def test_a_damaged_results_object_is_told_and_left_alone(net: Network, damaged: object) -> None:
     net.media({"a": task("a"), "b": task("b", 3)})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"], RESULTS: damaged})
     before = cos.objects[RESULTS]
@@ -266,13 +261,13 @@ def test_a_damaged_results_object_is_told_and_left_alone(net: Cloud, damaged: ob
     assert [key for key in cos.puts if "/results/" in key and "found" not in key] == [RECOVERED]
 
 
-def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: Cloud) -> None:
+def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: Network) -> None:
     net.cos("GET", objects={WATCH: ["a"], RESULTS: b"{", RECOVERED: b"{"})
     with pytest.raises(DamagedObject, match=r"results/video\.recovered\.json"):
         sweep(net)
 
 
-def test_what_is_no_id_is_named_and_never_sent(net: Cloud) -> None:
+def test_what_is_no_id_is_named_and_never_sent(net: Network) -> None:
     media = net.media({"a": task("a")})
     strange = ["../b", "", 7, None, ["a"], {"vid": "a"}, "x" * 65, " a", "文\ud800"]
     net.cos("GET", "PUT", objects={WATCH: ["a", *strange, "a"]})
@@ -283,13 +278,13 @@ def test_what_is_no_id_is_named_and_never_sent(net: Cloud) -> None:
     json.dumps(told)
 
 
-def test_no_more_than_twenty_are_named(net: Cloud) -> None:
+def test_no_more_than_twenty_are_named(net: Network) -> None:
     net.cos("GET", objects={WATCH: list(range(50))})
     assert sweep(net) == {**summary(), "invalid": [str(number) for number in range(20)]}
 
 
 @pytest.mark.parametrize("methods", [("GET",), ("GET", "PUT")])
-def test_a_cos_that_refuses_is_told(net: Cloud, methods: tuple[str, ...]) -> None:
+def test_a_cos_that_refuses_is_told(net: Network, methods: tuple[str, ...]) -> None:
     refusal = cos_error(403, "AccessDenied")
     if "PUT" in methods:
         net.media({"a": task("a")})
@@ -300,7 +295,7 @@ def test_a_cos_that_refuses_is_told(net: Cloud, methods: tuple[str, ...]) -> Non
         sweep(net)
 
 
-def test_a_hung_cos_leaves_nothing_behind(net: Cloud) -> None:
+def test_a_hung_cos_leaves_nothing_behind(net: Network) -> None:
     net.cos("GET", script=repeat(net.clock.hang))
     with pytest.raises(OutOfTime):
         sweep(net)
@@ -311,9 +306,9 @@ STATUSES = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([1, 3, 4
 
 @given(before=STATUSES, now=STATUSES, failing=st.sets(st.sampled_from("abcdefgh"), max_size=3))
 def test_no_result_is_ever_lost(before: dict[str, int | None], now: dict[str, int | None], failing: set[str]) -> None:
-    with cloud() as net:
-        old: dict[str, Record] = {vid: {"vid": vid, "status": status} for vid, status in before.items()}
-        new: dict[str, Record | Turn] = {vid: {"vid": vid, "status": status} for vid, status in now.items()}
+    with network() as net:
+        old: dict[str, JsonObject] = {vid: {"vid": vid, "status": status} for vid, status in before.items()}
+        new: dict[str, JsonObject | Turn] = {vid: {"vid": vid, "status": status} for vid, status in now.items()}
         cos = net.cos("GET", "PUT", objects={WATCH: list("abcdefghi"), RESULTS: results(summary(), *old.values())})
         net.media({**new, **dict.fromkeys(failing, DEAD)})
         told = sweep(net, BATCH_SIZE="1")  # "i" is never known and always answered
@@ -324,13 +319,13 @@ def test_no_result_is_ever_lost(before: dict[str, int | None], now: dict[str, in
         assert sum(int(str(told[state])) for state in summary() if state != "watched") == 9
 
 
-def test_an_id_that_is_refused_for_what_it_is_does_not_fail_the_sweep(net: Cloud) -> None:
+def test_an_id_that_is_refused_for_what_it_is_does_not_fail_the_sweep(net: Network) -> None:
     net.media({}, repeat(said(code=4000)))
     net.cos("GET", "PUT", objects={WATCH: ["odd"]})
     assert sweep(net) == {**summary(watched=1, pending=1), "unanswered": 1}
 
 
-def test_what_a_killed_sweep_has_noted_is_merged_though_nothing_is_watched_any_more(net: Cloud) -> None:
+def test_what_a_killed_sweep_has_noted_is_merged_though_nothing_is_watched_any_more(net: Network) -> None:
     note = {"action": "GetVpResult", "tasks": {"a": task("a")}}
     name = f"{FOUND}20260101T000000Z-unit-00000000.json"
     cos = net.cos("GET", "PUT", objects={WATCH: [], name: note})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import OutOfTime, Throttled, UpstreamFailed
 from shared.invocation import Deadline
 from shared.net.limiter import Pace
-from tests.support.wire import Clock
+from tests.support.clock import Clock
 
 BUSY = Throttled("busy", retryable=True)
 

@@ -12,18 +12,10 @@ from shared.errors import OutOfTime, QueryError, UpstreamFailed
 from shared.invocation import Deadline
 from shared.net.limiter import Pace
 from shared.net.parallel import each
+from tests.support.clock import Clock
 
 #: Seconds that no test takes: a test that gets there fails.
 NEVER = 60.0
-
-
-class Clock:
-    """A clock that moves when it is told to."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
