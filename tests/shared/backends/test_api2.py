@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Sequence
-from email.utils import formatdate
 from itertools import repeat
 
 import pytest
@@ -17,42 +15,22 @@ from hypothesis import strategies as st
 from shared.backends.api2 import MediaApi
 from shared.errors import (
     BadInput,
-    KeysRejected,
     OutOfTime,
-    QueryError,
     ReplyTooLarge,
-    Throttled,
-    UnknownTask,
     UpstreamFailed,
 )
 from shared.invocation import Deadline
 from shared.net.client import ATTEMPTS
 from shared.tasks import AUDIO, VIDEO, Kind
-from tests.support.wire import HIDDEN, NOW, SECRET_ID, TOKEN, Network, Reply, documented, network, said, settings, task
+from tests.support.api2 import GOOD, VIDS, ask, body
+from tests.support.wire import NOW, SECRET_ID, TOKEN, Network, documented, network, said, settings, task
 
-VIDS = ["a", "b"]
-GOOD = said([task("a"), task("b")])
 #: JSON as an API can send it.
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-
-
-def ask(
-    net: Network, kind: Kind = VIDEO, vids: Sequence[str] = VIDS, limit_ms: float = 60_000, **env: str
-) -> dict[str, object]:
-    """Ask about ids, or with none given for whatever the API says."""
-    invocation = net.invocation(limit_ms)
-    api = MediaApi(settings(**env), invocation)
-    if not vids:
-        return {"": api.without_ids(kind, invocation.deadline)}
-    return dict(api.records(kind, vids, invocation.deadline))
-
-
-def body(text: str | bytes, status: int = 200) -> Reply:
-    return status, {}, text
 
 
 def test_parameters_are_those_of_the_document_and_the_settings(net: Network) -> None:
@@ -168,102 +146,6 @@ def test_a_query_without_an_id_is_forwarded_and_so_is_its_answer(net: Network, d
 def test_unknown_ids_are_no_error_here(net: Network, kind: Kind) -> None:
     net.media({}, [said(code=5000)])
     assert ask(net, kind, ["a"]) == {}
-
-
-#: Code of the API, what it becomes, whether another attempt may mend it.
-CODES: list[tuple[int, type[QueryError], bool]] = [
-    (4000, BadInput, False),
-    (4100, KeysRejected, False),
-    (4104, KeysRejected, False),
-    (4200, KeysRejected, True),
-    (4300, KeysRejected, False),
-    (4400, Throttled, True),
-    (4500, KeysRejected, True),
-    (5000, UnknownTask, False),
-    (5100, UpstreamFailed, True),
-    (6000, UpstreamFailed, True),
-    (6100, UpstreamFailed, False),
-    (6200, UpstreamFailed, True),
-    (-9021, UpstreamFailed, False),
-    (12345, UpstreamFailed, False),
-]
-
-
-@pytest.mark.parametrize(("code", "error", "retried"), CODES)
-@pytest.mark.parametrize("spelled", [int, str])
-def test_codes_become_errors(net: Network, code: int, error: type[QueryError], retried: bool, spelled: type) -> None:
-    media = net.media({}, repeat(said(code=spelled(code))))
-    with pytest.raises(QueryError) as caught:
-        ask(net, AUDIO, [])
-    assert type(caught.value) is error
-    assert not [word for word in HIDDEN if word in caught.value.message]
-    assert len(media.calls) == (ATTEMPTS if retried else 1)
-    assert len({call.params["Nonce"] for call in media.calls}) == len(media.calls)
-
-
-HTTP_ERRORS: list[tuple[Reply, type[QueryError], bool]] = [
-    (body("words", 500), UpstreamFailed, True),
-    (body("", 501), UpstreamFailed, True),
-    (body("<html>", 503), UpstreamFailed, True),
-    (body("", 429), Throttled, True),
-    (body("", 204), UpstreamFailed, False),
-    ((302, {"Location": "https://elsewhere.example/"}, ""), UpstreamFailed, False),
-    ((307, {"Location": "https://elsewhere.example/"}, ""), UpstreamFailed, False),
-    (body(GOOD[2], 400), UpstreamFailed, False),
-    (body("", 403), UpstreamFailed, False),
-    (body("", 404), UpstreamFailed, False),
-]
-NO_ENVELOPES: list[str | bytes] = [
-    b"", b"{", GOOD[2][:-2], b"<html></html>", b"\xff\xfe\xfa", b"[]", b"null", b'"text"', b"7", b"{}",
-    b'{"code": null}', b'{"code": "none"}', b'{"code": []}', b'{"code": 1e999}', b'{"code": NaN}', b"[" * 100_000,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("reply", "error", "retried"),
-    [*HTTP_ERRORS, *((body(text), UpstreamFailed, True) for text in NO_ENVELOPES)],
-    ids=lambda value: str(value)[:24] if isinstance(value, tuple) else "",
-)
-def test_replies_that_are_no_answer(net: Network, reply: Reply, error: type[QueryError], retried: bool) -> None:
-    media = net.media({}, repeat(reply))
-    with pytest.raises(QueryError) as caught:
-        ask(net)
-    assert type(caught.value) is error
-    assert len(media.calls) == (ATTEMPTS if retried else 1)
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        requests.ConnectionError(),
-        requests.Timeout(),
-        body("", 502),
-        body("{"),
-        body("[]"),
-        *(said(code=code) for code in (4200, 4400, 4500, 5100, "5100", 6000, 6200)),
-    ],
-    ids=lambda trouble: str(trouble)[:28],
-)
-def test_one_more_attempt_mends_it(net: Network, trouble: Reply | Exception) -> None:
-    media = net.media({}, [trouble, trouble, GOOD])
-    assert list(ask(net)) == VIDS
-    assert len({call.params["Nonce"] for call in media.calls}) == 3
-    assert len(net.clock.naps) == 2
-
-
-@pytest.mark.parametrize("code", [4200, 4500])
-@pytest.mark.parametrize("skew", [-86_400, 86_400])
-def test_the_next_attempt_follows_the_servers_clock(net: Network, code: int, skew: int) -> None:
-    media = net.media({}, [said(code=code, date=formatdate(NOW + skew, usegmt=True)), GOOD])
-    ask(net)
-    assert [int(call.params["Timestamp"]) for call in media.calls] == [NOW, NOW + skew]  # the nap is below a second
-
-
-@pytest.mark.parametrize("date", ["", "yesterday", f"Mon, 01 Jan 2024 {'3' * 25}:00:00 GMT", "Mon, 99 Jan 2024"])
-def test_without_a_usable_date_our_own_clock_stays(net: Network, date: str) -> None:
-    media = net.media({}, [said(code=4200, date=date), GOOD])
-    ask(net)
-    assert [int(call.params["Timestamp"]) for call in media.calls] == [NOW, NOW]
 
 
 @pytest.mark.parametrize("limit_ms", [50, 300, 3_000, 60_000])

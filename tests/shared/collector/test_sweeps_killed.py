@@ -14,14 +14,12 @@ from tests.support.bucket import (  # fmt: skip
     FOUND,
     RESULTS,
     WATCH,
-    At,
     Bucket,
-    Killed,
-    die,
     nothing,
     one_after_the_other,
     sweep,
 )
+from tests.support.interleaving import At, Killed, die
 from tests.support.wire import task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)

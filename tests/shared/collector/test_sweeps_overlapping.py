@@ -23,15 +23,14 @@ from tests.support.bucket import (  # fmt: skip
     FOUND,
     RESULTS,
     WATCH,
-    At,
     Bucket,
     Hook,
     Objects,
     Run,
-    Stage,
     one_after_the_other,
     sweep,
 )
+from tests.support.interleaving import At, Stage
 from tests.support.wire import task
 
 Tasks = Mapping[str, Record]

@@ -1,0 +1,95 @@
+"""A sweep over damaged objects, ids that are invalid, and a COS that fails."""
+
+from __future__ import annotations
+
+import json
+from itertools import repeat
+
+import pytest
+
+from shared.errors import DamagedObject, KeysRejected, OutOfTime
+from tests.support.sweeps import RECOVERED, RESULTS, WATCH, results, summary, sweep
+from tests.support.wire import Network, cos_error, task
+
+#: What is no watch object.
+NO_LISTS = [b"", b'["a"', b"\xff", "text", 7, None, {}, {"vids": None}, {"vids": "a"}, {"vids": {"a": 1}}]
+
+
+@pytest.mark.parametrize("damaged", NO_LISTS, ids=str)
+def test_a_damaged_watch_object_is_told_and_left_alone(net: Network, damaged: object) -> None:
+    cos = net.cos("GET", objects={WATCH: damaged})
+    before = dict(cos.objects)
+    assert sweep(net) == {**summary(), "damaged": ["watch/video.json"]}
+    assert cos.objects == before
+
+
+def test_beside_a_damaged_watch_object_the_added_ids_count(net: Network) -> None:
+    net.media({"a": task("a")})
+    net.cos("GET", "PUT", objects={WATCH: b"{", "media-query/watch/video.added/n.json": {"vids": ["a"]}})
+    assert sweep(net) == {**summary(watched=1, succeeded=1), "damaged": ["watch/video.json"]}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b'["a"',
+        "text",
+        ["a"],
+        {},
+        results(summary(), action="GetCtsaudioInfo"),
+        {"action": "GetVpResult"},
+        {"action": "GetVpResult", "tasks": []},
+        {"action": "GetVpResult", "tasks": {"a": task("a"), "b": None}},
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_damaged_results_object_is_told_and_left_alone(net: Network, damaged: object) -> None:
+    net.media({"a": task("a"), "b": task("b", 3)})
+    cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"], RESULTS: damaged})
+    before = cos.objects[RESULTS]
+    told = {**summary(watched=2, succeeded=1, pending=1), "damaged": ["results/video.json"]}
+    assert sweep(net) == sweep(net) == told, "the next sweep goes on where this one ended"
+    assert cos.objects[RESULTS] == before
+    assert cos.json(RECOVERED)["tasks"] == {"a": task("a"), "b": task("b", 3)}
+    assert [key for key in cos.puts if "/results/" in key and "found" not in key] == [RECOVERED]
+
+
+def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: Network) -> None:
+    net.cos("GET", objects={WATCH: ["a"], RESULTS: b"{", RECOVERED: b"{"})
+    with pytest.raises(DamagedObject, match=r"results/video\.recovered\.json"):
+        sweep(net)
+
+
+def test_what_is_no_id_is_named_and_never_sent(net: Network) -> None:
+    media = net.media({"a": task("a")})
+    strange = ["../b", "", 7, None, ["a"], {"vid": "a"}, "x" * 65, " a", "文\ud800"]
+    net.cos("GET", "PUT", objects={WATCH: ["a", *strange, "a"]})
+    told = sweep(net)
+    named = ['"../b"', '""', "7", "null", '["a"]', '{"vid":"a"}', '"' + "x" * 63, '" a"', '"文\\ud800"']
+    assert told == {**summary(watched=1, succeeded=1), "invalid": named}
+    assert [call.asked for call in media.calls] == [["a"]]
+    json.dumps(told)
+
+
+def test_no_more_than_twenty_are_named(net: Network) -> None:
+    net.cos("GET", objects={WATCH: list(range(50))})
+    assert sweep(net) == {**summary(), "invalid": [str(number) for number in range(20)]}
+
+
+@pytest.mark.parametrize("methods", [("GET",), ("GET", "PUT")])
+def test_a_cos_that_refuses_is_told(net: Network, methods: tuple[str, ...]) -> None:
+    refusal = cos_error(403, "AccessDenied")
+    if "PUT" in methods:
+        net.media({"a": task("a")})
+    cos = net.cos(*methods, objects={WATCH: ["a"]})
+    answer = cos.answer
+    cos.answer = lambda request: refusal if request.method == methods[-1] else answer(request)  # type: ignore[method-assign]
+    with pytest.raises(KeysRejected):
+        sweep(net)
+
+
+def test_a_hung_cos_leaves_nothing_behind(net: Network) -> None:
+    net.cos("GET", script=repeat(net.clock.hang))
+    with pytest.raises(OutOfTime):
+        sweep(net)
