@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import repeat
 
 import pytest
@@ -17,10 +19,12 @@ from shared.errors import (
     BadInput,
     OutOfTime,
     ReplyTooLarge,
+    Throttled,
     UpstreamFailed,
 )
 from shared.invocation import Deadline
 from shared.net.client import ATTEMPTS
+from shared.net.limiter import Pace
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.api2 import GOOD, VIDS, ask, body
 from tests.support.wire import NOW, SECRET_ID, TOKEN, Network, documented, network, said, settings, task
@@ -201,14 +205,26 @@ def test_without_time_nothing_is_sent(net: Network) -> None:
         MediaApi(settings(), net.invocation()).records(VIDEO, VIDS, Deadline(net.clock.now, net.clock))
 
 
-def test_every_attempt_holds_a_place_and_one_that_is_throttled_makes_the_others_hold_back(net: Network) -> None:
+def test_each_attempt_holds_a_place_of_the_limiter_and_shows_it_a_throttled_call(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    class Watched(Pace):
+        @contextmanager
+        def call(self, deadline: Deadline) -> Iterator[None]:
+            with super().call(deadline):
+                try:
+                    yield
+                except Throttled:
+                    seen.append("throttled")
+                    raise
+                seen.append("answered")
+
+    monkeypatch.setattr("shared.backends.api2.Pace", Watched)
     net.media({}, [said(code=4400), GOOD])
-    invocation = net.invocation()
-    api = MediaApi(settings(CONCURRENCY="4"), invocation)
-    api.records(VIDEO, VIDS, invocation.deadline)
-    over = Deadline(0, net.clock)
-    with api._pace.call(over), api._pace.call(over), pytest.raises(OutOfTime), api._pace.call(over):
-        raise AssertionError("four halved are two")
+    assert ask(net) == {"a": task("a"), "b": task("b")}
+    assert seen == ["throttled", "answered"]
 
 
 def test_calls_and_retries_are_counted(net: Network, capsys: pytest.CaptureFixture[str]) -> None:
