@@ -135,8 +135,8 @@ def test_asking_can_be_stopped_and_gone_on_with(window: Window, live: LiveCloud,
 
 
 def test_audio_and_its_words(window: Window, live: LiveCloud) -> None:
-    states = [{"status": 1}, {"status": 2}, {"status": 3}, FAILED, {}]
-    tasks = [audio(number, **state) for number, state in enumerate(states)]  # type: ignore[arg-type]
+    states: list[dict[str, object]] = [{"status": 1}, {"status": 2}, {"status": 3}, FAILED, {}]
+    tasks = [audio(number, **state) for number, state in enumerate(states)]
     live.media("tasks", json=tasks)
     window.open("/_url/query-audio")
     window.ask(*(vid(number) for number in range(6)))

@@ -112,7 +112,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> None:
     def page_reply(kind: Kind) -> JsonObject:
         return {"isBase64Encoded": False, "statusCode": 200, "headers": {"X": "y"}, "body": f"the {kind.name} page"}
 
-    module.page_reply = page_reply  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "page_reply", page_reply, raising=False)
     monkeypatch.setitem(sys.modules, "shared.replies.page", module)
 
 

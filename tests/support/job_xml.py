@@ -39,8 +39,8 @@ def media(bitrate: str = "", *, names: str = "", size: str = "", extra: str = ""
     return f"<MediaInfo>{facts}<Stream>{stream}{extra}</Stream></MediaInfo>"
 
 
-def outputs(record: Any) -> list[dict[str, Any]]:
-    return record["result"]["audio"]["info"]  # type: ignore[no-any-return]
+def outputs(record: Any) -> Any:
+    return record["result"]["audio"]["info"]
 
 
 OLD_VID = "6e50fd43c6f20d56c88d1c1d8f6db2641503390019"

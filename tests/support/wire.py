@@ -65,10 +65,10 @@ Reply = tuple[int, dict[str, str], Body]
 Turn = Reply | Exception | Callable[[PreparedRequest], Reply | Exception]
 
 
-def documented(action: str) -> dict[str, Any]:
+def documented(action: str) -> Any:
     """The example reply of an action's document."""
     path = DOCUMENTS / f"{action}.json"
-    return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def settings(**changes: str) -> Settings:
@@ -132,7 +132,7 @@ class SleepClock(Clock):
 
     def hang(self, request: PreparedRequest) -> Exception:
         """The turn of a service that never answers: the caller waits as long as it is willing to."""
-        self.now += request.req_kwargs["timeout"]  # type: ignore[attr-defined]  # set by responses
+        self.now += vars(request)["req_kwargs"]["timeout"]  # set by responses
         return requests.ReadTimeout()
 
 

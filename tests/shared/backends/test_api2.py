@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
+from typing import Any
 
 import pytest
 import requests
@@ -94,9 +95,9 @@ def test_records_come_back_unchanged_whatever_their_order(
     shuffle.shuffle(mixed)
     with network() as net:
         net.media({}, [said(mixed)])
-        found = ask(net, vids=[str(record["vid"]) for record in records])
+        found: Any = ask(net, vids=[str(record["vid"]) for record in records])
         assert found == {record["vid"]: record for record in records}
-        assert [list(found[str(record["vid"])]) for record in records] == [list(record) for record in records]  # type: ignore[call-overload]
+        assert [list(found[str(record["vid"])]) for record in records] == [list(record) for record in records]
 
 
 @pytest.mark.parametrize(

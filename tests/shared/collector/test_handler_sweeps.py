@@ -12,6 +12,7 @@ import query_video
 
 from shared.errors import BadInput, KeysRejected
 from shared.net.json_text import JsonObject
+from shared.signing.credentials import as_text
 from tests.support.wire import (  # fmt: skip
     BUCKET,
     CONTEXT,
@@ -132,7 +133,7 @@ def test_a_timer_with_a_prefix_spreads_over_invocations_of_the_same_function(
     scf = net.scf()
     summary = run("video", timer(PREFIX))
     assert summary == {"shards": 2, "due": 2, "invoked": 2, "swept": 0}
-    assert {json.loads(request.body or "")["FunctionName"] for request in scf.requests} == {"query-video"}  # type: ignore[arg-type]
+    assert {json.loads(as_text(request.body))["FunctionName"] for request in scf.requests} == {"query-video"}
     net.media({"a": task("a"), "b": task("b", 4), "c": task("c", 3)})
     for event in sorted(scf.events, key=lambda event: str(event["Message"])):  # they were asked for in parallel
         run("video", event)

@@ -124,11 +124,11 @@ def test_a_damaged_part_is_named_and_costs_the_same_at_each_sweep(damaged: objec
     bucket = Bucket()
     run_of(bucket, MANY)
     bucket.store(SECOND, damaged)
-    costs = []
+    costs, calls = list[int](), list[tuple[str, str]]()
     for _ in range(4):
-        calls: list[str] = []
-        results = run_of(bucket, before=lambda _, name, calls=calls: calls.append(name))  # type: ignore[misc]
+        results = run_of(bucket, before=lambda method, name: calls.append((method, name)))
         costs.append(len(calls))
+        calls.clear()
         assert results.damaged == [SECOND]
         assert results.counts()["watched"] == 23
     assert len(set(costs)) == 1

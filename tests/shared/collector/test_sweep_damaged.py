@@ -78,13 +78,15 @@ def test_no_more_than_twenty_are_named(net: Network) -> None:
 
 
 @pytest.mark.parametrize("methods", [("GET",), ("GET", "PUT")])
-def test_a_cos_that_refuses_is_told(net: Network, methods: tuple[str, ...]) -> None:
+def test_a_refusal_of_cos_fails_the_sweep(
+    net: Network, monkeypatch: pytest.MonkeyPatch, methods: tuple[str, ...]
+) -> None:
     refusal = cos_error(403, "AccessDenied")
     if "PUT" in methods:
         net.media({"a": task("a")})
     cos = net.cos(*methods, objects={WATCH: ["a"]})
     answer = cos.answer
-    cos.answer = lambda request: refusal if request.method == methods[-1] else answer(request)  # type: ignore[method-assign]
+    monkeypatch.setattr(cos, "answer", lambda request: refusal if request.method == methods[-1] else answer(request))
     with pytest.raises(KeysRejected):
         sweep(net)
 

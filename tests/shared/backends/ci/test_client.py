@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -69,9 +70,9 @@ def test_only_what_ci_says_is_unknown_is_missing(net: CiNetwork, missing: str, s
 def test_a_job_of_another_kind_costs_its_own_id_only(net: CiNetwork) -> None:
     answers = ask(net.backend(), AUDIO, [ci_jobs.SNAPSHOT, ci_jobs.AUDIO_128, UNKNOWN], 2, net.invocation.deadline)
     assert (list(answers.records), answers.missing) == ([ci_jobs.AUDIO_128], [UNKNOWN])
-    made = envelope(answers, single=False)
+    made: Any = envelope(answers, single=False)
     assert (made["code"], made["missing"]) == (5400, [UNKNOWN])
-    assert made["failed"][ci_jobs.SNAPSHOT]["code"] == 4000  # type: ignore[index]
+    assert made["failed"][ci_jobs.SNAPSHOT]["code"] == 4000
     with pytest.raises(BadInput, match="is a Snapshot job, of which there is no audio record"):
         envelope(ask(net.backend(), AUDIO, [ci_jobs.SNAPSHOT], 2, net.invocation.deadline), single=True)
 
