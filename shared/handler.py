@@ -9,7 +9,7 @@ from shared.backends.base import Answers, Work, ask, start
 from shared.errors import PARTLY_DONE, BadInput, QueryError, UpstreamFailed
 from shared.events import http
 from shared.events.query import COS, CSV, HTTP, TIMER, WATCH, Query, as_event, read_query, source
-from shared.invocation import Event, Invocation, peak_memory_mb
+from shared.invocation import Context, Event, Invocation, peak_memory_mb
 from shared.net.json_text import JsonObject, measured
 from shared.replies.envelope import Envelope, envelope, refusal, success
 from shared.replies.integrated import allowed_methods, http_refusal, http_reply
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
         return self.envelope if self.table is None else self.table
 
 
-def handle(kind: Kind, event: object, context: object) -> JsonObject | str:
+def handle(kind: Kind, event: object, context: Context) -> JsonObject | str:
     """Handle one invocation and print its log line.
 
     An HTTP event returns the integrated response, a direct one the envelope or a table; both report errors in the

@@ -1,4 +1,4 @@
-"""One object of the results, and its journal.
+"""One object of the results, with its journal.
 
 A small watch list has one such object, the head. The head of a large one moves what it can't hold into further parts.
 
@@ -29,7 +29,7 @@ Content = dict[str, object]
 
 
 class Part(Ledger):
-    """The tasks of one object in COS: `stored` is the object as it lies there, `held` are the notes that it holds.
+    """The tasks of one object in COS. `stored` is the object as it was read or written, `held` the notes in it.
 
     `announced` are further parts that the journal tells of.
     """
@@ -59,7 +59,7 @@ class Part(Ledger):
             self.held = {str(name): float(at) for name, at in held.items() if isinstance(at, (int, float))}
 
     def read_journal(self, deadline: Deadline) -> None:
-        """Merge the notes that the object does not hold yet. What there is no time for waits for the next sweep."""
+        """Merge the notes that the object does not hold yet. Notes for which time runs out wait for the next sweep."""
         try:
             for note in read_notes(self._work.objects, self._folder, self.held, deadline):
                 self._merge_note(note)
@@ -68,7 +68,7 @@ class Part(Ledger):
                 raise
 
     def record(self, records: Mapping[str, Record], deadline: Deadline) -> None:
-        """Take new records. Those that are final go into the journal first. Raises a QueryError."""
+        """Take new records. Final ones are written to the journal first. Raises a QueryError."""
         batch: dict[str, Record] = {}
         size = 0
         for vid, record in records.items():
@@ -82,11 +82,11 @@ class Part(Ledger):
         self.merge(records)
 
     def announce(self, part: str, deadline: Deadline) -> None:
-        """Note that there is another part: who writes the head at the same time must not forget it."""
+        """Note that there is another part, so that a head written at the same time does not lose it."""
         self._note({"tasks": {}, "part": part}, deadline)
 
     def receive(self, other: Ledger, deadline: Deadline) -> None:
-        """Take over all that another object has, by way of the journal. Raises a QueryError."""
+        """Take over all tasks of another object, through the journal. Raises a QueryError."""
         content = {"tasks": other.tasks, "missing": other.missing, **_marks(other)}
         ids = other.ids()
         if len(ids) > 1 and len(to_bytes(content)) > NOTE_BYTES:
@@ -97,7 +97,7 @@ class Part(Ledger):
         self.absorb(other)
 
     def save(self, deadline: Deadline, head: Content | None = None, state_of_head: Content | None = None) -> bool:
-        """Write the object in one PUT; `head` and `state_of_head` are what only the head has.
+        """Write the object in one PUT; `head` and `state_of_head` are what only the head contains.
 
         Returns False when it is too large and can be halved: it is not written then. Raises a QueryError.
         """
@@ -115,7 +115,7 @@ class Part(Ledger):
         return True
 
     def tidy(self, deadline: Deadline) -> None:
-        """Delete the notes that the object, as it was read, has held for long enough."""
+        """Delete the notes that the object has held for long enough."""
         now = self._work.invocation.now()
         old = [name for name, at in self.held.items() if NEVER < at <= now]
         for name in delete_notes(self._work.objects, old, self._work.invocation, deadline):
@@ -123,13 +123,13 @@ class Part(Ledger):
             self.changed = True
 
     def again(self) -> float | None:
-        """When this object has to be looked at again (Unix seconds, 0: at each sweep), None: never."""
+        """Return when this object is due again (Unix seconds; 0: at each sweep, None: never)."""
         if self.pending:
             return 0.0
         return max((at for at in self.held.values() if at > NEVER), default=None)
 
     def hold(self, name: str, seconds: float = KEPT) -> None:
-        """Remember that this object holds a note, which may go after that time."""
+        """Remember that this object holds a note, which may be deleted after so many seconds."""
         self.held[name] = round(self._work.invocation.now() + seconds)
         self.changed = True
 
@@ -139,7 +139,7 @@ class Part(Ledger):
         self.changed = True
 
     def damaged_notes(self) -> list[str]:
-        """The notes that can't be read."""
+        """Return the names of the notes that can't be read."""
         return [name for name, at in self.held.items() if at == NEVER]
 
     def _note(self, content: Content, deadline: Deadline) -> None:
@@ -155,7 +155,7 @@ class Part(Ledger):
             return
         if isinstance(part := content.get("part"), str):
             self.announced.append(part)
-        if "pending" in content:  # another object has moved here all that it had
+        if "pending" in content:  # another object has moved all its tasks here
             other = Ledger(self._work.invocation.now, self._work.patience)
             _fill(other, content, content)
             self.absorb(other)
@@ -164,7 +164,7 @@ class Part(Ledger):
         self.hold(note.name)
 
     def _ours(self, value: object) -> Mapping[str, object] | None:
-        """The content of an object or a note, None when it is about another kind of task, or damaged."""
+        """The content of an object or a note, None when it is damaged or about another kind of task."""
         if not isinstance(value, Mapping) or value.get("action") != self._work.kind.action:
             return None
         tasks = value.get("tasks")
@@ -174,25 +174,25 @@ class Part(Ledger):
 
 
 def state_of(value: Mapping[str, object] | None) -> Mapping[str, object]:
-    """Return what an object remembers for the next sweep, nothing of one of an earlier version."""
+    """Return what an object keeps for the next sweep; nothing for an object of an earlier version."""
     kept = (value or {}).get("state")
     return kept if isinstance(kept, Mapping) else {}
 
 
 def counts_in(value: object) -> Counts:
-    """Return the counts that an object remembers, none of what is no such thing."""
+    """Return the counts that an object keeps, empty when the value is unusable."""
     counts = value if isinstance(value, Mapping) else {}
     return {str(name): number for name, number in counts.items() if isinstance(number, int)}
 
 
-def again_in(told: Mapping[str, object]) -> float | None:
-    """Return when to look at something again, as an object remembers it; at once where it says nothing usable."""
-    again = told.get("again", 0.0)
+def again_in(kept: Mapping[str, object]) -> float | None:
+    """Return when something is due again, as an object keeps it; at once when the value is unusable."""
+    again = kept.get("again", 0.0)
     return again if again is None else float(again) if isinstance(again, (int, float)) else 0.0
 
 
 def _fill(ledger: Ledger, value: Mapping[str, object], marks: Mapping[str, object]) -> None:
-    """Read a ledger from an object or a note: tasks and missing ids, and the marks that are kept beside them."""
+    """Fill a ledger from an object or a note: tasks, missing ids, and the marks kept beside them."""
     missing = value.get("missing")
     ledger.tasks = _records(value)
     ledger.missing = {str(vid): str(at) for vid, at in missing.items()} if isinstance(missing, Mapping) else {}

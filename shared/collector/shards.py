@@ -35,7 +35,7 @@ MOST_NAMED = 20
 
 
 class Shard(NamedTuple):
-    """What the last sweep of a shard has said, in an object with the ETag `told`.
+    """The summary of a shard's last sweep; `told` is the ETag of the object that it was in.
 
     It was about the list with the ETag `listed`; `again` is when the shard has to be looked at again (Unix seconds,
     0: at each firing), None: when its list changes.
@@ -49,7 +49,7 @@ class Shard(NamedTuple):
 
 
 def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
-    """Have every shard swept that is due; return the summary over all shards as they were.
+    """Have every due shard swept; return the summary over all shards as they were before.
 
     Where the run role does not allow to invoke, this invocation sweeps the shards itself, one after the other, for as
     long as its time lasts. Raises a QueryError when COS can't be asked, or when shards are due and none was swept or
@@ -66,7 +66,7 @@ def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
     if any(isinstance(error, KeysRejected) for error in failures):
         swept, failures = _sweep_in_turn(work, list(refused), deadline)
     left, later = [one.watch.removeprefix(sweep.watch) for one in list(refused)[swept:]], due[MOST_SHARDS:]
-    waiting = left + later if swept else later + left  # what SCF refuses does not keep others from their turn
+    waiting = left + later if swept else later + left  # a shard that SCF refuses does not take the others' turn
     index.save(waiting[0] if waiting else "", work.invocation.deadline)
     if failures and not (invoked or swept):
         raise failures[0]
@@ -76,7 +76,7 @@ def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
 
 
 class Index:
-    """The object beside the results' folder that sums up all shards."""
+    """The object beside the results' folder with the sums over all shards."""
 
     def __init__(self, work: Work, sweep: Sweep) -> None:
         self.shards: dict[str, Shard] = {}
@@ -84,10 +84,10 @@ class Index:
         self._name = f"{sweep.results.removesuffix('/')}.index.json"  # any name in the folder may be a shard's
         self._stored: Mapping[str, object] = {}
         self._turn = ""
-        self._gone: dict[str, Shard] = {}  # remembered, so that what their sweeps have said is not read again
+        self._gone: dict[str, Shard] = {}  # kept, so that their summaries are not read again
 
     def load(self, deadline: Deadline) -> None:
-        """Read the index, and what shards have said since it was written. Raises a QueryError."""
+        """Read the index, and the summaries of sweeps since it was written. Raises a QueryError."""
         self._stored = _content(self._work, self._name, deadline)
         kept = state_of(self._stored)
         self._turn = str(kept.get("turn") or "")
@@ -130,18 +130,18 @@ class Index:
         return due[start:] + due[:start], ignored
 
     def summary(self) -> Counts:
-        """The sum over all shards."""
+        """Return the sum over all shards."""
         total: Counter[str] = Counter()
         for shard in self.shards.values():
             total.update(shard.counts)
         return dict(total)
 
     def damaged(self) -> list[str]:
-        """What the sweeps have said to be damaged."""
+        """Return the names of the objects that the sweeps found damaged."""
         return [name for shard in self.shards.values() for name in shard.damaged]
 
     def save(self, turn: str, deadline: Deadline) -> None:
-        """Write the index, if it says anything new; `turn` is the shard that comes first next time."""
+        """Write the index if anything in it is new; `turn` is the shard that comes first next time."""
         shards = {name: one._asdict() for name, one in {**self._gone, **self.shards}.items()}
         index: dict[str, object] = {
             "action": self._work.kind.action,
@@ -163,13 +163,13 @@ def _sweep_of(sweep: Sweep, shard: str) -> Sweep:
 
 
 def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
-    """Invoke this function once for each sweep; return those that SCF did not take, in their order, and why."""
+    """Invoke this function once for each sweep; return the errors of the sweeps that SCF refused, in their order."""
     outcomes = dict(each(sweeps, lambda one, until: scf.invoke(_event(one), until), WORKERS, deadline))
     return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 
 def _sweep_in_turn(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> tuple[int, list[QueryError]]:
-    """Sweep one shard after the other; return how many had their turn, and the errors of those that failed."""
+    """Sweep one shard after the other; return how many had their turn, and the errors."""
     swept, failures = 0, []
     for one in sweeps:
         if not deadline.remaining():
@@ -183,13 +183,13 @@ def _sweep_in_turn(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> t
 
 
 def _event(sweep: Sweep) -> dict[str, object]:
-    """A timer's event, so that SCF's retries and this function treat it as one."""
+    """The sweep as a timer's event, so that SCF retries it and this function reads it like any other."""
     message = {"watch": sweep.watch, "results": sweep.results, "summary": sweep.summary}
     return {"Type": "Timer", "TriggerName": "shard", "Time": "", "Message": json.dumps(message)}
 
 
 def _shard(said: Mapping[str, object]) -> Shard:
-    """A shard by what its sweep, or the index, says; with nothing usable it is due."""
+    """A shard from its summary or the index. One without usable content is due."""
     damaged = said.get("damaged")
     return Shard(
         told=str(said.get("told") or ""),
@@ -201,7 +201,7 @@ def _shard(said: Mapping[str, object]) -> Shard:
 
 
 def _content(work: Work, name: str, deadline: Deadline) -> Mapping[str, object]:
-    """What an object holds; nothing when it is gone or damaged."""
+    """The content of an object, empty when it is gone or damaged."""
     try:
         found = work.objects.get(name, deadline)
     except DamagedObject:

@@ -1,4 +1,4 @@
-"""One sweep: a watch list in, its results out."""
+"""One sweep: read a watch list, ask about its pending tasks, write the results."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def collect(work: Work, sweep: Sweep) -> Summary:
     asking.raise_if_hopeless()
     remarks = _remarks(sweep, results, asking)
     if sweep.summary:
-        told = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
-        work.objects.put(sweep.summary, told, work.invocation.deadline)
+        content = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
+        work.objects.put(sweep.summary, content, work.invocation.deadline)
     return {**summary, **remarks}
 
 
 def _take_in(work: Work, sweep: Sweep, results: Results, deadline: Deadline) -> None:
-    """Watch what the watch object lists and what callers have added."""
+    """Watch the ids of the watch object and those that callers have added."""
     objects, ids = work.objects, work.backend.ids
     results.follow(read_watched(objects, sweep.watch, ids, results.place, deadline), deadline)
     added = read_added(objects, sweep.watch, results.head.held, work.invocation, deadline.half())
@@ -54,11 +54,11 @@ def _take_in(work: Work, sweep: Sweep, results: Results, deadline: Deadline) -> 
 
 
 def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) -> None:
-    """Ask about what is pending in each part, and write the part before the next one is read."""
+    """Ask about the pending ids of each part, and write the part before reading the next."""
     for part in results.due(deadline):
         pending = list(part.pending)
         answers = _ask(work, part, pending, deadline)
-        # An id without an answer has the first turn next time; one that fails each time does not keep others from it.
+        # The last ids without an answer come first next time. An id that always fails does not take the others' turn.
         part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))
         asking.add(answers)
         part.tidy(deadline)
@@ -69,14 +69,14 @@ def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) 
 
 
 def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
-    """Ask about ids that the timer's event names, whatever is watched; return what became of just those."""
+    """Ask about the ids that the timer's event gives; return the counts of these ids."""
     asking.add(_ask(work, head, [vid for vid in vids if not head.is_over(vid)], deadline))
     head.tidy(deadline)
     return count(map(head.outcome, vids))
 
 
 def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
-    """Ask about ids and let a part keep the answers."""
+    """Ask about ids and keep the answers in a part."""
     answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline)
     part.record(answers.records, work.invocation.deadline)
     part.note_missing(answers.missing)
@@ -84,7 +84,7 @@ def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Ans
 
 
 class _Asking:
-    """What came of the calls of one sweep."""
+    """The answers and failures of one sweep so far."""
 
     def __init__(self) -> None:
         self.answered = 0
@@ -96,18 +96,18 @@ class _Asking:
         self.failed |= answers.failed
 
     def hopeless(self) -> QueryError | None:
-        """Why not one id had an answer; None when any had, or when they were refused for what they are."""
+        """Return why no id has an answer; None when any has, or when the ids themselves were refused."""
         passing = (error for error in self.failed.values() if not isinstance(error, BadInput))
         return None if self.answered else next(passing, None)
 
     def raise_if_hopeless(self) -> None:
-        """Raise why not one id had an answer."""
+        """Raise the error when no id has an answer."""
         if error := self.hopeless():
             raise error
 
 
 def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:
-    """What the caller should know beside the counts; nothing when all is well."""
+    """What the summary says beside the counts; nothing when all is well."""
     damaged = [*([sweep.watch] if results.place.damaged else []), *results.damaged, *results.head.damaged_notes()]
     remarks = {"unanswered": len(asking.failed), "invalid": list(results.place.invalid), "damaged": damaged[:20]}
     return {name: value for name, value in remarks.items() if value}

@@ -180,4 +180,4 @@ def _error(status: int, code: str) -> QueryError:
         return KeysRejected(message, retryable=code in CLOCK_CODES)
     if code == "InvalidArgument":
         return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter")
-    return UpstreamFailed(said, retryable=(status >= 500 and status != 501) or code in ("InternalError", "SlowDown"))
+    return UpstreamFailed(said, retryable=(status >= 500 and status != 501) or code == "InternalError")

@@ -87,12 +87,12 @@ def test_a_list_of_which_one_name_is_too_large_fails(net: Network) -> None:
 @pytest.mark.parametrize(
     ("body", "tries", "message"),
     [
-        (b"", ATTEMPTS, "no XML"),
-        (b"<ListBucketResult>", ATTEMPTS, "no XML"),
-        (b"\x00\xff", ATTEMPTS, "no XML"),
+        (b"", ATTEMPTS, "not answer with XML"),
+        (b"<ListBucketResult>", ATTEMPTS, "not answer with XML"),
+        (b"\x00\xff", ATTEMPTS, "not answer with XML"),
         (b"<!DOCTYPE a><a/>", 1, "document type"),
-        (b"<html><body>Please log in</body></html>", ATTEMPTS, "no list"),
-        (b"<Error><Code>InternalError</Code></Error>", ATTEMPTS, "no list"),
+        (b"<html><body>Please log in</body></html>", ATTEMPTS, "not answer with a list"),
+        (b"<Error><Code>InternalError</Code></Error>", ATTEMPTS, "not answer with a list"),
     ],
 )
 def test_a_list_that_is_none(net: Network, body: bytes, tries: int, message: str) -> None:
@@ -125,7 +125,7 @@ def test_a_list_whose_next_part_does_not_begin_behind_this_one_is_not_taken_for_
 ) -> None:
     """A marker that does not move was once followed until the time was over."""
     cos = net.cos("GET", script=script)
-    with pytest.raises(UpstreamFailed, match="where the rest begins"):
+    with pytest.raises(UpstreamFailed, match="without a marker for the rest"):
         listed(net)
     assert len(cos.requests) == len(script)
 

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import UpstreamFailed
 from shared.invocation import Deadline
 from shared.net.client import prepare, send
-from shared.net.names import KEPT, Address, Names
+from shared.net.names import FRESH, Address, Names
 from tests.shared.net.test_stalls import OK, Unsigned
 from tests.support.upstream import Line, answering, upstream
 
@@ -41,7 +41,7 @@ def test_an_answer_is_kept_for_a_while(asked: list[str], monkeypatch: pytest.Mon
     for _ in range(3):
         assert names.addresses("known.example", 80, ahead()) == [Address(socket.AF_INET, ("127.0.0.1", 80))]
     assert asked == ["known.example"]
-    monkeypatch.setattr("shared.net.names.time.monotonic", lambda: began + KEPT + 60)
+    monkeypatch.setattr("shared.net.names.time.monotonic", lambda: began + FRESH + 60)
     names.addresses("known.example", 80, Deadline(1, lambda: 0))
     assert asked == ["known.example"] * 2
 
