@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
-.PHONY: help run serve test test-only lint package deploy bench lock clean
+.PHONY: help run serve test test-only lint package plan deploy rollback remove bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -32,8 +32,17 @@ lint: $(VENV)/.dev ## style and types only
 package: $(VENV)/.local ## dist/bundle and dist/bundle.zip: what SCF runs
 	@$(BIN)/python -m deploy.package
 
-deploy: $(VENV)/.local ## package, then Tencent's own CLI; keys and settings from .env, GATEWAY=1 for the API gateway
-	@$(BIN)/python -m deploy
+plan: $(VENV)/.deploy ## what deploying would create, change and remove in the account of .env; changes nothing
+	@$(BIN)/python -m deploy plan $(FLAGS)
+
+deploy: $(VENV)/.deploy ## the same, then carry it out; FLAGS=--json for machines
+	@$(BIN)/python -m deploy deploy $(FLAGS)
+
+rollback: $(VENV)/.deploy ## the release before the one that is deployed
+	@$(BIN)/python -m deploy rollback $(FLAGS)
+
+remove: $(VENV)/.deploy ## take away what was deployed, except the bucket
+	@$(BIN)/python -m deploy remove $(FLAGS)
 
 bench: $(VENV)/.local ## cold start, CPU, throughput, memory, size; WRITE=1 writes benchmarks/results.md too
 	@$(BIN)/python -m benchmarks
@@ -42,7 +51,8 @@ lock: $(VENV)/.dev ## renew the pinned dependencies in requirements/
 	$(COMPILE) pyproject.toml -o requirements/bundle.txt
 	$(COMPILE) --group build -o requirements/build.txt
 	$(COMPILE) -c requirements/bundle.txt pyproject.toml --group local -o requirements/local.txt
-	$(COMPILE) -c requirements/local.txt -c requirements/build.txt pyproject.toml --group dev -o requirements/dev.txt
+	$(COMPILE) -c requirements/local.txt -c requirements/build.txt pyproject.toml --group deploy -o requirements/deploy.txt
+	$(COMPILE) -c requirements/deploy.txt -c requirements/build.txt pyproject.toml --group dev -o requirements/dev.txt
 	$(COMPILE) -c requirements/dev.txt --group peers -o requirements/peers.txt
 
 clean: ## remove what the other commands made

@@ -82,7 +82,9 @@ def media_process() -> Iterator[MediaProcess]:
 
 
 async def _serve() -> None:
-    server = Server(Faulty(Repeating(MediaService(MediaTasks()))).handle)
+    service = MediaService(MediaTasks())
+    front = Faulty(Repeating(service), service.routes)
+    server = Server(front.handle, routes=front.routes)
     print(json.dumps(await server.start()), flush=True)
     await asyncio.to_thread(sys.stdin.read)  # its end is the end of whoever started this
     await server.stop()

@@ -8,7 +8,7 @@ from benchmarks.server import MediaProcess
 from benchmarks.stage import BenchError, Stage
 from benchmarks.table import Bar, Row, Topic, against
 from deploy.package import ROOT
-from local import load_test as sweep
+from local import load_test
 from local.cloud import Bundle
 
 #: Seconds by which each reply is late, and the calls in flight, of the one shard whose rate is measured.
@@ -16,10 +16,10 @@ DELAY, IN_FLIGHT, IDS, TIMES = 0.05, 32, 3000, 3
 #: SCF's list prices in mainland China: yuan for 10,000 invocations, and for a GB of memory used for a second.
 YUAN_PER_10K, YUAN_PER_GBS = 0.0133, 0.00011108
 MEMORY_GB = 128 / 1024
-MILLION = sweep.Order("video", 1_000_000, 5000, delay=0.05, faults=0.05, instances=4, concurrency=16)
+MILLION = load_test.Order("video", 1_000_000, 5000, delay=0.05, faults=0.05, instances=4, concurrency=16)
 SHARD = MILLION._replace(ids=5000, delay=0.01, faults=0, instances=1)
 KILLED = MILLION._replace(ids=50_000, shard_size=1000, delay=0.1, faults=0, kills=50)
-FAULTY = sweep.Order("audio", 3000, 500, delay=0, faults=0.2, instances=4, concurrency=16)
+FAULTY = load_test.Order("audio", 3000, 500, delay=0, faults=0.2, instances=4, concurrency=16)
 NOTE = (
     "The bundle on Python 3.10 on the local cloud: a timer's event, the shards' invocations through SCF's Invoke API, "
     "the media API and COS. Media API, COS and gateway are one Python process on the same two cores as the instances. "
@@ -60,16 +60,16 @@ async def _memory(stage: Stage, kind: str) -> Row:
     )
 
 
-async def _swept(stage: Stage, order: sweep.Order) -> sweep.Outcome:
+async def _swept(stage: Stage, order: load_test.Order) -> load_test.Figures:
     """Sweep to the end. Raises BenchError when anything was lost."""
     bundle, state = Bundle(stage.bundle, stage.python), Path(stage.archive).parent / "state"
-    outcome = await sweep.run(ROOT, state, order, lambda _: None, bundle)
+    outcome = await load_test.run(ROOT, state, order, lambda _: None, bundle)
     if outcome.lost:
         raise BenchError(f"{outcome.lost} of {order.ids} ids have not the result that they should")
     return outcome
 
 
-def _cost(outcome: sweep.Outcome) -> str:
+def _cost(outcome: load_test.Figures) -> str:
     """What the invocations would cost on SCF, waiting for the API included, without the free tier and traffic."""
     seconds = sum(outcome.invocation_ms) / 1000
     yuan = outcome.invocations / 10_000 * YUAN_PER_10K + seconds * MEMORY_GB * YUAN_PER_GBS
@@ -79,5 +79,5 @@ def _cost(outcome: sweep.Outcome) -> str:
     )
 
 
-def _told(what: str, outcome: sweep.Outcome, *more: str) -> str:
+def _told(what: str, outcome: load_test.Figures, *more: str) -> str:
     return "\n".join((f"{what}:", "", *(f"- {line}" for line in (*outcome.lines(), *more))))

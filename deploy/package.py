@@ -14,6 +14,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.errors import DeployError
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "bundle.txt"
 #: SCF's newest documented Python (583/11061), the runtime of serverless.yml.
@@ -26,7 +28,7 @@ SHIPPED = (".py", ".html")
 NOT_NEEDED = ("*.dist-info", "__pycache__", "bin", "tests", "py.typed", "*.pyi")
 
 
-class PackageError(Exception):
+class PackageError(DeployError):
     """The bundle can't be built; the message is one line that says what is missing and what to type."""
 
 
@@ -124,10 +126,16 @@ def _files(bundle: Path) -> Iterator[Path]:
 
 
 def main() -> int:
-    """Build into dist/ and say what came of it; 2 when something is missing."""
+    """Build into dist/, write serverless.yml beside the bundle, say what came of it; 2 when something is missing."""
+    from deploy.document import read_checked, write_document
+    from deploy.dotenv import read_environment
+
     try:
+        environ = read_environment(ROOT / ".env", os.environ)
+        read_checked(ROOT, environ)
         archive = build(ROOT / "dist")
-    except PackageError as error:
+        write_document(ROOT, environ)
+    except (PackageError, DeployError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size / 1e6:.2f} MB; unpacked in dist/bundle")

@@ -1,137 +1,258 @@
-"""The command line of the local cloud: `python -m local run|serve|invoke|fire|sweep`."""
+"""The command line of the local cloud: `python -m local`."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import errno
 import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import aiohttp
-from tqdm import tqdm
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from local import load_test as sweep
-from local import replay
-from local.cloud import Cloud, Ports
-from local.config import ProjectError
+from local import load_test, replay
+from local.cloud import Cloud, Debugging, Ports
+from local.config import Config, ConfigError, read_config
+from local.console.remote import CommandError, ask_running
+from local.console.terminal import show
+from local.scf.project import notes
+from local.state import StateError, export_state, import_state, reset_state
 
 ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+#: What ends a command in an orderly way, whoever sends it.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+#: What can go wrong and is one line for the person who typed the command.
+FAULTS = (CommandError, ConfigError, StateError, ValueError, OSError)
+
+port_option = click.option(
+    "--port",
+    type=click.IntRange(1, 65532),
+    default=9000,
+    envvar="LOCAL_PORT",
+    show_envvar=True,
+    show_default=True,
+    help="Of the gateway; the media API, COS and CI have the three above it.",
+)
+state_option = click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=ROOT / ".local",
+    envvar="LOCAL_STATE",
+    show_envvar=True,
+    help="The directory that keeps COS objects and what is deployed.",
+)
+project_option = click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=ROOT,
+    help="The directory of another project's serverless.yml.",
+)
+debug_option = click.option(
+    "--debug", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Wait there for a debugger (debugpy)."
+)
 
 
-class CommandError(Exception):
-    """The command can't do what was asked; the message is for the person who typed it."""
+class Named(click.Command):
+    """A command whose help names the functions and timers of the project."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write the names, or why there are none."""
+        try:
+            config = read_config(ROOT / "serverless.yml", os.environ)
+        except ConfigError as error:
+            formatter.write_text(str(error))
+            return
+        with formatter.section("Of this checkout"):
+            formatter.write_text(f"functions: {', '.join(config.functions)}")
+            formatter.write_text(f"timers: {', '.join(timer.name for timer in config.timers)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 the function failed, 2 it could not be done."""
-    options = _parser().parse_args(arguments)
     try:
-        return int(asyncio.run(options.command(options, os.environ)))
-    except (CommandError, ProjectError, ValueError, OSError) as error:
-        print(f"local: {error}", file=sys.stderr)
-        return 2
+        return int(cli.main(arguments, prog_name="python -m local", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+    except click.ClickException as error:
+        click.echo(f"local: {error.format_message()}", err=True)
+    except FAULTS as error:
+        click.echo(f"local: {error}", err=True)
+    except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
+        return 130
+    return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description="The cloud on one machine.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="replay every file of events/ and compare the replies with their names")
-    run.set_defaults(command=_run)
-    serve = commands.add_parser("serve", help="the local cloud until Ctrl-C; LOCAL_PORT and LOCAL_STATE say where")
-    serve.set_defaults(command=_serve)
-    invoke = commands.add_parser("invoke", help="one invocation, on the running local cloud or a private one")
-    invoke.add_argument("function", metavar="FUNCTION")
-    invoke.add_argument("--event", required=True, metavar="FILE", help="a JSON file; - for standard input")
-    invoke.set_defaults(command=_invoke)
-    large = commands.add_parser("sweep", help="sweep many ids on a local cloud of its own and say how it went")
-    large.add_argument("--kind", choices=("video", "audio"), default="video")
-    large.add_argument("--ids", type=_positive, default=50_000)
-    large.add_argument("--shard-size", type=_positive, default=5000, metavar="IDS")
-    large.add_argument("--delay", type=float, default=0.05, metavar="SECONDS", help="how far away the API is")
-    large.add_argument("--faults", type=float, default=0.05, metavar="SHARE", help="of the calls that fail, 0 to 1")
-    large.add_argument("--instances", type=_positive, default=4, help="of the function, at most")
-    large.add_argument("--concurrency", type=_positive, default=16, help="calls in flight an instance")
-    large.add_argument("--kills", type=int, default=0, help="instances to kill at random moments")
-    large.set_defaults(command=_sweep)
-    fire = commands.add_parser("fire", help="fire one timer of serverless.yml on the running local cloud")
-    fire.add_argument("trigger", metavar="TRIGGER")
-    fire.set_defaults(command=_fire)
-    return parser
+@click.group()
+def cli() -> None:
+    """The cloud on one machine."""
 
 
-async def _run(_: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    return 0 if await replay.run(ROOT, _state(environ) / "run", print) else 1
+@cli.command()
+@state_option
+@click.option("--verbose", "-v", is_flag=True, envvar="V", show_envvar=True, help="Print every reply in full.")
+def run(state: Path, verbose: bool) -> int:
+    """Replay every file of events/ and compare the replies with what their names promise."""
+    console = Console(highlight=False)
+    return 0 if _run(replay.run(ROOT, state / "run", console, verbose)) else 1
 
 
-async def _serve(_: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    port = _port(environ)
-    cloud = Cloud(ROOT, _state(environ), environ, Ports(port, port + 1, port + 2), _log)
-    stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    await cloud.start()
-    cloud.start_timers()
-    print(f"ready gateway={cloud.gateway} media={cloud.media} cos={cloud.cos}", flush=True)
-    await stopped.wait()
-    await cloud.stop()
+@cli.command()
+@port_option
+@state_option
+@project_option
+@debug_option
+@click.option("--verbose", "-v", is_flag=True, help="Print SCF's log lines too.")
+def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> int:
+    """Run the local cloud until Ctrl-C or SIGTERM.
+
+    With --debug, each function waits for a debugger on a port of its own, in the order of serverless.yml.
+    """
+    console = Console(stderr=True, highlight=False)
+    log = (lambda line: console.print(line, style="dim", markup=False, soft_wrap=True)) if verbose else _ignore
+    cloud = Cloud(project, state, os.environ, Ports(port, port + 1, port + 2, port + 3), log)
+    cloud.debugging = Debugging(debug, _terminal())
+    cloud.feed.listen(lambda activity: show(console, activity))
+    asyncio.run(_serve(cloud, console, port))
     return 0
 
 
-async def _invoke(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    event = _read_event(options.event)
-    outcome = await _ask_running(environ, f"invoke/{options.function}", event)
+@cli.command(cls=Named)
+@click.argument("function")
+@click.option("--event", "event_file", required=True, metavar="FILE", help="A JSON file; - for standard input.")
+@port_option
+@state_option
+@project_option
+@debug_option
+def invoke(function: str, event_file: str, port: int, state: Path, project: Path, debug: int) -> int:
+    """Invoke FUNCTION once, on the running local cloud or a private one.
+
+    SCF's log lines go to stderr, the value as JSON to stdout; the exit status is 1 when the function failed.
+    """
+    event = _read_event(event_file)
+    outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
     if outcome is None:
-        outcome = await _invoke_privately(options.function, event, environ)
+        cloud = Cloud(project, state, os.environ, Ports(), _ignore)
+        cloud.debugging = Debugging(debug, _terminal())
+        if debug:
+            click.echo(f"waiting for a debugger on 127.0.0.1:{debug}", err=True)
+        outcome = _run(_invoke_privately(cloud, function, event))
     return _report(outcome)
 
 
-async def _sweep(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Swept ids on a progress bar, then the figures; 1 when an id was lost or asked about again once final."""
-    order = sweep.Order(**{name: getattr(options, name) for name in sweep.Order._fields})
-    with tqdm(total=order.ids, unit=" ids") as bar:
-        outcome = await sweep.run(ROOT, _state(environ) / "sweep", order, lambda final: bar.update(final - bar.n))
-        bar.update(order.ids - outcome.lost - bar.n)
-    print("\n".join(outcome.lines()))
-    return 1 if outcome.lost or (outcome.repeated and not order.kills) else 0
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError("must be a whole number above 0")
-    return int(text)
-
-
-async def _fire(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    outcome = await _ask_running(environ, f"fire/{options.trigger}", None)
+@cli.command(cls=Named)
+@click.argument("trigger")
+@port_option
+def fire(trigger: str, port: int) -> int:
+    """Fire the timer TRIGGER of serverless.yml now, on the running local cloud."""
+    outcome = _run(ask_running(port, f"fire/{trigger}", None))
     if outcome is None:
-        raise CommandError(f"no local cloud on port {_port(environ)}: start one with `make serve`")
+        raise CommandError(f"no local cloud on port {port}: start one with `make serve`, or see LOCAL_PORT")
     return _report(outcome)
 
 
-async def _ask_running(environ: Mapping[str, str], path: str, event: object) -> dict[str, Any] | None:
-    """The outcome of a running local cloud; None when none is running."""
-    url = f"http://127.0.0.1:{_port(environ)}/_local/{path}"
+@cli.command("load-test")
+@state_option
+@click.option("--kind", type=click.Choice(("video", "audio")), default="video", show_default=True)
+@click.option("--ids", type=click.IntRange(1), default=50_000, show_default=True)
+@click.option("--shard-size", type=click.IntRange(1), default=5000, show_default=True, metavar="IDS")
+@click.option("--delay", type=click.FloatRange(0), default=0.05, show_default=True, help="Seconds to the API.")
+@click.option("--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of failing calls.")
+@click.option("--instances", type=click.IntRange(1), default=4, show_default=True, help="Of the function, at most.")
+@click.option("--concurrency", type=click.IntRange(1), default=16, show_default=True, help="Calls in flight, each.")
+@click.option("--kills", type=click.IntRange(0), default=0, help="Instances to kill at random moments.")
+def load(state: Path, **order: Any) -> int:
+    """Sweep many ids on a local cloud of its own and print the figures.
+
+    The exit status is 1 when an id was lost, or asked about again once final.
+    """
+    ordered = load_test.Order(**order)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("ids"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("", total=ordered.ids)
+        running = load_test.run(ROOT, state / "sweep", ordered, lambda final: progress.update(bar, completed=final))
+        figures = _run(running)
+    click.echo("\n".join(figures.lines()))
+    return 1 if figures.lost or (figures.repeated and not ordered.kills) else 0
+
+
+@cli.group()
+def state() -> None:
+    """Move what the local cloud keeps, or remove it; not while one is running."""
+
+
+@state.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@state_option
+def export(file: Path, state: Path) -> None:
+    """Write all objects and what is deployed to FILE, a zip."""
+    click.echo(f"{file}: {export_state(state, file)} files")
+
+
+@state.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@state_option
+def import_file(file: Path, state: Path) -> None:
+    """Put what FILE, an export, holds in place of all that is there."""
+    click.echo(f"{state}: {import_state(state, file)} files")
+
+
+@state.command()
+@state_option
+def reset(state: Path) -> None:
+    """Remove all objects and what is deployed."""
+    reset_state(state)
+    click.echo(f"{state} is empty")
+
+
+async def _serve(cloud: Cloud, console: Console, port: int) -> None:
+    stopped = asyncio.Event()
+    for name in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
     try:
-        async with aiohttp.ClientSession() as session, session.post(url, data=json.dumps(event)) as response:
-            answer: dict[str, Any] = await response.json()
-    except aiohttp.ClientConnectorError:
-        return None
-    except aiohttp.ClientError as error:
-        raise CommandError(f"what answers on port {_port(environ)} is no local cloud; see LOCAL_PORT") from error
-    if "error" not in answer:
-        raise CommandError(f"what answers on port {_port(environ)} is no local cloud; see LOCAL_PORT")
-    if response.status != 200:
-        raise CommandError(answer["error"])
-    return answer
+        await cloud.start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise CommandError(f"a port from {port} to {port + 3} is taken; choose others with LOCAL_PORT") from error
+    try:
+        cloud.start_timers()
+        click.echo(f"ready gateway={cloud.gateway} media={cloud.media} cos={cloud.cos} ci={cloud.ci}")
+        for line in (*_hints(cloud), *notes(cloud.config)):
+            console.print(line, markup=False, style="dim", soft_wrap=True)
+        await stopped.wait()
+    finally:
+        await cloud.stop()
 
 
-async def _invoke_privately(function: str, event: object, environ: Mapping[str, str]) -> dict[str, Any]:
-    cloud = Cloud(ROOT, _state(environ), environ, Ports(), lambda _: None)
+def _hints(cloud: Cloud) -> list[str]:
+    """What to try."""
+    config = cloud.config
+    api, url = next(iter(config.apis), None), next(iter(config.urls), None)
+    timer, function = next(iter(config.timers), None), next(iter(config.functions))
+    return [
+        f"  the console   {cloud.gateway}/_local/",
+        *([f"  an API        curl '{cloud.gateway}{api.path}'"] if api else []),
+        *([f"  a URL         curl '{cloud.gateway}/_url/{url.function}/'"] if url else []),
+        f"  an event      python -m local invoke {function} --event FILE",
+        *([f"  a timer       python -m local fire {timer.name}"] if timer else []),
+        *_debuggers(cloud.debugging.port, config),
+    ]
+
+
+def _debuggers(port: int, config: Config) -> list[str]:
+    return [
+        f"  debugger of {name} on 127.0.0.1:{port + number}" for number, name in enumerate(config.functions) if port
+    ]
+
+
+async def _invoke_privately(cloud: Cloud, function: str, event: object) -> dict[str, Any]:
     await cloud.start()
     try:
         return (await cloud.invoke(function, event))._asdict()
@@ -141,12 +262,24 @@ async def _invoke_privately(function: str, event: object, environ: Mapping[str, 
         await cloud.stop()
 
 
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end; a signal cancels it, so that it can tidy up."""
+
+    async def guarded() -> T:
+        task = asyncio.ensure_future(coroutine)
+        for name in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+        return await task
+
+    return asyncio.run(guarded())
+
+
 def _report(outcome: Mapping[str, Any]) -> int:
     """SCF's log lines to stderr, the return value or the error object as JSON to stdout."""
     for line in outcome["log"]:
-        _log(line)
+        click.echo(line, err=True)
     failed = outcome["error"] is not None
-    print(json.dumps(outcome["error"] if failed else outcome["result"], indent=2, ensure_ascii=False))
+    click.echo(json.dumps(outcome["error"] if failed else outcome["result"], indent=2, ensure_ascii=False))
     return 1 if failed else 0
 
 
@@ -160,19 +293,13 @@ def _read_event(name: str) -> object:
         raise CommandError(f"{name} is not JSON: {error}") from error
 
 
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _terminal() -> int | None:
+    """A descriptor of the terminal that this command was typed in; None when there is none."""
+    return os.dup(sys.stdin.fileno()) if sys.stdin.isatty() else None
 
 
-def _port(environ: Mapping[str, str]) -> int:
-    text = environ.get("LOCAL_PORT") or "9000"
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 65533:
-        raise CommandError("LOCAL_PORT must be a port number from 1 to 65533")
-    return int(text)
-
-
-def _state(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("LOCAL_STATE") or ROOT / ".local")
+def _ignore(_: str) -> None:
+    """Take a line and do nothing: it is shown elsewhere, or not asked for."""
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from local.server import Reply, Request
+from local.server import Reply, Request, Route, json_reply
 
 KINDS = ("delay", "reset", "http", "truncate", "garbage", "code")
-JSON_HEADERS = {"Content-Type": "application/json"}
 
 
 class Service(Protocol):
@@ -70,6 +69,14 @@ class Faults:
         self._faults = [fault for fault, _ in parsed]
         self._left = [times for _, times in parsed]
 
+    def in_force(self) -> list[dict[str, object]]:
+        """The faults that can still come, as `replace` takes them."""
+        return [
+            {**fault._asdict(), **({} if left == float("inf") else {"times": left})}
+            for fault, left in zip(self._faults, self._left, strict=True)
+            if left > 0
+        ]
+
     def draw(self) -> list[Fault]:
         """The faults of one reply: any delays, and at most one of the other kinds."""
         drawn: list[Fault] = []
@@ -83,22 +90,22 @@ class Faults:
 
 
 class Faulty:
-    """A service behind its faults, with the paths that exist in the local cloud only."""
+    """A service behind its faults; `routes` are the paths that exist in the local cloud only."""
 
-    def __init__(self, service: Service | SlowService) -> None:
+    def __init__(self, service: Service | SlowService, routes: Iterable[Route] = ()) -> None:
         self.service = service
         self.faults = Faults()
+        self.routes = (
+            Route("POST", "/_local/faults", self._set_faults),
+            Route("GET", "/_local/faults", lambda _: json_reply(self.faults.in_force())),
+            Route("GET", "/_local/calls", lambda _: json_reply(self.service.calls)),
+            *routes,
+        )
 
     async def handle(self, request: Request) -> Reply:
         """Answer one request, spoiled as the faults in force say."""
-        if request.path == "/_local/faults" and request.method == "POST":
-            return self._set_faults(request.body)
-        if request.path == "/_local/calls":
-            return _json(200, self.service.calls)
         answer = self.service.handle(request)
         reply = await answer if isinstance(answer, Awaitable) else answer
-        if request.path.startswith("/_local/"):
-            return reply
         for fault in self.faults.draw():
             if fault.kind == "delay":
                 await asyncio.sleep(float(fault.value or 0))
@@ -106,12 +113,12 @@ class Faulty:
                 reply = self._spoiled(reply, fault)
         return reply
 
-    def _set_faults(self, body: bytes) -> Reply:
+    def _set_faults(self, request: Request) -> Reply:
         try:
-            self.faults.replace(json.loads(body))
+            self.faults.replace(json.loads(request.body))
         except (ValueError, RecursionError) as error:
-            return _json(400, {"error": str(error)})
-        return _json(200, {"faults": len(self.faults._faults)})
+            return json_reply({"error": str(error)}, 400)
+        return json_reply({"faults": len(self.faults.in_force())})
 
     def _spoiled(self, reply: Reply, fault: Fault) -> Reply:
         if fault.kind == "http":
@@ -126,20 +133,24 @@ class Faulty:
 def _parse(spec: object) -> tuple[Fault, float]:
     if not isinstance(spec, Mapping) or spec.get("kind") not in KINDS:
         raise ValueError(f"faults: each needs a kind, one of {', '.join(KINDS)}")
-    value, rate, times = spec.get("value"), spec.get("rate", 1), spec.get("times")
+    if unknown := sorted(map(str, set(spec) - {"kind", "value", "rate", "times"})):
+        raise ValueError(f"faults: there is no {unknown[0]}; a fault has kind, value, rate and times")
+    rate, times = spec.get("rate", 1), spec.get("times")
     for name, number in (("rate", rate), ("times", 0 if times is None else times)):
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise ValueError(f"faults: {name} must be a number")
     if not 0 <= rate <= 1:
         raise ValueError("faults: rate must be from 0 to 1")
-    if spec["kind"] in ("delay", "http") and isinstance(value, (str, bool)):
-        raise ValueError(f"faults: the value of {spec['kind']} must be a number")
-    if value is not None and not isinstance(value, (int, float, str)):
-        raise ValueError("faults: value must be a number or a text")
-    if spec["kind"] == "http" and isinstance(value, (int, float)) and not 200 <= value <= 599:
-        raise ValueError("faults: the value of http must be a status from 200 to 599")
+    value = _value(spec["kind"], spec.get("value"))
     return Fault(spec["kind"], value, float(rate)), float("inf") if times is None else float(times)
 
 
-def _json(status: int, value: object) -> Reply:
-    return Reply(status, JSON_HEADERS, json.dumps(value).encode())
+def _value(kind: str, value: object) -> float | str | None:
+    """The value of a fault of a kind. Raises ValueError."""
+    if kind in ("delay", "http") and isinstance(value, (str, bool)):
+        raise ValueError(f"faults: the value of {kind} must be a number")
+    if value is not None and not isinstance(value, (int, float, str)):
+        raise ValueError("faults: value must be a number or a text")
+    if kind == "http" and isinstance(value, (int, float)) and not 200 <= value <= 599:
+        raise ValueError("faults: the value of http must be a status from 200 to 599")
+    return value

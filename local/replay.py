@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import aiohttp
+from rich.console import Console
+from rich.text import Text
 
 from local.cloud import Bundle, Cloud, Ports
 from local.cos.store import CosStore
@@ -18,9 +20,15 @@ from local.scf.runtime import Outcome
 
 #: The HTTP status that an envelope's code stands for, for replies that do not travel by HTTP.
 STATUS_OF_CODE = {0: 200, 5400: 207, 4000: 400, 4100: 401, 4400: 429, 5000: 404, 6000: 502}
+#: The events that ask for just the examples of the two documents.
+DOCUMENTS = frozenset({("query-video", "url-get"), ("query-audio", "gateway-get")})
+#: Characters of a request's path and query that are printed.
+LONGEST_ROUTE = 100
+#: Notes of the journal: how results are kept, not what people read.
+NOTES = re.compile(r"\.(added|found)/")
 
 
-class Event(NamedTuple):
+class Sample(NamedTuple):
     """A sample event: its file's name is `<function>.<case>.<status>.json`, and the status is the promise."""
 
     function: str
@@ -29,7 +37,7 @@ class Event(NamedTuple):
     content: dict[str, Any]
 
 
-class Answer(NamedTuple):
+class Received(NamedTuple):
     """What came back: the way it went, the HTTP status (or what would be one) and the reply."""
 
     route: str
@@ -37,29 +45,58 @@ class Answer(NamedTuple):
     reply: object
 
 
-async def run(root: Path, state: Path, say: Callable[[str], None], bundle: Bundle | None = None) -> bool:
-    """Replay every event of the checkout `root` on local clouds of their own, and say what happens.
+class Replay(NamedTuple):
+    """An event, what came back, and the invocation in between; None when there was none."""
+
+    event: Sample
+    received: Received
+    outcome: Outcome | None
+
+    @property
+    def kept(self) -> bool:
+        """Whether the reply is what the event's name promises."""
+        return self.received.status == self.event.promise
+
+
+async def run(root: Path, state: Path, console: Console, verbose: bool = False, bundle: Bundle | None = None) -> bool:
+    """Replay every event of the checkout `root` on local clouds of their own, and print what happens.
 
     Those of `events/ci` go to one whose functions ask Cloud Infinite. `state` is emptied first, then holds the objects
-    that the events read and write, a folder a cloud. `bundle` replaces the checkout's own functions. Returns whether
-    every reply is what its event's name promises. Raises ValueError for an event file that can't be used.
+    that the events read and write, a folder a cloud. The documents' own two replies are printed in full, with
+    `verbose` all of them; what is not as promised comes last. `bundle` replaces the checkout's own functions. Returns
+    whether every reply is what its event's name promises. Raises ValueError for an event file that can't be used.
     """
-    kept: list[bool] = []
+    replays: list[Replay] = []
     for backend, folder in (("api2", root / "events"), ("ci", root / "events" / "ci")):
         events = sorted((read_event(path) for path in folder.glob("*.json")), key=_reading_order)
-        lines: list[str] = []
-        cloud = Cloud(root, state / backend, {"BACKEND": backend}, Ports(), lines.append, bundle)
+        cloud = Cloud(root, state / backend, {"BACKEND": backend}, Ports(), _ignore, bundle)
         cloud.store.clear()
         given = _give_objects(cloud.store, folder / "objects")
         await cloud.start()
-        say(f"The local cloud is up: gateway {cloud.gateway}, {_upstream(cloud, backend)}, COS {cloud.cos}")
+        console.print(
+            f"\nA local cloud: gateway {cloud.gateway}, {_upstream(cloud, backend)}, COS {cloud.cos}", soft_wrap=True
+        )
         try:
-            kept += [await _show(cloud, event, lines, say) for event in events]
+            for event in events:
+                replays.append(await _replay(cloud, event))
+                _show(console, replays[-1], verbose or (_is_documents(event) and backend == "api2"))
         finally:
             await cloud.stop()
-        _show_objects(cloud.store, given, say)
-    say(f"\n{sum(kept)} of {len(kept)} replies are what their events' names promise.")
-    return all(kept)
+        written = [key for key in cloud.store.list().keys if key not in given and not NOTES.search(key)]
+        console.print(f"Written to COS, below {cloud.store.path('x').parent}:", soft_wrap=True)
+        console.print("".join(f"  {key}\n" for key in written), end="", markup=False, soft_wrap=True)
+    return _summary(console, replays)
+
+
+def _summary(console: Console, replays: list[Replay]) -> bool:
+    """Print what broke its promise, in full, and the count."""
+    broken = [each for each in replays if not each.kept]
+    for each in broken:
+        _show(console, each, True)
+    kept = len(replays) - len(broken)
+    style = "bold red" if broken else "bold green"
+    console.print(f"\n{kept} of {len(replays)} replies are what their events' names promise.", style=style)
+    return not broken
 
 
 def _upstream(cloud: Cloud, backend: str) -> str:
@@ -74,50 +111,59 @@ def _give_objects(store: CosStore, folder: Path) -> set[str]:
     return set(store.list().keys)
 
 
-def _reading_order(event: Event) -> tuple[bool, int, str]:
-    """Video first, what works before what is refused."""
-    return event.function != "query-video", event.promise, event.case
+def _reading_order(event: Sample) -> tuple[bool, bool, int, str]:
+    """The documents' own first, then video before audio, and what works before what is refused."""
+    return not _is_documents(event), event.function != "query-video", event.promise, event.case
 
 
-async def _show(cloud: Cloud, event: Event, lines: list[str], say: Callable[[str], None]) -> bool:
-    lines.clear()
-    answer = await replay(cloud, event)
-    kept = answer.status == event.promise
-    say(f"\n{'✓' if kept else '✗'} {event.function}.{event.case}: {answer.route}")
-    say(f"  {answer.status}{'' if kept else f', promised {event.promise}'} {_effort(lines)}")
-    say("\n".join(f"  {line}" for line in json.dumps(answer.reply, indent=2, ensure_ascii=False).splitlines()))
-    return kept
+def _is_documents(event: Sample) -> bool:
+    return (event.function, event.case) in DOCUMENTS
 
 
-def _effort(lines: list[str]) -> str:
-    """How long the invocation took and what it needed, out of SCF's log lines."""
-    log = "\n".join(lines)
-    report = re.search(r"^Report RequestId:\S+ Duration:(\S+)ms Memory:\S+MB MemUsage:([\d.]+)MB", log, re.MULTILINE)
-    if report is None:
-        return "without invoking the function"
-    start = re.search(r"InitDuration\D*([\d.]+)", log)
-    temperature = f"cold start {float(start.group(1)):.0f} ms, then" if start else "warm,"
-    return f"({temperature} {float(report.group(1)):.0f} ms, {float(report.group(2)):.0f} MB)"
+async def _replay(cloud: Cloud, event: Sample) -> Replay:
+    """Replay an event; the last activity of the cloud tells what it took."""
+    received = await replay(cloud, event)
+    return Replay(event, received, cloud.feed.kept[-1].outcome if cloud.feed.kept else None)
 
 
-def _show_objects(store: CosStore, given: set[str], say: Callable[[str], None]) -> None:
-    say("\nWritten to COS:")
-    for key in store.list().keys:
-        if key not in given:
-            body = store.get(key).body
-            say(f"  {key} ({len(body)} bytes), on this disk {store.path(key)}")
+def _show(console: Console, replayed: Replay, in_full: bool) -> None:
+    """Print a line a reply: whether it is as promised, the event, the status, what it took, the way that it came."""
+    event, received, _ = replayed
+    mark = Text("✓ ", "green") if replayed.kept else Text("✗ ", "bold red")
+    promised = "" if replayed.kept else f", promised {event.promise}"
+    words = f"{event.function}.{event.case}  {received.status}{promised}  {_effort(replayed.outcome)}  {received.route}"
+    console.print(Text.assemble(mark, words), soft_wrap=True)
+    if in_full:
+        text = (
+            received.reply
+            if isinstance(received.reply, str)
+            else json.dumps(received.reply, indent=2, ensure_ascii=False)
+        )
+        console.print("\n".join(f"    {line}" for line in text.splitlines()), markup=False, soft_wrap=True)
 
 
-def read_event(path: Path) -> Event:
+def _effort(outcome: Outcome | None) -> str:
+    """How long the invocation took and what it needed."""
+    if outcome is None:
+        return "no invocation"
+    started = "warm" if outcome.init_ms is None else f"cold start {outcome.init_ms:.0f} ms"
+    return f"{outcome.duration_ms:.0f} ms, {started}, {outcome.memory_mb:.0f} MB"
+
+
+def _ignore(_: str) -> None:
+    """Take a line of the log: each invocation's is in its outcome."""
+
+
+def read_event(path: Path) -> Sample:
     """Return a sample event. Raises ValueError naming the file when its name or content is not as it should be."""
     try:
         function, case, promise = path.stem.split(".")
-        return Event(function, case, int(promise), json.loads(path.read_text(encoding="utf-8")))
+        return Sample(function, case, int(promise), json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{path.name}: a name like query-video.timer.200.json and JSON inside are needed") from error
 
 
-async def replay(cloud: Cloud, event: Event) -> Answer:
+async def replay(cloud: Cloud, event: Sample) -> Received:
     """Send one event its real way: a timer's through the timer, HTTP over HTTP, the rest as a direct invocation."""
     content = event.content
     if content.get("Type") == "Timer":
@@ -128,14 +174,14 @@ async def replay(cloud: Cloud, event: Event) -> Answer:
     return _direct(await cloud.invoke(event.function, content), "direct invocation")
 
 
-def _direct(outcome: Outcome, route: str) -> Answer:
+def _direct(outcome: Outcome, route: str) -> Received:
     if not outcome.ok:
-        return Answer(route, outcome.status, outcome.error)
+        return Received(route, outcome.status, outcome.error)
     code = outcome.result.get("code", 0) if isinstance(outcome.result, Mapping) else 0
-    return Answer(route, STATUS_OF_CODE.get(code, 500), outcome.result)
+    return Received(route, STATUS_OF_CODE.get(code, 500), outcome.result)
 
 
-async def _over_http(cloud: Cloud, event: Event) -> Answer:
+async def _over_http(cloud: Cloud, event: Sample) -> Received:
     """Turn a gateway or function URL event back into the HTTP request that it came from."""
     content = event.content
     base = cloud.gateway if "requestContext" in content else f"{cloud.gateway}/_url/{event.function}"
@@ -150,7 +196,9 @@ async def _over_http(cloud: Cloud, event: Event) -> Answer:
         aiohttp.ClientSession() as session,
         session.request(content["httpMethod"], url, data=body, headers=headers) as response,
     ):
-        is_json = response.content_type == "application/json"
         text = await response.text()
-        reply = json.loads(text) if is_json and text else text  # else a table, the page, or the nothing of a HEAD
-        return Answer(f"{content['httpMethod']} {url}", response.status, reply)
+        # Else it is a table, a page, or the nothing of a HEAD.
+        reply = json.loads(text) if text and response.content_type == "application/json" else text
+        route = f"{content['httpMethod']} {url.removeprefix(cloud.gateway)}"
+        shown = route if len(route) <= LONGEST_ROUTE else f"{route[:LONGEST_ROUTE]}…"
+        return Received(shown, response.status, reply)

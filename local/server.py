@@ -1,16 +1,21 @@
 """HTTP for the local services: a request in, a reply out, and the one place that touches sockets.
 
-A service is a function from `Request` to `Reply`, so tests call it without a port.
+A service is a function from `Request` to `Reply`, so tests call it without a port. What a foreign page makes a browser
+send is refused here, before anything of it is looked at.
 """
 
 from __future__ import annotations
 
+import json
+import logging
+import re
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 #: The largest body taken, in bytes. SCF's own limit for an event is 6 MB, so a body beyond that must reach the
@@ -18,10 +23,24 @@ from multidict import CIMultiDict
 MAX_BODY = 64 * 1024 * 1024
 #: The longest request line and header taken, in bytes: API 2.0 takes a GET of 32 KB and answers a longer one itself.
 MAX_LINE = 64 * 1024
+#: The hosts that a request may name: this machine, and the names of the services that are emulated. Any other name
+#: that leads here is a foreign page's (DNS rebinding).
+OWN_HOST = re.compile(
+    r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\]|([a-z0-9-]+\.)+"
+    r"(myqcloud\.com|tencentcos\.cn|qcloud\.com|tencentcloudapi\.com|cloud\.tencent\.com))(:[0-9]{1,5})?",
+    re.IGNORECASE,
+)
+LOCAL = "/_local/"
+JSON_HEADERS = {"Content-Type": "application/json"}
+
+logger = logging.getLogger(__name__)
 
 
 class Request(NamedTuple):
-    """A request as it came: the path still percent-encoded, the query a raw string, header names in lower case."""
+    """A request as it came: the path still percent-encoded, the query a raw string, header names in lower case.
+
+    `parameters` are the named parts of a local path.
+    """
 
     method: str
     path: str
@@ -29,33 +48,59 @@ class Request(NamedTuple):
     headers: Mapping[str, str] = {}
     body: bytes = b""
     remote: str = "127.0.0.1"
+    parameters: Mapping[str, str] = {}
 
 
 class Reply(NamedTuple):
-    """An answer. `broken` says how the connection is to fail on the way: `reset`, `truncate`, or not at all."""
+    """An answer. `broken` says how the connection is to fail on the way: `reset`, `truncate`, or not at all.
+
+    With a `stream` the pieces of the body come as they are made, until the client goes.
+    """
 
     status: int
     headers: Mapping[str, str | list[str]] = {}
     body: bytes = b""
     broken: str = ""
+    stream: AsyncIterator[bytes] | None = None
 
 
 Handler = Callable[[Request], Awaitable[Reply]]
+WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Route(NamedTuple):
+    """A path that exists in the local cloud only; `{name}` in it is a parameter."""
+
+    method: str
+    path: str
+    handle: Callable[[Request], Reply | Awaitable[Reply]]
+
+
+def json_reply(value: object, status: int = 200) -> Reply:
+    """Return a value as a JSON reply."""
+    return Reply(status, JSON_HEADERS, json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
 class Server:
-    """One listening HTTP server on the loopback interface; `url` is known once `start` returns."""
+    """One listening HTTP server on the loopback interface; `url` is known once `start` returns.
 
-    def __init__(self, handle: Handler, port: int = 0) -> None:
+    `routes` are its local paths, all else is for `handle`.
+    """
+
+    def __init__(self, handle: Handler, port: int = 0, routes: Iterable[Route] = ()) -> None:
         self.url = ""
         self._handle = handle
         self._port = port
+        self._routes = routes
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
         """Listen on the port (0: any free one) and return the URL. Raises OSError when the port is taken."""
-        app = web.Application(client_max_size=MAX_BODY)
-        app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[_refuse_foreign])
+        for route in self._routes:
+            app.router.add_route(route.method, route.path, _answering(route.handle))
+        app.router.add_route("*", LOCAL + "{rest:.*}", _answering(_no_such_path))
+        app.router.add_route("*", r"/{path:[\s\S]*}", _answering(self._handle))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -64,6 +109,7 @@ class Server:
             max_line_size=MAX_LINE,
             max_field_size=MAX_LINE,
             auto_decompress=False,  # a body is kept as it came: COS stores what has a Content-Encoding unopened
+            logger=logger,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, backlog=1024)
@@ -71,22 +117,63 @@ class Server:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self.url
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        server = self._runner and self._runner.server
+        return sum(connection.transport is not None for connection in server.connections) if server else 0
+
     async def stop(self) -> None:
         """Stop listening and close every connection."""
         if self._runner:
             await self._runner.cleanup()
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Whether a log record is worth a line: a client whose bytes are not HTTP is answered 400, and that is all."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+logger.addFilter(_is_our_fault)
+
+
+@web.middleware
+async def _refuse_foreign(request: web.Request, handler: WebHandler) -> web.StreamResponse:
+    """Refuse a name that is not ours, and local paths to pages of other sites."""
+    host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
+    if not OWN_HOST.fullmatch(host):
+        return _response(json_reply({"error": "this Host is not the local cloud's"}, 403))
+    if request.path.startswith(LOCAL) and origin not in (None, f"http://{host}"):
+        return _response(json_reply({"error": "a page of another origin may not use this path"}, 403))
+    return await handler(request)
+
+
+def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]]) -> WebHandler:
+    """Return aiohttp's kind of handler for one of ours."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         # Header bytes that are no UTF-8 can't go into an event, which is JSON.
         headers = {name.lower(): value.encode(errors="replace").decode() for name, value in request.headers.items()}
-        body = await request.read()
-        reply = await self._handle(Request(request.method, path, query, headers, body, request.remote or ""))
+        body, remote = await request.read(), request.remote or ""
+        parameters = dict(request.match_info) if path.startswith(LOCAL) else {}
+        answer = handle(Request(request.method, path, query, headers, body, remote, parameters))
+        reply = answer if isinstance(answer, Reply) else await answer
         if reply.broken == "reset":
             _reset(request)
         if reply.broken == "truncate":
             return await _truncated(request, reply)
-        return web.Response(status=reply.status, headers=_multidict(reply.headers), body=reply.body)
+        return await _streamed(request, reply, reply.stream) if reply.stream else _response(reply)
+
+    return answer
+
+
+def _no_such_path(request: Request) -> Reply:
+    return json_reply({"error": f"there is no {request.method} {request.path}"}, 404)
+
+
+def _response(reply: Reply) -> web.Response:
+    return web.Response(status=reply.status, headers=_multidict(reply.headers), body=reply.body)
 
 
 def _multidict(headers: Mapping[str, str | list[str]]) -> CIMultiDict[str]:
@@ -114,4 +201,16 @@ async def _truncated(request: web.Request, reply: Reply) -> web.StreamResponse:
     await response.write(reply.body[: len(reply.body) // 2])
     if request.transport is not None:
         request.transport.close()
+    return response
+
+
+async def _streamed(request: web.Request, reply: Reply, stream: AsyncIterator[bytes]) -> web.StreamResponse:
+    """Send the pieces as they come; a client that goes ends it."""
+    response = web.StreamResponse(status=reply.status, headers=_multidict(reply.headers))
+    await response.prepare(request)
+    try:
+        async for piece in stream:
+            await response.write(piece)
+    except ConnectionResetError:
+        logger.debug("a client of %s has gone", request.path)
     return response

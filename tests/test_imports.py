@@ -35,7 +35,7 @@ OPEN = {
     "local": ("shared.signing", "shared.settings.NAMES"),
     "deploy": ("shared.settings", "shared.errors.Misconfigured", "local.config"),
 }
-FOLDERS = ("functions", "shared", "client", "local")
+FOLDERS = ("functions", "shared", "client", "local", "deploy")
 SOURCES = [path.relative_to(ROOT) for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 #: The functions' modules have these names too: their folder is a root of the bundle.
 HANDLERS = {path.stem for path in SOURCES if path.parts[0] == "functions"}

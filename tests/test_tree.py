@@ -12,9 +12,9 @@ import pytest
 from tests.support.paths import ROOT
 
 MODULE_LINES, FUNCTION_LINES = 300, 40
-FOLDERS = ("functions", "shared", "benchmarks", "tests")
-#: Their tests are still being divided.
-LATER = ("tests/local/", "tests/deploy/")
+FOLDERS = ("functions", "shared", "client", "deploy", "benchmarks", "tests")
+#: Tencent's client has no public way to close its connections.
+OF_THE_SDK = "client.request.conn._session"
 #: Where private names of ours may be defined.
 OURS = ("functions", "shared", "client", "local", "deploy", "benchmarks", "tests")
 
@@ -24,7 +24,7 @@ def modules(*folders: str) -> list[Path]:
     return [path.relative_to(ROOT) for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-MODULES = [path for path in modules(*FOLDERS) if not str(path).startswith(LATER)]
+MODULES = modules(*FOLDERS)
 
 
 @cache
@@ -64,7 +64,8 @@ def private_of_others(tree: ast.Module, ours: set[str]) -> Iterator[str]:
     """Yield where a module uses a private name of ours that it does not define itself."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in ours - defined(tree):
-            if ast.unparse(node.value) not in ("self", "cls", "super()"):  # a subclass uses what it inherits
+            inherited = ast.unparse(node.value) in ("self", "cls", "super()")
+            if not inherited and ast.unparse(node) != OF_THE_SDK:
                 yield f"line {node.lineno}: {ast.unparse(node)}"
         elif isinstance(node, ast.ImportFrom):
             yield from (f"line {node.lineno}: {alias.name}" for alias in node.names if is_private(alias.name))
@@ -87,7 +88,7 @@ def test_a_test_uses_no_private_name_of_another_module(path: Path) -> None:
     assert list(private_of_others(parsed(path), private_names())) == []
 
 
-def test_the_checks_find_what_they_are_for() -> None:
+def test_the_checks_find_violations() -> None:
     long = "def short():\n    pass\ndef long():\n" + "    pass\n" * FUNCTION_LINES
     assert list(long_functions(ast.parse(long))) == ["long: 41 lines"]
     code = "from shared.x import _late\napi._pace.call()\nself._pace\nrow._replace()\nmine = _own = 1\nmine._own\n"

@@ -6,11 +6,11 @@ import copy
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from local import keys
-
-Node = dict[str, Any]
+from local.media.timeline import Record as Node
+from local.media.timeline import Timeline, read_timeline
 
 #: Invented ids of the documented form, `j` and 32 hex digits.
 TRANSCODE = f"j{'cafef00d' * 4}"
@@ -24,6 +24,11 @@ AUDIO_128 = f"j{'c0ffee00' * 4}"
 AUDIO_320 = f"j{'c0ffee01' * 4}"
 AUDIO_MOVING = f"j{'badc0de0' * 4}"
 
+#: The nodes of a JobsDetail (DescribeMediaJob, COS 436/49202).
+NODES = (
+    *("Code", "Message", "JobId", "State", "Progress", "CreationTime", "StartTime", "EndTime", "QueueId", "Tag"),
+    *("Input", "Operation"),
+)
 #: Seconds between two steps of a moving job: long enough to be seen, short enough to be waited for.
 STEP = 10
 CREATED, STARTED, ENDED = (f"2024-05-06T07:08:{second}+0800" for second in ("09", "10", "30"))
@@ -37,40 +42,24 @@ SOURCES: dict[str, Node] = {
 }
 
 
-class Step(NamedTuple):
-    """What changes in a job `after` so many seconds."""
-
-    after: float
-    nodes: Node
-
-
-class Job(NamedTuple):
-    """A JobsDetail as it was when its time `start` (Unix seconds) began, and what happens to it from there."""
-
-    detail: Node
-    timeline: list[Step]
-    start: float
-
-
 class CiJobs:
     """All jobs by id, and the media info of objects by key; the time of the demo jobs begins when this is made."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.sources = copy.deepcopy(SOURCES)
         self._clock = clock
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, Timeline] = {}
         self.add({"jobs": [*_videos(), *_audios()]})
 
     def find(self, job_id: str) -> Node | None:
         """Return a fresh copy of a job's JobsDetail as it is now, or None when there is no such job."""
         job = self._jobs.get(job_id)
-        if job is None:
-            return None
-        age, detail = self._clock() - job.start, copy.deepcopy(job.detail)
-        for step in job.timeline:
-            if age >= step.after:
-                _merge(detail, copy.deepcopy(step.nodes))
-        return detail
+        return job.at(self._clock()) if job else None
+
+    def listed(self) -> dict[str, object]:
+        """Return every job and source as `add` takes them, with what is still to come of each job."""
+        now = self._clock()
+        return {"jobs": [job.spec(now) for job in self._jobs.values()], "sources": self.sources}
 
     def add(self, spec: object) -> int:
         """Add or replace jobs, all or none, and return how many; their time begins now.
@@ -88,34 +77,17 @@ class CiJobs:
         parsed = [_parse(f"jobs[{index}]", job, self._clock()) for index, job in enumerate(listed)]
         for key, info in sources.items():
             _check(f"sources.{key}", info)
-        self._jobs.update({job.detail["JobId"]: job for job in parsed})
+        self._jobs.update({job.record["JobId"]: job for job in parsed})
         self.sources.update(copy.deepcopy(dict(sources)))
         return len(parsed)
 
 
-def _parse(where: str, spec: object, now: float) -> Job:
-    if not isinstance(spec, Mapping):
-        raise ValueError(f"{where}: an object is needed")
-    detail = copy.deepcopy(dict(spec))
-    timeline = detail.pop("timeline", [])
-    if not isinstance(detail.get("JobId"), str) or not detail["JobId"]:
-        raise ValueError(f"{where}.JobId: a text is needed")
-    if not isinstance(timeline, list):
-        raise ValueError(f"{where}.timeline: a list is needed")
-    _check(where, detail)
-    steps = [_step(f"{where}.timeline[{index}]", step) for index, step in enumerate(timeline)]
-    return Job(detail, sorted(steps, key=lambda step: step.after), now)
-
-
-def _step(where: str, spec: object) -> Step:
-    nodes = dict(spec) if isinstance(spec, Mapping) else {}
-    after = nodes.pop("after", None)
-    if isinstance(after, bool) or not isinstance(after, (int, float)) or not after >= 0:
-        raise ValueError(f"{where}.after: a number of seconds, 0 or more, is needed")
-    if "JobId" in nodes:
-        raise ValueError(f"{where}.JobId: a job keeps its id")
-    _check(where, nodes)
-    return Step(after, nodes)
+def _parse(where: str, spec: object, now: float) -> Timeline:
+    job = read_timeline(where, spec, "JobId", NODES, now)
+    _check(where, job.record)
+    for number, step in enumerate(job.steps):
+        _check(f"{where}.timeline[{number}]", step.fields)
+    return job
 
 
 def _check(where: str, value: object) -> None:
@@ -130,14 +102,6 @@ def _check(where: str, value: object) -> None:
             _check(where, inner)
     elif re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", str(value)):
         raise ValueError(f"{where}: has a character that XML can't hold")
-
-
-def _merge(detail: Node, nodes: Node) -> None:
-    for name, value in nodes.items():
-        if isinstance(value, dict) and isinstance(detail.get(name), dict):
-            _merge(detail[name], value)
-        else:
-            detail[name] = value
 
 
 def _job(job_id: str, tag: str, source: str, **nodes: Any) -> Node:

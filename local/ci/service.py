@@ -19,8 +19,8 @@ from local.cos.replies import XML_HEADERS, CosError
 from local.cos.replies import error_reply as cos_error_reply
 from local.cos.signature import TOKEN as COS_TOKEN
 from local.cos.signature import Signed, bare_host, check_signature
-from local.faults import JSON_HEADERS, Faulty
-from local.server import Reply, Request
+from local.faults import Faulty
+from local.server import Reply, Request, Route, json_reply
 
 JOBS_PATH = "/_local/jobs"
 #: The session token of a request to CI: the official clients' header, no page names it (cos-python-sdk-v5).
@@ -55,12 +55,19 @@ SIGNATURE_ERRORS = {
 }
 
 
-class CiError(Exception):
-    """A refusal; `code` is one of ERRORS."""
+#: Paths of CI's other operations (API overview, CI 1045): what they do is not emulated, but they are no wrong URLs.
+OTHERS = re.compile(
+    "/jobs|/(queue|template|workflow|workflowexecution|inventoryjob|mediabucket|picbucket|[a-z]+_jobs|[a-z]+_queue)(/.*)?"
+)
 
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
+
+class CiError(Exception):
+    """A refusal; `code` is one of ERRORS, `detail` says what is missing."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
         self.code = code
+        self.detail = detail
 
 
 class CiService:
@@ -73,12 +80,14 @@ class CiService:
     def __init__(self, jobs: CiJobs, clock: Callable[[], float] = time.time) -> None:
         self.calls: Counter[str] = Counter()
         self._jobs = jobs
+        self.routes = (
+            Route("POST", JOBS_PATH, self._add_jobs),
+            Route("GET", JOBS_PATH, lambda _: json_reply(self._jobs.listed())),
+        )
         self._clock = clock
 
     def handle(self, request: Request) -> Reply:
-        """Answer one request: of CI, or of the local cloud's own `POST /_local/jobs`."""
-        if request.path == JOBS_PATH:
-            return self._add_jobs(request)
+        """Answer one request."""
         try:
             query = dict(parse_qsl(request.query, keep_blank_values=True, errors="strict"))
             path = unquote_to_bytes(request.path).decode()
@@ -86,7 +95,7 @@ class CiService:
                 return self._media_info(Signed(request.method, path, query, request.headers))
             return _reply(self._describe(Signed(request.method, path, query, request.headers)))
         except CiError as error:
-            return self.error(error.code)
+            return self._refusal(error.code, error.detail)
         except UnicodeError:  # what is not UTF-8 can't be signed; the code for it is invented
             return self.error("InvalidArgument")
 
@@ -95,10 +104,14 @@ class CiService:
 
         An error has no Resource, unlike COS's (1045/43611).
         """
+        return self._refusal(code, "")
+
+    def _refusal(self, code: str, detail: str) -> Reply:
         code = code if code in ERRORS else "InternalError"
         request_id = _request_id()
         root = Element("Error")
-        nodes = {"Code": code, "Message": "The request is refused.", "RequestId": request_id, "TraceId": request_id}
+        message = detail or "The request is refused."
+        nodes = {"Code": code, "Message": message, "RequestId": request_id, "TraceId": request_id}
         _fill(root, nodes)
         return Reply(ERRORS[code], _headers(request_id), tostring(root))
 
@@ -112,8 +125,11 @@ class CiService:
         self._check_host(request.headers.get("host", ""))
         self._check_signature(request)
         if request.method != "GET":
-            raise CiError("NotImplemented")  # POST /jobs makes jobs; here POST /_local/jobs does
+            # POST /jobs makes jobs; here POST /_local/jobs does.
+            raise CiError("NotImplemented", f"{request.method} is not emulated by the local CI.")
         asked = re.fullmatch(r"/jobs/([^/]+)", request.path)
+        if asked is None and OTHERS.fullmatch(request.path):
+            raise CiError("NotImplemented", f"GET {request.path[:64]} is not emulated by the local CI.")
         if asked is None:
             raise CiError("InvalidUrl")
         job_ids = asked[1].split(",")
@@ -161,13 +177,10 @@ class CiService:
             raise CiError(SIGNATURE_ERRORS[error.code]) from error
 
     def _add_jobs(self, request: Request) -> Reply:
-        if request.method != "POST":
-            return Reply(405, {"Allow": "POST"})
         try:
-            added = self._jobs.add(json.loads(request.body))
-        except ValueError as error:
-            return Reply(400, JSON_HEADERS, json.dumps({"error": str(error)}).encode())
-        return Reply(200, JSON_HEADERS, json.dumps({"jobs": added}).encode())
+            return json_reply({"jobs": self._jobs.add(json.loads(request.body))})
+        except (ValueError, RecursionError) as error:
+            return json_reply({"error": str(error)}, 400)
 
 
 class CosAndCi:
@@ -180,7 +193,7 @@ class CosAndCi:
     async def handle(self, request: Request) -> Reply:
         """Answer one request by whom it is for."""
         is_ci_host = ".ci." in bare_host(request.headers.get("host", ""))
-        asks_ci = request.path == JOBS_PATH or "ci-process=videoinfo" in request.query.split("&")
+        asks_ci = "ci-process=videoinfo" in request.query.split("&")
         return await (self._ci if is_ci_host or asks_ci else self._cos).handle(request)
 
 

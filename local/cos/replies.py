@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import NamedTuple
 from urllib.parse import quote
@@ -24,6 +24,8 @@ ERRORS = {
     "EntityTooLarge": (400, "The object is too large."),
     "ExpiredToken": (400, "The session token has expired."),
     "IncompleteBody": (400, "The body is shorter than Content-Length says."),
+    "InvalidBucketName": (400, "The bucket name is not valid."),
+    "TooManyBuckets": (400, "There are too many buckets."),
     "InvalidArgument": (400, "An argument is not valid."),
     "InvalidDelimiter": (400, "The delimiter must be one character."),
     "InvalidDigest": (400, "Content-MD5 is not the Base64 of 16 bytes."),
@@ -44,6 +46,8 @@ ERRORS = {
     "NoSuchUpload": (404, "The multipart upload does not exist."),
     "NoSuchVersion": (404, "The version does not exist."),
     "MethodNotAllowed": (405, "The method is not allowed here."),
+    "BucketAlreadyExists": (409, "The bucket name is taken."),
+    "BucketAlreadyOwnedByYou": (409, "The bucket exists and is yours."),
     # Not in the pages of the international edition; the code is known from third parties only.
     "FileAlreadyExists": (409, "The object exists, and the request forbids to overwrite it."),
     "InvalidObjectState": (409, "The state of the object does not allow this."),
@@ -66,11 +70,12 @@ _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class CosError(Exception):
-    """A refusal; `code` is one of ERRORS."""
+    """A refusal; `code` is one of ERRORS, `detail` says more than the code's own message."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
         self.code = code
+        self.detail = detail
 
 
 class ListQuery(NamedTuple):
@@ -89,8 +94,11 @@ def common_headers(now: float) -> dict[str, str]:
     return {"Server": "tencent-cos", "x-cos-request-id": base64.b64encode(request_id.encode()).decode()}
 
 
-def error_reply(code: str, resource: str, now: float) -> Reply:
-    """Return the answer of an error code; `resource` is the host and path that were asked. Others: InternalError."""
+def error_reply(code: str, resource: str, now: float, detail: str = "") -> Reply:
+    """Return the answer of an error code; `resource` is the host and path that were asked. Others: InternalError.
+
+    `detail` takes the place of the code's own message.
+    """
     code = code if code in ERRORS else "InternalError"
     status, message = ERRORS[code]
     headers = common_headers(now)
@@ -99,7 +107,7 @@ def error_reply(code: str, resource: str, now: float) -> Reply:
     _add(
         root,
         ("Code", code),
-        ("Message", message),
+        ("Message", detail or message),
         ("Resource", resource),
         ("RequestId", headers["x-cos-request-id"]),
         ("TraceId", trace_id),
@@ -128,6 +136,16 @@ def list_body(bucket: str, query: ListQuery, page: Page, objects: Iterable[Store
         _add(SubElement(root, "CommonPrefixes"), ("Prefix", name(prefix)))
     for stored in objects:
         _add_contents(root, bucket, name(stored.key), stored)
+    return _xml(root)
+
+
+def service_body(owner: str, region: str, buckets: Mapping[str, str]) -> bytes:
+    """Return a ListAllMyBucketsResult (GET Service, 436/8291); `buckets` maps names to the times of creation."""
+    root = Element("ListAllMyBucketsResult")
+    _add(SubElement(root, "Owner"), ("ID", owner), ("DisplayName", owner))
+    listed = SubElement(root, "Buckets")
+    for name, created in buckets.items():
+        _add(SubElement(listed, "Bucket"), ("Name", name), ("Location", region), ("CreationDate", created))
     return _xml(root)
 
 

@@ -1,4 +1,4 @@
-"""COS on one machine: PUT, GET, HEAD and DELETE Object and GET Bucket of one bucket, signatures checked."""
+"""COS on one machine: the objects of one bucket and its list, signatures checked."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from email.utils import formatdate
-from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote_to_bytes
 
 from local import keys
 from local.cos.conditions import byte_range, not_modified
+from local.cos.operations import KEPT, META, NOT_HEADER, Target, action_of, check_emulated, target_of
 from local.cos.replies import XML_HEADERS, CosError, ListQuery, common_headers, error_reply, list_body
-from local.cos.signature import TOKEN, Signed, bare_host, check_signature
+from local.cos.signature import Signed, bare_host, check_signature
 from local.cos.store import CosStore, StoredObject
 from local.server import Reply, Request
 
@@ -29,39 +28,7 @@ MAX_KEY = 850
 MAX_META = 2048
 MAX_KEYS = 1000
 
-META = "x-cos-meta-"
-#: Headers of PUT Object that are kept as metadata of the object, beside x-cos-meta-* (436/7749), and the names that
-#: response-* parameters of GET Object end in; only the latter page (436/7753) has content-language.
-KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
-#: x-cos-* headers of PUT Object that are served. Those with values ask for what is the case anyway. Others change what
-#: is stored or who may read it, so ignoring one would be a lie: they are refused with NotImplemented.
-SERVED_HEADERS: Mapping[str, tuple[str, ...]] = {
-    TOKEN: (),
-    "x-cos-forbid-overwrite": (),
-    "x-cos-sdk-retry": (),  # the official client marks its retries
-    "x-cos-acl": ("default", "private"),
-    "x-cos-storage-class": ("STANDARD",),
-}
-#: Query parameters that make another operation of a request; those of the COS API that this service doesn't have.
-SUBRESOURCES = re.compile(
-    "accelerate|acl|append|ci-process|cors|delete|domain|encryption|intelligent-tiering|inventory|lifecycle|location|"
-    "logging|object-lock|origin|partNumber|policy|referer|replication|restore|retention|select|tagging|uploadId|uploads|"
-    "versionId|versioning|versions|website"
-)
-ACTIONS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
-
-_DOMAINS = (".myqcloud.com", ".tencentcos.cn")
-#: What aiohttp won't send in a header, and halves of characters: text that was not UTF-8.
-_NOT_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-
-
-class Target(NamedTuple):
-    """A request as the operations see it: key and query decoded, header names in lower case."""
-
-    key: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
+DOMAINS = (".myqcloud.com", ".tencentcos.cn")
 
 
 class CosService:
@@ -89,6 +56,8 @@ class CosService:
             "HeadObject": self._head,
             "DeleteObject": self._delete,
             "GetBucket": self._list,
+            "HeadBucket": self._head_bucket,
+            "PutBucket": self._put_bucket,
         }
 
     def handle(self, request: Request) -> Reply:
@@ -96,7 +65,7 @@ class CosService:
         try:
             reply = self._answer(request)
         except CosError as error:
-            reply = self._refusal(error.code, request)
+            reply = self._refusal(error.code, request, error.detail)
         except OSError:
             logger.exception("COS store failed")
             reply = self._refusal("InternalError", request)
@@ -107,15 +76,16 @@ class CosService:
         """Answer with one of the error codes of 436/7730; with InternalError when it is none of them."""
         return error_reply(code, self._bucket, self._clock())
 
-    def _refusal(self, code: str, request: Request) -> Reply:
-        return error_reply(code, request.headers.get("host", "") + request.path, self._clock())
+    def _refusal(self, code: str, request: Request, detail: str = "") -> Reply:
+        return error_reply(code, request.headers.get("host", "") + request.path, self._clock(), detail)
 
     def _answer(self, request: Request) -> Reply:
         self._check_host(request.headers.get("host", ""))
-        target = _target(request)
-        action = _action(request.method, target)
+        target = target_of(request)
+        action = action_of(request.method, target)
         self.calls[action] += 1
         check_signature(Signed(request.method, f"/{target.key}", target.query, target.headers), self._clock())
+        check_emulated(action, target)
         if len(target.key.encode()) > MAX_KEY:
             raise CosError("KeyTooLong")
         reply = self._operations[action](target)
@@ -124,8 +94,8 @@ class CosService:
     def _check_host(self, host: str) -> None:
         """A bucket is named by its host alone. A bucket of another region is not found either (436/6224)."""
         name = bare_host(host)
-        own = (f"{self._bucket}.cos.{self._region}{domain}" for domain in _DOMAINS)
-        if name.endswith(_DOMAINS) and name not in own:
+        own = (f"{self._bucket}.cos.{self._region}{domain}" for domain in DOMAINS)
+        if name.endswith(DOMAINS) and name not in own:
             raise CosError("NoSuchBucket")
 
     def _put(self, target: Target) -> Reply:
@@ -172,6 +142,12 @@ class CosService:
         body = list_body(self._bucket, query, page, self._heads(page.keys))
         return Reply(200, {**XML_HEADERS, "x-cos-bucket-region": self._region}, body)
 
+    def _head_bucket(self, _: Target) -> Reply:
+        return Reply(200, {"x-cos-bucket-region": self._region})
+
+    def _put_bucket(self, _: Target) -> Reply:
+        raise CosError("BucketAlreadyOwnedByYou")
+
     def _heads(self, listed: Iterable[str]) -> Iterator[StoredObject]:
         """The objects of a page, without those that were deleted since it was made."""
         for key in listed:
@@ -183,35 +159,6 @@ class CosService:
             return read(key)
         except KeyError as error:
             raise CosError("NoSuchKey") from error
-
-
-def _target(request: Request) -> Target:
-    """Decode path and query. Raises CosError when they are not UTF-8, or a header is not text."""
-    try:
-        path = unquote_to_bytes(request.path).decode()
-        request.query.encode()
-        query = dict(parse_qsl(request.query, keep_blank_values=True, errors="strict"))
-    except UnicodeError as error:
-        raise CosError("InvalidURI") from error
-    if not path.startswith("/"):
-        raise CosError("InvalidURI")
-    if any(_NOT_HEADER.search(value) for value in request.headers.values()):
-        raise CosError("InvalidArgument")
-    return Target(path[1:], query, request.headers, request.body)
-
-
-def _action(method: str, target: Target) -> str:
-    """The operation that a request asks for. Raises CosError when this service doesn't have it."""
-    if any(SUBRESOURCES.fullmatch(name) for name in target.query):
-        raise CosError("NotImplemented")
-    if method not in ACTIONS:
-        raise CosError("MethodNotAllowed")
-    if target.key:
-        return ACTIONS[method]
-    # Without a key a request is for the bucket: PUT Bucket, HEAD Bucket and DELETE Bucket are not served.
-    if method != "GET":
-        raise CosError("NotImplemented")
-    return "GetBucket"
 
 
 def _check_digest(content_md5: str | None, body: bytes) -> None:
@@ -228,17 +175,13 @@ def _check_digest(content_md5: str | None, body: bytes) -> None:
 
 
 def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers to keep with an object. Raises CosError for those that COS or this service doesn't take.
+    """The headers to keep with an object. Raises CosError for those that COS doesn't take.
 
     The limits of x-cos-meta-* are the page's (436/7749), the code InvalidArgument for them is invented.
     """
     meta = {name: value for name, value in headers.items() if name.startswith(META)}
     if sum(len(name) + len(value.encode()) for name, value in meta.items()) > MAX_META or "_" in "".join(meta):
         raise CosError("InvalidArgument")
-    for name, value in headers.items():
-        allowed = SERVED_HEADERS.get(name)
-        if name.startswith("x-cos-") and name not in meta and (allowed is None or (allowed and value not in allowed)):
-            raise CosError("NotImplemented")
     return meta | {name.title(): headers[name] for name in KEPT if name in headers}
 
 
@@ -261,7 +204,7 @@ def _overrides(query: Mapping[str, str]) -> dict[str, str]:
     """The headers that response-* parameters replace. They need a signature (436/7753), which every request has."""
     names = {f"response-{name}": name.title() for name in KEPT}
     overrides = {names[name]: value for name, value in query.items() if name in names}
-    if any(_NOT_HEADER.search(value) for value in overrides.values()):
+    if any(NOT_HEADER.search(value) for value in overrides.values()):
         raise CosError("InvalidArgument")
     return overrides
 

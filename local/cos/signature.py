@@ -25,6 +25,9 @@ FIELDS = (
 #: Seconds by which a signature may begin in the future (RequestTimeTooSkewed, 436/7730).
 MAX_SKEW = 15 * 60
 
+#: For clients of other services: those of S3 send another kind of signature.
+NO_SIGNATURE = "There is no signature of COS's kind (q-sign-algorithm=sha1&q-ak=...) in Authorization or the query."
+
 _KEY_TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})")
 
 
@@ -47,7 +50,7 @@ def check_signature(request: Signed, now: float, token_name: str = TOKEN) -> Non
     fields = _fields(request.headers["authorization"]) if in_header else request.query
     # No code is documented for a missing or malformed signature; AccessDenied covers "an incorrect signature".
     if any(name not in fields for name in FIELDS) or fields["q-sign-algorithm"] != "sha1":
-        raise CosError("AccessDenied")
+        raise CosError("AccessDenied", NO_SIGNATURE)
     _check_time(fields["q-sign-time"], fields["q-key-time"], now)
     keys = KNOWN.get(fields["q-ak"])
     if keys is None:

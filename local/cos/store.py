@@ -19,11 +19,12 @@ from fastcrc import crc64
 
 from local import keys
 
-#: The longest piece of a file name, in characters: with its mark and an escaped dot it stays below the 255 bytes that
-#: common file systems take.
+#: The longest piece of a file name, in characters: with its mark it stays below the 255 bytes that common file systems
+#: take.
 _PIECE = 240
-#: Ends every piece of a name but the last. quote() never yields it, so a folder and an object can't collide.
-_MORE = "+"
+#: Marks that quote() never yields: after a piece of a longer name; after the name of a folder that has a dot, or of a
+#: file that has none, so that a folder and an object can't collide; instead of an empty name.
+_MORE, _ODD, _EMPTY = "=", "+", "%"
 
 
 class StoredObject(NamedTuple):
@@ -84,9 +85,9 @@ class CosStore:
         taken, ValueError when the key is empty. After any failure the old object is still there.
         """
         target, sidecar = self.path(key), self._sidecars / _file_name(key)
-        for path in (target, sidecar):
-            path.parent.mkdir(parents=True, exist_ok=True)
         with self._temporary(body) as content, self._lock:
+            for path in (target, sidecar):
+                path.parent.mkdir(parents=True, exist_ok=True)
             if not replace and target.exists():
                 raise FileExistsError(f"{key!r} exists")
             # A time of our own, finer than the kernel's tick: two objects of one size never look the same.
@@ -122,8 +123,10 @@ class CosStore:
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when there is none."""
         with self._lock:
-            self.path(key).unlink(missing_ok=True)
-            (self._sidecars / _file_name(key)).unlink(missing_ok=True)
+            for root in (self._objects, self._sidecars):
+                path = root / _file_name(key)
+                path.unlink(missing_ok=True)
+                _remove_empty(path.parent, root)
 
     def list(self, prefix: str = "", delimiter: str = "", marker: str = "", max_keys: int = 1000) -> Page:
         """Return the keys that begin with `prefix` and come after `marker`, at most `max_keys` (1 or more) entries.
@@ -151,8 +154,7 @@ class CosStore:
         for folder, _, names in os.walk(self._objects):
             for name in names:
                 path = (Path(folder) / name).relative_to(self._objects)
-                key = unquote("".join(part.removesuffix(_MORE) for part in path.parts))
-                if str(path).isascii() and path == _file_name(key):
+                if str(path).isascii() and path == _file_name(key := _key(path)):
                     yield key
 
     def _records(self, key: str) -> dict[str, Any]:
@@ -191,15 +193,38 @@ class CosStore:
 
 
 def _file_name(key: str) -> Path:
-    """The relative path of a key: flat and quoted, so no key leads out of the directory.
-
-    A long name is cut into pieces. The last piece never begins with a dot, so none is `.` or `..`.
-    """
+    """The relative path of a key: a folder for each slash, the names quoted, so no key leads out of the directory."""
     if not key:
         raise ValueError("an object needs a key")
-    name = quote(key, safe="")
-    *folders, last = (name[start : start + _PIECE] for start in range(0, len(name), _PIECE))
-    return Path(*(folder + _MORE for folder in folders), "%2E" + last[1:] if last.startswith(".") else last)
+    *folders, last = key.split("/")
+    parts = [part for folder in folders for part in _parts(folder, is_folder=True)]
+    return Path(*parts, *_parts(last, is_folder=False))
+
+
+def _parts(name: str, *, is_folder: bool) -> list[str]:
+    """What one name between slashes is called: pieces of a long one, none of them `.` or `..`."""
+    quoted = quote(name, safe="") or _EMPTY
+    quoted = f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
+    *pieces, last = (quoted[start : start + _PIECE] for start in range(0, len(quoted), _PIECE))
+    last = f"%2E{last[1:]}" if last.startswith(".") else last
+    return [*(piece + _MORE for piece in pieces), last + _ODD if ("." in last) is is_folder else last]
+
+
+def _key(path: Path) -> str:
+    """The key of a relative path that `_file_name` made."""
+    joined = "/".join(part if part.endswith(_MORE) else part.removesuffix(_ODD) for part in path.parts)
+    names = joined.replace(f"{_MORE}/", "").split("/")
+    return "/".join("" if name == _EMPTY else unquote(name) for name in names)
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder and those above it, below `root`, that hold nothing any more."""
+    while folder != root:
+        try:
+            folder.rmdir()
+        except OSError:  # it holds something, or is gone already
+            return
+        folder = folder.parent
 
 
 def _entry(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:

@@ -13,10 +13,9 @@ from email.utils import collapse_rfc2231_value, formatdate
 from heapq import heappop, heappush
 from urllib.parse import parse_qsl
 
-from local.faults import JSON_HEADERS
 from local.keys import KNOWN
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks
-from local.server import Reply, Request
+from local.server import Reply, Request, Route, json_reply
 from shared.signing.api2 import API2_PATH, HMAC_SHA1, api2_signature, api2_string_to_sign
 
 Params = dict[str, str]
@@ -83,11 +82,15 @@ class MediaService:
         self.calls: Counter[str] = Counter()
         self._tasks = tasks
         self._clock = clock
-        self._nonces = Nonces()
+        self.nonces = Nonces()
+        self.routes = (
+            Route("POST", TASKS_PATH, self._add_tasks),
+            Route("GET", TASKS_PATH, lambda _: json_reply(self._tasks.listed())),
+        )
         self._actions = {VIDEO_ACTION: self._get_vp_result, AUDIO_ACTION: self._get_ctsaudio_info}
 
     def handle(self, request: Request) -> Reply:
-        """Answer one request: of the API, or of the local cloud's own `POST /_local/tasks`.
+        """Answer one request.
 
         The Date is the service's own: who is told 4200 sees by it how far off its clock is.
         """
@@ -95,8 +98,6 @@ class MediaService:
         return reply._replace(headers={**reply.headers, "Date": formatdate(self._clock(), usegmt=True)})
 
     def _answer(self, request: Request) -> Reply:
-        if request.path == TASKS_PATH:
-            return self._add_tasks(request)
         refused = _transport_refusal(request)
         if refused:
             return refused
@@ -125,8 +126,9 @@ class MediaService:
         keys = KNOWN.get(params["SecretId"])
         if keys is None:
             raise ApiError(4104)
-        # The official Node.js CDN client always sends Token, so an empty one counts as none.
-        if not _same(params.get("Token", ""), keys.token):
+        # The official Node.js clients always send Token: without one it is empty, or JavaScript's word for that.
+        given = params.get("Token", "")
+        if not _same("" if given == "undefined" else given, keys.token):
             raise ApiError(4105)
         if not _is_signed(request, params, keys.secret_key):
             raise ApiError(4100)
@@ -135,7 +137,7 @@ class MediaService:
         # it and files a Timestamp outside the window under 4500. The CDN's own table decides here.
         if abs(now - timestamp) > WINDOW:
             raise ApiError(4200, f"Timestamp is more than {WINDOW} seconds off")
-        if not self._nonces.spend(params["SecretId"], nonce, now, until=max(now, timestamp) + WINDOW):
+        if not self.nonces.spend(params["SecretId"], nonce, now, until=max(now, timestamp) + WINDOW):
             raise ApiError(4500)
 
     def _act(self, params: Params) -> object:
@@ -172,13 +174,10 @@ class MediaService:
         return record
 
     def _add_tasks(self, request: Request) -> Reply:
-        if request.method != "POST":
-            return _refusal(405, Allow="POST")
         try:
-            added = self._tasks.add(json.loads(request.body))
+            return json_reply({"tasks": self._tasks.add(json.loads(request.body))})
         except (ValueError, RecursionError) as error:
-            return Reply(400, JSON_HEADERS, json.dumps({"error": str(error)}).encode())
-        return Reply(200, JSON_HEADERS, json.dumps({"tasks": added}).encode())
+            return json_reply({"error": str(error)}, 400)
 
 
 class Nonces:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
 
-Record = dict[str, Any]
+from local.media.timeline import Record, Timeline, read_timeline
 
 VIDEO_ACTION = "GetVpResult"
 AUDIO_ACTION = "GetCtsaudioInfo"
@@ -38,27 +37,12 @@ AUDIO_BASICS = ("size", "duration", "bitrate", "format", "sample_rate", "encoder
 FAILURE = {"status": 4, "error_code": 122, "error_msg": "the source file can not be decoded"}
 
 
-class Step(NamedTuple):
-    """What changes in a record `after` so many seconds."""
-
-    after: float
-    fields: Record
-
-
-class Task(NamedTuple):
-    """A record as it was when its time `start` (Unix seconds) began, and what happens to it from there."""
-
-    record: Record
-    timeline: list[Step]
-    start: float
-
-
 class MediaTasks:
     """All tasks by action and id; the time of the demo tasks begins when this is made."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._tasks: dict[tuple[str, str], Task] = {}
+        self._tasks: dict[tuple[str, str], Timeline] = {}
         video, audio = documented(VIDEO_ACTION)["data"][0], documented(AUDIO_ACTION)["data"]
         self.add({"action": VIDEO_ACTION, "tasks": [video, *_copies(video, *VIDEO_REQUEST_EXAMPLES)]})
         self.add({"action": AUDIO_ACTION, "tasks": [audio, *_copies(audio, AUDIO_REQUEST_EXAMPLE)]})
@@ -68,14 +52,12 @@ class MediaTasks:
     def find(self, action: str, vid: str) -> Record | None:
         """Return a fresh copy of a task's record as it is now, or None when the action knows no such id."""
         task = self._tasks.get((action, vid))
-        if task is None:
-            return None
-        age = self._clock() - task.start
-        record = dict(task.record)
-        for step in task.timeline:
-            if age >= step.after:
-                record.update(step.fields)
-        return copy.deepcopy(record)
+        return task.at(self._clock()) if task else None
+
+    def listed(self) -> list[Record]:
+        """Return every task as `add` takes it: `action`, the record as it is now, the `timeline` still to come."""
+        now = self._clock()
+        return [{"action": action, **task.spec(now)} for (action, _), task in self._tasks.items()]
 
     def add(self, spec: object) -> int:
         """Add or replace tasks, all or none, and return how many; their time begins now.
@@ -106,32 +88,20 @@ def _listed(spec: object) -> list[object]:
     return spec if isinstance(spec, list) else [spec]
 
 
-def _parse(where: str, spec: object, group_action: object, now: float) -> tuple[tuple[str, ...], Task]:
+def _parse(where: str, spec: object, group_action: object, now: float) -> tuple[tuple[str, ...], Timeline]:
     """One record of a spec as the actions that know it and the task; `where` names it in errors."""
-    if not isinstance(spec, Mapping):
-        raise ValueError(f"{where}: a record is needed")
-    record = dict(spec)
-    action, timeline = record.pop("action", group_action), record.pop("timeline", [])
+    record = dict(spec) if isinstance(spec, Mapping) else spec
+    action = record.pop("action", group_action) if isinstance(record, dict) else None
     if action is not None and action not in ACTIONS:
         raise ValueError(f"{where}.action: one of {', '.join(ACTIONS)} is needed")
-    if not isinstance(record.get("vid"), str) or not record["vid"]:
-        raise ValueError(f"{where}.vid: a text is needed")
-    if not isinstance(timeline, list):
-        raise ValueError(f"{where}.timeline: a list is needed")
-    steps = [_step(f"{where}.timeline[{index}]", step) for index, step in enumerate(timeline)]
-    steps.sort(key=lambda step: step.after)
-    return ACTIONS if action is None else (str(action),), Task(record, steps, now)
+    return ACTIONS if action is None else (str(action),), read_timeline(where, record, "vid", _known_fields(), now)
 
 
-def _step(where: str, spec: object) -> Step:
-    if not isinstance(spec, Mapping):
-        raise ValueError(f"{where}: an object is needed")
-    after = spec.get("after")
-    if isinstance(after, bool) or not isinstance(after, (int, float)) or not after >= 0:
-        raise ValueError(f"{where}.after: a number of seconds, 0 or more, is needed")
-    if "vid" in spec:
-        raise ValueError(f"{where}.vid: a task keeps its id")
-    return Step(after, {name: value for name, value in spec.items() if name != "after"})
+@cache
+def _known_fields() -> frozenset[str]:
+    """The fields of the documents' examples."""
+    video, audio = documented(VIDEO_ACTION)["data"][0], documented(AUDIO_ACTION)["data"]
+    return frozenset({*video, *audio, "error_code", "error_msg"})
 
 
 def _copies(record: Record, *vids: str) -> Iterator[Record]:

@@ -1,28 +1,49 @@
 """The child side of the SCF runtime shim: loads the handler, then answers one event after the other.
 
-Started by file path, with any Python from 3.10 on, as the leader of a new session and in the code directory:
-`python bootstrap.py HANDLER EVENTS_FD REPLIES_FD`. What it imports is part of the cold start, so it imports little.
+Started by file path, with any Python from 3.7 on, as the leader of a new session and in the code directory:
+`python bootstrap.py HANDLER EVENTS_FD REPLIES_FD OPTIONS`. What it imports is part of the cold start, so it imports
+little. OPTIONS is JSON: `packages`, folders that are packages beside the entry files, by name; `code`, the folders that
+can't be written; `debug`, the port on which a debugger is waited for; `debugpy`, the folder that it is in; `terminal`,
+the descriptor of the terminal that breakpoint() talks to.
 
 Protocol, all frames being one line of JSON. A reply is two frames: `{"status", "message", "stack", "memory_mb"}` and
-the handler's return value (null unless the status is 200). The first reply tells how the start went; each later one
-answers an event, which is two frames as well: `{"context", "environ", "marker"}` and the event itself.
+the handler's return value (null unless the status is 200); with `files`, the code files that were read since the last
+one, each with its time and size. The first reply tells how the start went; each later one answers an event, which is
+two frames as well: `{"context", "environ", "marker"}` and the event itself. A reply of status 102 says that somebody
+has stopped the code to look at it, so that time does not count.
 """
+
+from __future__ import annotations
 
 import sys
 
 if __name__ == "__main__":
+    import child  # type: ignore[import-not-found] # the same file, by the script's folder
+
+    del sys.modules["child"]  # the name is the user's
     # A script's directory comes first in sys.path. Out with it before anything else is imported: it is no part of
     # SCF's path, and its http.py would stand in for the standard library's.
     sys.path[:] = [entry for entry in sys.path if entry != __file__.rpartition("/")[0]]
+
+else:
+    from local.scf import child
 
 import _thread
 import json
 import os
 import select
-from collections.abc import Callable, Mapping
-from importlib.machinery import ModuleSpec, PathFinder
-from io import BufferedReader, BufferedWriter  # typing has names for these, but is slow to import
-from types import FunctionType, ModuleType
+from importlib.machinery import PathFinder
+from types import FunctionType
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from importlib.machinery import ModuleSpec
+    from io import BufferedReader
+    from types import ModuleType
+    from typing import Any
+
+    Handler = Callable[[object, Mapping[str, object]], object]
 
 #: The largest response, in bytes (SCF quota limits: 6 MB for a synchronous one).
 MAX_RESPONSE = 6 * 1024 * 1024
@@ -30,8 +51,6 @@ MAX_RESPONSE = 6 * 1024 * 1024
 MAX_TEXT = 256 * 1024
 #: signal.SIGKILL, which is 9 on every POSIX system, without importing signal.
 SIGKILL = 9
-
-Handler = Callable[[object, Mapping[str, object]], object]
 
 
 class HandlerFault(Exception):
@@ -108,7 +127,7 @@ def import_entry(file: str) -> ModuleType:
         where = f"{os.path.relpath(error.filename or file)}, line {error.lineno}"
         raise HandlerFault(443, f"syntax error in {where}: {error.msg}", stack_of(error)) from error
     except ModuleNotFoundError as error:
-        found = [name.removesuffix(".py") for name in sorted(os.listdir()) if name.endswith(".py") or is_package(name)]
+        found = [name.partition(".py")[0] for name in sorted(os.listdir()) if name.endswith(".py") or is_package(name)]
         message = f"{file}.py needs a module that can't be found: {error.name}; the code directory has {listed(found)}"
         raise HandlerFault(443, message, stack_of(error)) from error
     except BaseException as error:
@@ -132,13 +151,13 @@ def listed(names: list[str]) -> str:
 
 
 def stack_of(error: BaseException) -> str:
-    """The stack trace as text, from the first frame that isn't this file's."""
+    """The stack trace as text, without the frames that are not the user's."""
     import traceback  # only failures pay for it
 
-    trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename == stack_of.__code__.co_filename:
-        trace = trace.tb_next
-    return printable("".join(traceback.format_exception(type(error), error, trace)))
+    trace = traceback.TracebackException(type(error), error, error.__traceback__)
+    own = (stack_of.__code__.co_filename, child.__file__)
+    trace.stack[:] = [frame for frame in trace.stack if frame.filename not in own]
+    return printable("".join(trace.format()))
 
 
 def run(function: Handler, event: object, context: Mapping[str, object]) -> tuple[dict[str, object], bytes]:
@@ -159,22 +178,6 @@ def run(function: Handler, event: object, context: Mapping[str, object]) -> tupl
     return {"status": 200, "message": "", "stack": ""}, value
 
 
-def peak_memory_mb() -> float:
-    """The most memory this process has held, in MB.
-
-    VmHWM starts at zero with the new program. ru_maxrss, where there is no /proc, doesn't: it survives exec, and so
-    begins with what the parent held when it forked.
-    """
-    try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
-    except FileNotFoundError:
-        import resource  # only where there is no /proc
-
-        unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
 def update_environ(variables: Mapping[str, str | None]) -> None:
     """Set the variables that come with an event; None means that there is none of the name."""
     for name, value in variables.items():
@@ -191,14 +194,7 @@ def flush_output() -> None:
             stream.flush()
 
 
-def reply(replies: BufferedWriter, head: dict[str, object], value: bytes = b"null") -> None:
-    """Write one reply."""
-    head["memory_mb"] = peak_memory_mb()
-    replies.write(json.dumps(head).encode() + b"\n" + value + b"\n")
-    replies.flush()
-
-
-def serve(handler: str, events: BufferedReader, replies: BufferedWriter, log_fd: int) -> None:
+def serve(handler: str, events: BufferedReader, replies: child.Replies, log_fd: int) -> None:
     """Load the handler and answer events until there are no more, or until loading has failed.
 
     After each event, a line with the event's marker goes to `log_fd`, which is where stdout and stderr lead: pipes
@@ -208,16 +204,16 @@ def serve(handler: str, events: BufferedReader, replies: BufferedWriter, log_fd:
     try:
         function = load(handler)
     except HandlerFault as fault:
-        reply(replies, {"status": fault.status, "message": str(fault), "stack": fault.stack})
+        replies.write({"status": fault.status, "message": str(fault), "stack": fault.stack})
         return
-    reply(replies, {"status": 200, "message": "", "stack": ""})
-    while head := events.readline():
+    replies.write({"status": 200, "message": "", "stack": ""})
+    for head in iter(events.readline, b""):
         told = json.loads(head)
         update_environ(told["environ"])
         answer, value = run(function, json.loads(events.readline()), told["context"])
         flush_output()
         os.write(log_fd, f"\n{told['marker']}\n".encode())
-        reply(replies, answer, value)
+        replies.write(answer, value)
 
 
 def die_with_parent(events_fd: int) -> None:
@@ -233,7 +229,7 @@ def die_with_parent(events_fd: int) -> None:
     os._exit(1)
 
 
-def main(handler: str, events_fd: int, replies_fd: int) -> None:
+def main(handler: str, events_fd: int, replies_fd: int, options: dict[str, Any]) -> None:
     """Serve the two pipes, given as file descriptors, until the parent closes them."""
     for fd in (events_fd, replies_fd):
         os.set_inheritable(fd, False)
@@ -242,12 +238,22 @@ def main(handler: str, events_fd: int, replies_fd: int) -> None:
         set_up_logging(sys.modules["logging"])
     else:
         sys.meta_path.insert(0, LogToStderr)
+    if options["packages"]:
+        sys.meta_path.insert(0, child.Packages(options["packages"]))
     _thread.start_new_thread(die_with_parent, (events_fd,))
+    if options["debug"]:
+        child.wait_for_debugger(options["debug"], options["debugpy"])
+    code = child.CodeFolder(options["code"])
+    if hasattr(sys, "addaudithook"):  # from Python 3.8 on
+        sys.addaudithook(code)
     # The descriptors stay open until the process has really ended: the parent takes the end of the pipe for that.
-    with open(events_fd, "rb", closefd=False) as events, open(replies_fd, "wb", closefd=False) as replies:
+    with open(events_fd, "rb", closefd=False) as events, open(replies_fd, "wb", closefd=False) as pipe:
+        replies = child.Replies(pipe, code)
+        if options["terminal"]:
+            child.break_on(options["terminal"], replies)
         # A descriptor of our own for the markers: user code may close or redirect its stdout.
         serve(handler, events, replies, os.dup(1))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]))

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import json
+import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from local.config import Api, Project
+from local.config import Api, UrlTrigger
 from local.scf.runtime import Outcome
-from local.server import Reply, Request
+from local.server import Reply, Request, json_reply
 
-JSON_HEADERS = {"Content-Type": "application/json"}
 URL_PREFIX = "/_url/"
 #: What the gateway answers to a return value that is no integrated response (FAQ, doc 583/40714). The status of that
 #: answer is not documented; 403 repeats its errno.
 MALFORMED = {"errno": 403, "error": "Invalid scf response format. please check your scf response format."}
+
+#: Where a parameter of an API may stand, beside the path.
+PLACES = ("QUERY", "HEADER")
 
 Invoke = Callable[[str, object], Awaitable[Outcome]]
 Event = dict[str, object]
@@ -28,34 +30,48 @@ Event = dict[str, object]
 class Gateway:
     """Serves the paths of the apigw trigger, and each function's URL under /_url/<function>."""
 
-    def __init__(self, project: Project, invoke: Invoke) -> None:
-        self._project = project
+    def __init__(self, apis: Iterable[Api], urls: Iterable[UrlTrigger], invoke: Invoke) -> None:
+        self._apis = list(apis)
+        self._urls = {url.function for url in urls}
         self._invoke = invoke
 
     async def handle(self, request: Request) -> Reply:
         """Answer one request of the outside world."""
         if request.path.startswith(URL_PREFIX):
             name, _, rest = request.path[len(URL_PREFIX) :].partition("/")
-            if name in self._project.urls:
+            if name in self._urls:
                 return url_reply(await self._invoke(name, url_event(request._replace(path=f"/{rest}"))))
         return await self._api(request)
 
     async def _api(self, request: Request) -> Reply:
         # The answers for no API and for no method are those of the gateway's error page (doc 628/31717).
-        apis = [api for api in self._project.apis if api.path == unquote(request.path)]
-        if not apis:
-            return _json(404, {"message": f"There is no api match uri[{request.path}]."})
-        api = next((api for api in apis if api.method in ("ANY", request.method)), None)
+        found = [
+            (api, matched) for api in self._apis if (matched := path_parameters(api.path, request.path)) is not None
+        ]
+        if not found:
+            return json_reply({"message": f"There is no api match uri[{request.path}]."}, 404)
+        found.sort(key=lambda each: len(each[1]))  # which of two matching APIs wins is not documented: the plainer here
+        api, parameters = next((each for each in found if each[0].method in ("ANY", request.method)), (None, {}))
         if api is None:
-            return _json(405, {"message": "Method Not Allowed."})
+            return json_reply({"message": "Method Not Allowed."}, 405)
         request_id = str(uuid.uuid4())
-        call = asyncio.ensure_future(self._invoke(api.function, gateway_event(api, request, request_id)))
+        event = gateway_event(api, request._replace(parameters=parameters), request_id)
+        call = asyncio.ensure_future(self._invoke(api.function, event))
         try:
             # The function runs on when the gateway no longer waits for it.
-            reply = gateway_reply(await asyncio.wait_for(asyncio.shield(call), api.timeout))
+            outcome = await asyncio.wait_for(asyncio.shield(call), api.timeout)
+            reply = gateway_reply(outcome, api.integrated)
         except asyncio.TimeoutError:
-            reply = _json(504, {"message": "Timeout."})  # FAQ: 504 when the gateway times out first
+            reply = json_reply({"message": "Timeout."}, 504)  # FAQ: 504 when the gateway times out first
         return reply._replace(headers={**reply.headers, "X-Api-RequestId": request_id})
+
+
+def path_parameters(pattern: str, path: str) -> dict[str, str] | None:
+    """Return what `{name}` stands for in an API's path, None when the path is not the API's."""
+    parts = re.split(r"\{([^{}/]+)\}", pattern)
+    names, texts = parts[1::2], parts[::2]
+    matched = re.fullmatch("([^/]+)".join(map(re.escape, texts)), unquote(path))
+    return dict(zip(names, matched.groups(), strict=True)) if matched else None
 
 
 def gateway_event(api: Api, request: Request, request_id: str) -> Event:
@@ -83,15 +99,27 @@ def gateway_event(api: Api, request: Request, request_id: str) -> Event:
         "httpMethod": request.method,
         "path": request.path,
         "queryString": query_object(request.query),
-        # Only parameters that the API declares arrive in these three, and ours declare none.
-        "queryStringParameters": {},
-        "headerParameters": {},
-        "pathParameters": {},
+        **_declared(api, request),
         "isBase64Encoded": False,
     }
     if request.body:
         event.update(_body(request.body))
     return event
+
+
+def _declared(api: Api, request: Request) -> Event:
+    """The parameters that the API declares: those of its path, and of `param` by their position."""
+    query = query_object(request.query)
+    names = {place: [each.get("name") for each in api.param if each.get("position") == place] for place in PLACES}
+    return {
+        "queryStringParameters": {name: query[name] for name in names["QUERY"] if name in query},
+        "headerParameters": {
+            name: request.headers[name.lower()]
+            for name in names["HEADER"]
+            if isinstance(name, str) and name.lower() in request.headers
+        },
+        "pathParameters": dict(request.parameters),
+    }
 
 
 def url_event(request: Request) -> Event:
@@ -122,17 +150,19 @@ def query_object(query: str) -> dict[str, object]:
     return values
 
 
-def gateway_reply(outcome: Outcome) -> Reply:
+def gateway_reply(outcome: Outcome, integrated: bool) -> Reply:
     """Turn an outcome into the gateway's reply.
 
     A function that fails or runs out of time gives HTTP 200 with SCF's error object as content (FAQ of the trigger).
-    This is the integrated response, which has to be switched on in the console for a gateway that `make deploy` made:
-    component multi-scf drops `isIntegratedResponse`, and without it the whole return value is the body of a 200.
+    An integrated response is a whole reply. Without it the return value is the body of a 200, which is how the deploy
+    engine makes every API whose file does not say `isIntegratedResponse`.
     """
     if outcome.error is not None:
-        return _json(200, outcome.error)
-    integrated = _integrated(outcome.result)
-    return _json(403, MALFORMED) if integrated is None else integrated
+        return json_reply(outcome.error)
+    if not integrated:
+        return json_reply(outcome.result)
+    reply = _integrated(outcome.result)
+    return json_reply(MALFORMED, 403) if reply is None else reply
 
 
 def url_reply(outcome: Outcome) -> Reply:
@@ -142,11 +172,11 @@ def url_reply(outcome: Outcome) -> Reply:
     here HTTP 500 with SCF's error object.
     """
     if outcome.error is not None:
-        return _json(500, outcome.error)
+        return json_reply(outcome.error, 500)
     if isinstance(outcome.result, Mapping) and "statusCode" in outcome.result:
         integrated = _integrated({"headers": {}, **outcome.result})
-        return _json(500, MALFORMED) if integrated is None else integrated
-    return _json(200, outcome.result)
+        return json_reply(MALFORMED, 500) if integrated is None else integrated
+    return json_reply(outcome.result)
 
 
 def _integrated(result: object) -> Reply | None:
@@ -177,7 +207,3 @@ def _body(body: bytes) -> Event:
         return {"body": body.decode()}
     except UnicodeDecodeError:
         return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
-
-
-def _json(status: int, value: object) -> Reply:
-    return Reply(status, JSON_HEADERS, json.dumps(value, ensure_ascii=False).encode())

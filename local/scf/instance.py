@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,10 +26,15 @@ OUTPUT_PATIENCE = 2.0
 #: Lines kept of what an instance prints between two events.
 IDLE_LINES = 1000
 
+#: The most descriptors of a function (SCF quota limits: 1,024).
+MAX_DESCRIPTORS = 1024
+#: What the bootstrap calls it.
+STOPPED = 102
+
 Log = Callable[[str], None]
 
 
-class Reply(NamedTuple):
+class Answer(NamedTuple):
     """What an instance answers; `text` is the return value as JSON, `stack` a stack trace if there is one."""
 
     status: int
@@ -36,6 +42,21 @@ class Reply(NamedTuple):
     stack: str = ""
     memory_mb: float = 0.0
     text: str = "null"
+
+
+class Command(NamedTuple):
+    """How a process is started: the interpreter and its options, the handler, the working directory, the environment.
+
+    `settings` are what the bootstrap calls OPTIONS; with a `terminal`, a descriptor, breakpoint() works there.
+    """
+
+    python: str
+    options: tuple[str, ...]
+    handler: str
+    folder: Path
+    environ: Mapping[str, str]
+    settings: Mapping[str, object]
+    terminal: int | None = None
 
 
 class Output(asyncio.Protocol):
@@ -89,26 +110,29 @@ class Instance:
         self.output = Output()
         self._memory_mb = 0.0
         self._expired = False
+        self._files: dict[str, list[int]] = {}
         self._replies = asyncio.StreamReader(limit=MAX_FRAME)
         self._process: asyncio.subprocess.Process
         self._events: asyncio.WriteTransport
         self._reading: tuple[asyncio.ReadTransport, asyncio.ReadTransport]
 
     @classmethod
-    async def start(cls, python: str, handler: str, code_dir: Path, environ: Mapping[str, str]) -> Instance:
+    async def start(cls, command: Command) -> Instance:
         """Return an instance that is starting. Raises OSError when the interpreter or the directory isn't there."""
         self = cls()
         (events, send), (receive, replies), (read, write) = os.pipe(), os.pipe(), os.pipe()
         await self._connect(send, receive, read)
         try:
+            settings = json.dumps({**command.settings, "terminal": command.terminal})
             self._process = await asyncio.create_subprocess_exec(
-                *(python, str(BOOTSTRAP), handler, str(events), str(replies)),
+                *(command.python, *command.options, str(BOOTSTRAP)),
+                *(command.handler, str(events), str(replies), settings),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write,
                 stderr=write,
-                pass_fds=(events, replies),
-                cwd=code_dir,
-                env=environ,
+                pass_fds=(events, replies, *([command.terminal] if command.terminal is not None else [])),
+                cwd=command.folder,
+                env=command.environ,
                 start_new_session=True,
             )
         except BaseException:
@@ -117,6 +141,7 @@ class Instance:
         finally:
             for fd in (events, replies, write):
                 os.close(fd)
+        _limit_descriptors(self._process.pid)
         return self
 
     async def _connect(self, send: int, receive: int, read: int) -> None:
@@ -128,31 +153,52 @@ class Instance:
         self._reading = (replies, output)
 
     @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether the process can still answer: one that idles may have ended by itself."""
         return not self._replies.at_eof()
+
+    @property
+    def current(self) -> bool:
+        """Whether the code files that the process has read are still as they were."""
+        return all(_state(path) == state for path, state in self._files.items())
 
     def send(self, told: Mapping[str, object], event: bytes) -> None:
         """Send an event, which is JSON, and what the bootstrap is told with it."""
         self._events.write(json.dumps(told).encode() + b"\n" + event + b"\n")
 
-    async def reply(self, timeout: float, late: Reply) -> Reply:
-        """Return the next reply: `late` after `timeout` seconds, status 439 when the process ends without one.
+    async def reply(self, timeout: float | None, late: Answer) -> Answer:
+        """Return the next answer: `late` after `timeout` seconds, status 439 when the process ends without one.
 
-        In either of these cases the instance is closed. All that was printed before has been passed on.
+        In either of these cases the instance is closed. All that was printed before has been passed on. Time counts
+        no longer once the code was stopped at a breakpoint, and never without a `timeout`.
         """
-        timer = asyncio.get_running_loop().call_later(timeout, self._expire)
+        timer = asyncio.get_running_loop().call_later(timeout, self._expire) if timeout is not None else None
         try:
-            head, value = await self._replies.readline(), await self._replies.readline()
+            head, value = await self._frames()
+            while value.endswith(b"\n") and json.loads(head)["status"] == STOPPED:
+                if timer:
+                    timer.cancel()
+                head, value = await self._frames()
         finally:
-            timer.cancel()
+            if timer:
+                timer.cancel()
         if self._expired or not value.endswith(b"\n"):
             await self.close()
-            end = late if self._expired else Reply(439, f"User process exit when running: {self._exit_text()}")
+            end = late if self._expired else Answer(439, f"User process exit when running: {self._exit_text()}")
             return end._replace(memory_mb=self._memory_mb)
-        reply = Reply(**json.loads(head), text=value[:-1].decode())
-        self._memory_mb = reply.memory_mb
-        return reply
+        told = json.loads(head)
+        self._files.update(told.pop("files"))
+        answer = Answer(**told, text=value[:-1].decode())
+        self._memory_mb = answer.memory_mb
+        return answer
+
+    async def _frames(self) -> tuple[bytes, bytes]:
+        return await self._replies.readline(), await self._replies.readline()
 
     async def printed(self) -> None:
         """Wait until all output up to the marker, or to the end of the process, has been passed on."""
@@ -188,3 +234,19 @@ class Instance:
             self._events.abort()
         for transport in self._reading:
             transport.close()
+
+
+def _limit_descriptors(pid: int) -> None:
+    """Give a process as many descriptors as SCF does, where the system lets one process do that to another (Linux)."""
+    if hasattr(resource, "prlimit"):
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
+
+
+def _state(path: str) -> list[int] | None:
+    """Time and size of a file, None when it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return [status.st_mtime_ns, status.st_size]

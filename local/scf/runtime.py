@@ -10,16 +10,16 @@ import asyncio
 import json
 import random
 import secrets
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
-from local import keys
-from local.scf.instance import Instance, Log, Reply
+from local.scf.context import FunctionSpec, command, context, event_variables
+from local.scf.instance import Answer, Instance, Log
 from shared.signing.credentials import Credentials
+
+__all__ = ["Function", "FunctionSpec", "Outcome"]
 
 #: The largest event, in bytes (SCF quota limits: 6 MB for a synchronous one).
 MAX_EVENT = 6 * 1024 * 1024
@@ -27,28 +27,13 @@ MAX_EVENT = 6 * 1024 * 1024
 INIT_TIMEOUT = 60.0
 #: The statuses that make SCF repossess an instance.
 REPOSSESSED = frozenset({433, 434, 439})
-VERSION = "$LATEST"
-
-
-class FunctionSpec(NamedTuple):
-    """A function as serverless.yml describes it: `timeout` in seconds, `memory` in MB; `python` is the interpreter."""
-
-    name: str
-    handler: str
-    code_dir: Path
-    timeout: int
-    memory: int
-    environment: Mapping[str, str]
-    region: str = keys.REGION
-    namespace: str = "default"
-    runtime: str = "Python3.10"
-    python: str = sys.executable
 
 
 class Outcome(NamedTuple):
     """What became of one invocation: SCF's status code, the return value or SCF's error object, and the log.
 
-    `init_ms` is None when the instance was warm; `memory_mb` is the most that the instance has held so far.
+    `init_ms` is None when the instance was warm; `memory_mb` is the most that the instance has held so far. `output`
+    are the lines of the log that the function printed.
     """
 
     request_id: str
@@ -59,6 +44,7 @@ class Outcome(NamedTuple):
     duration_ms: float
     init_ms: float | None
     memory_mb: float
+    output: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -91,13 +77,13 @@ class Function:
         self._idle: list[Instance] = []
         self._closed = False
 
-    async def invoke(self, event: object, *, trigger: str = "") -> Outcome:
-        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event.
+    async def invoke(self, event: object, *, trigger: str = "", request_id: str = "") -> Outcome:
+        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event, a `request_id` its id.
 
         Whatever the function does is in the outcome. Raises OSError when no process can be started (the interpreter
         or the code directory isn't there), RuntimeError after `close`.
         """
-        call = _Call(self._spec, self._log)
+        call = _Call(self._spec, self._log, request_id)
         call.say(f"START RequestId:{call.request_id}")
         text, refusal = _event_text(event)
         if refusal:
@@ -118,6 +104,16 @@ class Function:
         for _ in range(self._max_instances):
             self._slots.release()
 
+    @property
+    def instances(self) -> int:
+        """How many instances there are, at work and idle."""
+        return len(self._instances)
+
+    @property
+    def warm(self) -> list[int]:
+        """The process ids of the idle instances that can take an event, the one that was used last at the end."""
+        return [instance.pid for instance in self._idle if instance.alive and instance.current]
+
     def kill_one(self) -> bool:
         """Kill an instance that is at work with SIGKILL, as a host that fails would; return whether there was one."""
         busy = [instance for instance in self._instances if instance not in self._idle]
@@ -125,27 +121,26 @@ class Function:
             random.choice(busy).kill()  # noqa: S311 - any will do
         return bool(busy)
 
-    async def _run(self, call: _Call, event: bytes, trigger: str) -> Reply:
+    async def _run(self, call: _Call, event: bytes, trigger: str) -> Answer:
         spec, marker = self._spec, secrets.token_hex(16)
-        variables = _event_variables(self._credentials(), trigger)
+        variables = event_variables(self._credentials(), trigger)
         instance = await self._warm_instance()
         cold, started = instance is None, time.perf_counter()
         if instance is None:
-            environ = _environ(spec, variables)
-            instance = await Instance.start(spec.python, spec.handler, spec.code_dir, environ)
+            instance = await Instance.start(command(spec, variables))
             self._instances.add(instance)
         keep = False
         try:
             if self._closed:  # while the instance was started
                 instance.kill()
-            instance.output.begin(marker, call.say)
+            instance.output.begin(marker, call.printed)
             if cold:
-                late = Reply(450, f"Instance initialization timed out after {INIT_TIMEOUT:g} seconds")
-                reply = await instance.reply(INIT_TIMEOUT, late)
+                late = Answer(450, f"Instance initialization timed out after {INIT_TIMEOUT:g} seconds")
+                reply = await instance.reply(None if spec.debug else INIT_TIMEOUT, late)
                 call.report_init(reply, started)
                 if reply.status != 200:
                     return reply
-            told = {"context": _context(spec, call.request_id), "environ": variables, "marker": marker}
+            told = {"context": context(spec, call.request_id), "environ": variables, "marker": marker}
             reply = await self._answer(instance, call, told, event)
             keep = reply.status not in REPOSSESSED
             return reply
@@ -157,40 +152,42 @@ class Function:
                 self._instances.discard(instance)
 
     async def _warm_instance(self) -> Instance | None:
-        """The idle instance that was used last; None when a new one is needed."""
+        """The idle instance that was used last and whose code has not changed; None when a new one is needed."""
         while self._idle:
             instance = self._idle.pop()
-            if instance.alive:
+            if instance.alive and instance.current:
                 return instance
             await instance.close()
             self._instances.discard(instance)
         return None
 
-    async def _answer(self, instance: Instance, call: _Call, told: Mapping[str, object], event: bytes) -> Reply:
+    async def _answer(self, instance: Instance, call: _Call, told: Mapping[str, object], event: bytes) -> Answer:
         """Send an event to an instance that waits for one; return its reply when all of the log is there."""
         timeout, memory = self._spec.timeout, self._spec.memory
         started = time.perf_counter()
         instance.send(told, event)
-        reply = await instance.reply(timeout, Reply(433, f"Invoking task timed out after {timeout} seconds"))
+        limit = None if self._spec.debug else timeout
+        reply = await instance.reply(limit, Answer(433, f"Invoking task timed out after {timeout} seconds"))
         call.duration_ms = (time.perf_counter() - started) * 1000
         await instance.printed()
         if reply.status not in REPOSSESSED and reply.memory_mb > memory:
             # SCF stops the instance the moment it goes over; here that shows when the handler is done. The page
             # gives the status, the wording is ours.
             message = f"Memory limit reached: {reply.memory_mb:.1f} MB used of {memory} MB"
-            return Reply(434, message, memory_mb=reply.memory_mb)
+            return Answer(434, message, memory_mb=reply.memory_mb)
         return reply
 
 
 class _Call:
     """One invocation as its log tells it, line by line in the words of SCF's log (Log structure page)."""
 
-    def __init__(self, spec: FunctionSpec, log: Log | None) -> None:
-        self.request_id = str(uuid.uuid4())
+    def __init__(self, spec: FunctionSpec, log: Log | None, request_id: str) -> None:
+        self.request_id = request_id or str(uuid.uuid4())
         self.duration_ms = 0.0
         self._memory = spec.memory
         self._log = log
         self._lines: list[str] = []
+        self._output: list[str] = []
         self._init_ms: float | None = None
 
     def say(self, line: str) -> None:
@@ -199,7 +196,12 @@ class _Call:
         if self._log:
             self._log(line)
 
-    def report_init(self, reply: Reply, started: float) -> None:
+    def printed(self, line: str) -> None:
+        """Add a line that the function has printed."""
+        self._output.append(line)
+        self.say(line)
+
+    def report_init(self, reply: Answer, started: float) -> None:
         """Log a cold start, begun at `started` of time.perf_counter.
 
         The documents name these fields, for web and image functions; their order and place in the log are ours.
@@ -210,7 +212,7 @@ class _Call:
             f"Memory: {self._memory}MB MemUsage: {reply.memory_mb:.6f}MB"
         )
 
-    def finish(self, reply: Reply) -> Outcome:
+    def finish(self, reply: Answer) -> Outcome:
         """Log how it ended, and return all of it."""
         error = None if reply.status == 200 else _error(reply, self.request_id)
         message = json.dumps(error, ensure_ascii=False) if error else reply.text
@@ -223,10 +225,12 @@ class _Call:
             f"Memory:{self._memory}MB MemUsage:{reply.memory_mb:.6f}MB"
         )
         result, times = json.loads(reply.text), (self.duration_ms, self._init_ms)
-        return Outcome(self.request_id, reply.status, result, error, self._lines, *times, reply.memory_mb)
+        return Outcome(
+            self.request_id, reply.status, result, error, self._lines, *times, reply.memory_mb, tuple(self._output)
+        )
 
 
-def _error(reply: Reply, request_id: str) -> dict[str, object]:
+def _error(reply: Answer, request_id: str) -> dict[str, object]:
     """SCF's error object. Samples have errorCode -1 for exceptions and timeouts; we take it for the other failures."""
     error: dict[str, object] = {"errorCode": -1, "errorMessage": reply.message, "requestId": request_id}
     if reply.stack:
@@ -234,75 +238,12 @@ def _error(reply: Reply, request_id: str) -> dict[str, object]:
     return error | {"statusCode": reply.status}
 
 
-def _event_text(event: object) -> tuple[bytes, Reply | None]:
+def _event_text(event: object) -> tuple[bytes, Answer | None]:
     """An event as JSON, and the refusal when SCF wouldn't hand it to the function."""
     try:
         text = json.dumps(event, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        return b"", Reply(400, f"InvalidParameterValue: the event is not JSON: {error}")
+        return b"", Answer(400, f"InvalidParameterValue: the event is not JSON: {error}")
     if len(text) > MAX_EVENT:
-        return b"", Reply(406, f"RequestTooLarge: the event has {len(text)} bytes, {MAX_EVENT} are allowed")
+        return b"", Answer(406, f"RequestTooLarge: the event has {len(text)} bytes, {MAX_EVENT} are allowed")
     return text, None
-
-
-def _event_variables(credentials: Credentials | None, trigger: str) -> dict[str, str | None]:
-    """The environment variables that may differ from one event to the next; None: not set."""
-    secret_id, secret_key, token = credentials or (None, None, None)
-    return {
-        "TENCENTCLOUD_SECRETID": secret_id,
-        "TENCENTCLOUD_SECRETKEY": secret_key,
-        "TENCENTCLOUD_SESSIONTOKEN": token or None,
-        "TRIGGER_SRC": "timer" if trigger == "timer" else None,
-    }
-
-
-def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[str, str]:
-    """All environment variables of a new instance (SCF page Environment variables), none of this process's own.
-
-    The function's own settings win over those of SCF's machines, and lose against those that SCF reserves.
-    """
-    machine = {
-        "HOME": "/home/qcloud",
-        "LANG": "en_US.UTF8",
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "PYTHONDONTWRITEBYTECODE": "x",
-        "PYTHONPATH": f"{spec.code_dir}:/opt",
-        # SCF's clock is in UTC without this variable; this machine's need not be.
-        "TZ": "UTC",
-        "USER": "qcloud",
-    }
-    reserved = {
-        "PWD": str(spec.code_dir),
-        "SCF_FUNCTIONNAME": spec.name,
-        "SCF_FUNCTIONVERSION": VERSION,
-        "SCF_NAMESPACE": spec.namespace,
-        "SCF_RUNTIME": spec.runtime,
-        "TENCENTCLOUD_APPID": keys.APP_ID,
-        "TENCENTCLOUD_REGION": spec.region,
-        "TENCENTCLOUD_RUNENV": "SCF",
-        "TENCENTCLOUD_TZ": "UTC",
-        "TENCENTCLOUD_UIN": keys.UIN,
-        "USER_CODE_ROOT": f"{spec.code_dir}/",
-    }
-    environ = {**machine, **spec.environment, **reserved, **variables}
-    return {name: value for name, value in environ.items() if value is not None}
-
-
-def _context(spec: FunctionSpec, request_id: str) -> dict[str, object]:
-    """The handler's second argument (SCF page Basic concepts)."""
-    environment = {**spec.environment, "SCF_NAMESPACE": spec.namespace}
-    pairs = [f"{name}={value}" for name, value in environment.items()]
-    return {
-        "memory_limit_in_mb": spec.memory,
-        "time_limit_in_ms": spec.timeout * 1000,
-        "request_id": request_id,
-        "environment": json.dumps(environment, ensure_ascii=False),
-        # SCF sends SCF_NAMESPACE twice in the sample of that page, so whoever reads this must bear it.
-        "environ": ";".join((*pairs, pairs[-1])),
-        "function_version": VERSION,
-        "function_name": spec.name,
-        "namespace": spec.namespace,
-        "tencentcloud_region": spec.region,
-        "tencentcloud_appid": keys.APP_ID,
-        "tencentcloud_uin": keys.UIN,
-    }

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from datetime import datetime, timedelta, timezone
+from collections.abc import Coroutine, Iterable
+from datetime import datetime, timezone
 
-from croniter import croniter
-
-from local.config import ProjectError, Timer
+from local.config import CRON_ZONE, TimerTrigger, next_firing
 from local.scf.asynchronous import Asynchronous
 from local.scf.runtime import Outcome
-
-#: SCF's crons are read in Beijing time (uniCloud's page on Tencent timers; SCF's own pages do not say).
-CRON_ZONE = timezone(timedelta(hours=8))
 
 
 class Timers:
     """The timer triggers of a project."""
 
-    def __init__(self, timers: tuple[Timer, ...], asynchronous: Asynchronous) -> None:
-        for timer in timers:
-            next_firing(timer.cron, datetime.now(CRON_ZONE))
+    def __init__(self, timers: Iterable[TimerTrigger], asynchronous: Asynchronous) -> None:
         self._timers = {timer.name: timer for timer in timers}
         self._asynchronous = asynchronous
         self._tasks: set[asyncio.Task[object]] = set()
@@ -38,6 +31,11 @@ class Timers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def ended(self) -> None:
+        """Return when nothing is scheduled any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def fire(self, name: str, message: str | None = None) -> Outcome:
         """Fire one timer now and return its first run's outcome; a failed one is run again in the background.
 
@@ -49,11 +47,14 @@ class Timers:
         event = timer_event(timer, datetime.now(timezone.utc), message)
         return await self._asynchronous.accept(timer.function, event, "timer").first
 
-    async def _run(self, timer: Timer) -> None:
+    async def _run(self, timer: TimerTrigger) -> None:
         due = datetime.now(CRON_ZONE)
         while True:
             now = datetime.now(CRON_ZONE)
-            due = next_firing(timer.cron, max(now, due))  # a sleep may end a little early
+            following = next_firing(timer.cron, max(now, due))  # a sleep may end a little early
+            if following is None:  # the years of its cron are over: it fires by hand only
+                return
+            due = following
             await asyncio.sleep((due - now).total_seconds())
             self._spawn(self.fire(timer.name))  # how it went is seen in the log only, as on SCF
 
@@ -63,22 +64,7 @@ class Timers:
         task.add_done_callback(self._tasks.discard)
 
 
-def next_firing(cron: str, after: datetime) -> datetime:
-    """Return when a cron expression fires next.
-
-    Seven fields, seconds first and the year last; five fields, minutes first, still work (doc 583/9708). A day of the
-    month and a day of the week both given mean either. Raises ProjectError for anything else.
-    """
-    if len(cron.split()) not in (5, 7):
-        raise ProjectError(f"cron {cron!r}: seven fields are needed: second minute hour day month week year")
-    try:
-        following: datetime = croniter(cron, after, second_at_beginning=True, day_or=True).get_next(datetime)
-    except (ValueError, KeyError) as error:
-        raise ProjectError(f"cron {cron!r}: {error}") from error
-    return following
-
-
-def timer_event(timer: Timer, fired_at: datetime, message: str | None = None) -> dict[str, object]:
+def timer_event(timer: TimerTrigger, fired_at: datetime, message: str | None = None) -> dict[str, object]:
     """Return the event of a timer trigger (doc 583/9708); Time is UTC and is that of the run, as recorded logs show."""
     return {
         "Type": "Timer",

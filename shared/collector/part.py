@@ -22,6 +22,8 @@ from shared.tasks import Record, is_final
 PART_IDS = 5000
 #: Bytes of JSON in one object: Python needs several times that to read one and to write it, within 128 MB.
 PART_BYTES = 6 * 1024 * 1024
+#: Bytes of the largest object that is read: earlier versions kept all records in one, as many as 128 MB allowed.
+MOST_BYTES = 16 * 1024 * 1024
 #: Bytes of records in one note.
 NOTE_BYTES = 4 * 1024 * 1024
 
@@ -45,7 +47,7 @@ class Part(Ledger):
 
     def read_object(self, deadline: Deadline) -> None:
         """Read the object without its journal. Raises DamagedObject when it is not ours, or another QueryError."""
-        found = self._work.objects.get(self.name, deadline)
+        found = self._work.objects.get(self.name, deadline, MOST_BYTES)
         if found is None:
             return
         value = self._ours(found.value)

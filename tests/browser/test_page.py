@@ -86,7 +86,7 @@ def test_rows_are_filtered_searched_and_sorted(window: Window, thousand: list[st
     assert window.all("#head .number")[0].get_attribute("aria-sort") == "ascending"
 
 
-def test_what_is_empty_comes_last_either_way(window: Window, thousand: list[str]) -> None:
+def test_empty_cells_come_last_in_either_order(window: Window, thousand: list[str]) -> None:
     window.open()
     window.ask(thousand[799], thousand[0], thousand[997])
     window.done()

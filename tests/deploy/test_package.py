@@ -261,9 +261,11 @@ def test_the_command_builds_in_dist(
 ) -> None:
     for room in ("functions", "shared"):
         shutil.copytree(ROOT / room, tmp_path / room)
+    shutil.copy(ROOT / "serverless.yml", tmp_path)
     monkeypatch.setattr(package, "ROOT", tmp_path)
     monkeypatch.setattr(package, "install_dependencies", bundles.install_from_here)
     assert package.main() == 0
+    assert (tmp_path / "dist" / "serverless.yml").is_file()
     size = (tmp_path / "dist" / "bundle.zip").stat().st_size
     assert f"dist/bundle.zip: {size / 1e6:.2f} MB" in capsys.readouterr().out
 
@@ -271,7 +273,12 @@ def test_the_command_builds_in_dist(
 def test_the_command_says_in_a_line_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "functions").symlink_to(ROOT / "functions")
+    shutil.copy(ROOT / "serverless.yml", tmp_path)
     monkeypatch.setattr(package, "ROOT", tmp_path)
     monkeypatch.setattr(package, "LOCK", tmp_path / "bundle.txt")
     assert package.main() == 2
     assert capsys.readouterr().err == "package: bundle.txt is missing; make it with: make lock\n"
+    (tmp_path / ".env").write_text('API_TOKEN="open')
+    assert package.main() == 2
+    assert capsys.readouterr().err == ".env: line 1: can't be read: write NAME=value, and close every quote\n"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from local.scf.runtime import Outcome
 from tests.support.paths import ROOT
 
 T = TypeVar("T")
+ANY_PORTS = Ports()
 
 
 class LiveCloud:
@@ -87,14 +89,14 @@ async def _cancel_the_rest() -> None:
 
 
 @contextmanager
-def live_cloud(state: Path, root: Path = ROOT, **environ: str) -> Iterator[LiveCloud]:
-    """A local cloud on free ports whose COS objects lie in `state`."""
+def live_cloud(state: Path, root: Path = ROOT, ports: Ports = ANY_PORTS, **environ: str) -> Iterator[LiveCloud]:
+    """A local cloud, on free ports unless others are given, whose COS objects lie in `state`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     log: list[str] = []
     try:
-        cloud = Cloud(root, state, environ, Ports(), log.append)
+        cloud = Cloud(root, state, environ, ports, log.append)
         live = LiveCloud(cloud, loop, log)
         live.wait(cloud.start())
         try:
@@ -106,6 +108,27 @@ def live_cloud(state: Path, root: Path = ROOT, **environ: str) -> Iterator[LiveC
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def free_ports() -> int:
+    """Return a port that was free a moment ago, and so were the three above it."""
+    while True:
+        with ExitStack() as probes:
+            port = 0
+            try:
+                for number in range(4):
+                    probe = probes.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", port and port + number))
+                    port = port or probe.getsockname()[1]
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Such a port."""
+    return free_ports()
 
 
 @pytest.fixture(scope="module")

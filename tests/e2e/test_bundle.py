@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import subprocess
 import zipfile
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from deploy.package import RUNTIME
 from local import replay
@@ -59,14 +61,14 @@ def test_the_bundle_alone_serves_every_event(tmp_path: Path, capsys: pytest.Capt
             print(f"\nNo Python {wanted} starts on this machine: the bundle was run on {version}.")
     assert "No module named 'requests'" in run(python, "import requests", tmp_path).stderr
 
-    before, said = snapshot(code), list[str]()
+    before, said = snapshot(code), io.StringIO()
     make_read_only(code)
     try:
-        kept = asyncio.run(replay.run(ROOT, tmp_path / "state", said.append, Bundle(code, python)))
+        kept = asyncio.run(replay.run(ROOT, tmp_path / "state", Console(file=said), bundle=Bundle(code, python)))
     finally:
         make_writable(code)
-    assert kept, "\n".join(said)
+    assert kept, said.getvalue()
     events = len([*(ROOT / "events").glob("*.json"), *(ROOT / "events" / "ci").glob("*.json")])
     assert events
-    assert f"{events} of {events} replies" in said[-1]
+    assert f"{events} of {events} replies" in said.getvalue()
     assert snapshot(code) == before

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 import requests
 
@@ -22,22 +23,6 @@ from tests.support.paths import DOCUMENTS, ROOT
 
 DIRECT = str(ROOT / "events" / "query-video.direct.200.json")
 VIDEO = json.loads((DOCUMENTS / "GetVpResult.json").read_text())
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that was free a moment ago, and so were the two above it."""
-    while True:
-        with ExitStack() as probes:
-            port = 0
-            try:
-                for number in range(3):
-                    probe = probes.enter_context(socket.socket())
-                    probe.bind(("127.0.0.1", port and port + number))
-                    port = port or probe.getsockname()[1]
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 @pytest.fixture
@@ -58,13 +43,13 @@ def served(here: int) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout is not None
         assert process.stdout.readline() == (
             f"ready gateway=http://127.0.0.1:{here} media=http://127.0.0.1:{here + 1}/v2/index.php "
-            f"cos=http://127.0.0.1:{here + 2}\n"
+            f"cos=http://127.0.0.1:{here + 2} ci=http://127.0.0.1:{here + 3}\n"
         )
         yield process
         process.kill()
 
 
-def test_run_keeps_what_every_event_promises(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_checks_the_promise_of_every_event(here: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run"]) == 0
     out = capsys.readouterr().out
     events = len([*(ROOT / "events").glob("*.json"), *(ROOT / "events" / "ci").glob("*.json")])
@@ -74,12 +59,12 @@ def test_run_keeps_what_every_event_promises(here: int, capsys: pytest.CaptureFi
     assert "media-query/results/video.json" in out
 
 
-def test_run_tells_a_broken_promise(
+def test_run_reports_a_broken_promise(
     here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     read = replay.read_event
 
-    def promising_too_much(path: Path) -> replay.Event:
+    def promising_too_much(path: Path) -> replay.Sample:
         event = read(path)
         return event._replace(promise=200) if event.case == "gateway-bad-id" else event
 
@@ -149,25 +134,79 @@ def test_serve_answers_until_it_is_told_to_stop(
     assert main(["fire", "collect-audio"]) == 0
     assert main(["fire", "nothing"]) == 2
     assert "collect-video" in capsys.readouterr().err
-    assert main(["serve"]) == 2  # the port is taken
+    assert main(["serve"]) == 2  # the state is in use
+    assert "LOCAL_STATE" in capsys.readouterr().err
     served.send_signal(signal.SIGTERM)
     out, log = served.communicate(timeout=60)
     assert (served.returncode, out) == (0, "")
-    assert "START RequestId:" in log
+    assert "  the console   http" in log
+    assert "GET /query-video?vids=" in log
+    assert "timer collect-audio  200" in log
+    assert "START RequestId:" not in log
     assert "local-role-key" not in log
 
 
 def test_serve_in_this_process(here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The same code where coverage sees it: the signal comes as soon as the cloud is ready."""
-    real_print = print
+    real_echo = click.echo
 
-    def print_and_stop(*values: object, **options: object) -> None:
-        real_print(*values)
+    def echo_and_stop(*values: Any, **options: Any) -> None:
+        real_echo(*values, **options)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("builtins.print", print_and_stop)
-    assert main(["serve"]) == 0
+    monkeypatch.setattr(click, "echo", echo_and_stop)
+    assert main(["serve", "-v"]) == 0
     assert capsys.readouterr().out.startswith("ready gateway=")
+
+
+def test_a_taken_port_is_said_with_the_setting(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", here + 3)):
+        assert main(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        f"local: a port from {here} to {here + 3} is taken; choose others with LOCAL_PORT\n"
+    )
+
+
+def test_a_state_that_can_not_be_written_is_said_with_the_setting(
+    here: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LOCAL_STATE", str(tmp_path / "file" / "state"))
+    assert main(["serve"]) == 2
+    error = capsys.readouterr().err
+    assert "LOCAL_STATE" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_any_signal_ends_it_with_nothing_left_behind(
+    served: subprocess.Popen[str], tmp_path: Path, number: signal.Signals
+) -> None:
+    served.send_signal(number)
+    served.communicate(timeout=60)
+    assert served.returncode == 0
+    left = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert [path.name for path in left] == [".lock"]
+
+
+@pytest.mark.parametrize("command", ["run", "serve", "invoke", "fire", "load-test", "state"])
+def test_help_changes_nothing(here: int, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"python -m local {command}" in capsys.readouterr().out
+    assert not (tmp_path / "state").exists()
+
+
+def test_help_names_functions_and_timers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fire", "--help"]) == 0
+    assert "timers: collect-video, collect-audio" in capsys.readouterr().out
+    assert main(["invoke", "--help"]) == 0
+    assert "functions: query-video, query-audio" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["invoke"], ["fire", "--now", "x"]])
+def test_what_is_no_command_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_an_event_from_standard_input(
@@ -179,18 +218,17 @@ def test_an_event_from_standard_input(
     assert json.loads(capsys.readouterr().out)["code"] == 0
 
 
-def test_sweep_tells_its_figures(here: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "--ids", "200", "--shard-size", "50", "--delay", "0", "--faults", "0.1"]) == 0
+def test_load_test_tells_its_figures(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load-test", "--ids", "200", "--shard-size", "50", "--delay", "0", "--faults", "0.1"]) == 0
     out = capsys.readouterr().out
     assert "200 video ids in 4 shards" in out
     assert "lost: 0, asked again once final: 0" in out
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x"])
-def test_sweep_refuses_odd_numbers(here: int, number: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["sweep", "--ids", number])
-    assert "whole number" in capsys.readouterr().err
+def test_load_test_refuses_odd_numbers(here: int, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load-test", "--ids", number]) == 2
+    assert "--ids" in capsys.readouterr().err
 
 
 def test_a_port_on_which_something_else_answers_is_told(here: int, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from local.cloud import Ports
 from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.support.paths import DOCUMENTS, ROOT
 
@@ -71,7 +72,7 @@ def test_a_get_writes_nothing(live: LiveCloud) -> None:
 def test_the_local_cloud_lets_anyone_write_unless_its_environment_says_otherwise(
     tmp_path: Path, environ: dict[str, str], token: str, status: int
 ) -> None:
-    with live_cloud(tmp_path, ROOT, **environ) as live:
+    with live_cloud(tmp_path, ROOT, Ports(), **environ) as live:
         headers = {"authorization": f"Bearer {token}"}
         reply = live.post("/query-video", params={"vids": VID, "output": "cos"}, headers=headers)
         assert reply.status_code == status
@@ -140,13 +141,13 @@ def test_a_token_guards_http_only(tmp_path: Path) -> None:
         ("/query-video?vids=" + ",".join(map(str, range(1001))), 413, 4000, "1000"),
     ],
 )
-def test_errors_tell_the_field(live: LiveCloud, path: str, status: int, code: int, word: str) -> None:
+def test_errors_name_the_field(live: LiveCloud, path: str, status: int, code: int, word: str) -> None:
     response = live.get(path)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert word in response.json()["message"]
     assert "data" not in response.json()
 
 
-def test_what_is_unknown_is_listed(live: LiveCloud) -> None:
+def test_unknown_ids_are_listed(live: LiveCloud) -> None:
     reply = live.get("/query-video", params={"vids": f"nobody,{VID}"}).json()
     assert (reply["code"], reply["data"], reply["missing"]) == (0, VIDEO["data"], ["nobody"])

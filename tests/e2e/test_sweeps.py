@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from local import keys
-from local import load_test as sweep
+from local import keys, load_test
 from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.support.paths import ROOT
 
@@ -32,10 +31,10 @@ COS_FAULTS: list[dict[str, Any]] = [
 ]
 
 
-def run(state: Path, **order: Any) -> sweep.Outcome:
+def run(state: Path, **order: Any) -> load_test.Figures:
     defaults = {"kind": "video", "ids": 2000, "shard_size": 100, "delay": 0, "faults": 0.05}
-    ordered = sweep.Order(**{**defaults, "instances": 3, "concurrency": 8, **order})
-    return asyncio.run(sweep.run(ROOT, state, ordered, lambda _: None))
+    ordered = load_test.Order(**{**defaults, "instances": 3, "concurrency": 8, **order})
+    return asyncio.run(load_test.run(ROOT, state, ordered, lambda _: None))
 
 
 @pytest.mark.parametrize("kind", ["video", "audio"])
@@ -51,7 +50,7 @@ def test_one_call_in_five_failing_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_killed_instances_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep, "MOST_BETWEEN_KILLS", 0.05)
+    monkeypatch.setattr(load_test, "MOST_BETWEEN_KILLS", 0.05)
     outcome = run(tmp_path, delay=0.05, kills=5)
     assert outcome.lost == 0
     assert outcome.killed == 5
@@ -89,7 +88,7 @@ def test_shards_are_swept_by_invocations_of_their_own_and_the_index_sums_them_up
 
 def test_without_permission_to_invoke_the_shards_are_swept_in_turn(tmp_path: Path) -> None:
     with live_cloud(tmp_path) as live:
-        live.cloud.scf.allowed = False
+        live.cloud.scf.denied.add("scf:InvokeFunction")
         give_shards(live)
         outcome: Any = live.fire("collect-video", PREFIX).result
         assert (outcome["invoked"], outcome["swept"]) == (0, 3)
@@ -186,7 +185,7 @@ def test_a_clock_that_is_off_is_corrected(live: LiveCloud, monkeypatch: pytest.M
     assert abs(date.timestamp() - time.time()) < 3600  # the gateway's clock is right
 
 
-def test_a_damaged_watch_object_is_told_and_left(live: LiveCloud) -> None:
+def test_a_damaged_watch_object_is_named_and_kept(live: LiveCloud) -> None:
     live.cloud.store.put("media-query/watch/odd.json", b"[1,", {})
     outcome: Any = live.fire("collect-video", {"watch": "watch/odd.json", "results": "results/odd-watch.json"}).result
     assert outcome["damaged"] == ["watch/odd.json"]

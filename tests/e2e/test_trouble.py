@@ -58,7 +58,7 @@ def test_with_one_call_in_five_failing_every_id_is_answered(
     assert len(nonces) == len(set(nonces)) > len(VIDS)
 
 
-def test_a_part_that_failed_is_told_with_the_part_that_came(live: LiveCloud) -> None:
+def test_a_partial_failure_returns_the_records_and_the_failures(live: LiveCloud) -> None:
     live.media("tasks", json=[{"vid": vid, "status": 5} for vid in VIDS[:2]])
     live.media("faults", json=[{"kind": "code", "value": 6100, "times": 1}])
     response = live.get("/query-audio", params={"vids": ",".join(VIDS[:2])})

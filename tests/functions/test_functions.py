@@ -166,7 +166,7 @@ def test_a_timer_that_fails_logs_its_error(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("event", [gateway("GET", {"vids": "a"}), {"vids": "a"}, timer("a")])
-def test_a_defect_is_told_to_the_log_only(
+def test_a_defect_is_only_in_the_log(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], event: JsonObject
 ) -> None:
     def broken(*_: object, **__: object) -> None:

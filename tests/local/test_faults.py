@@ -11,6 +11,7 @@ import pytest
 
 from local.faults import Fault, Faults, Faulty
 from local.server import Reply, Request, Server
+from tests.support.routes import ask_route
 
 WHOLE = Reply(200, {"Content-Type": "text/plain", "X-Kept": "yes"}, b"0123456789")
 GET = Request("GET", "/anything")
@@ -50,7 +51,7 @@ def ask(faulty: Faulty, request: Request = GET) -> Reply:
 
 
 def order(faulty: Faulty, specs: object) -> tuple[int, Any]:
-    reply = ask(faulty, Request("POST", "/_local/faults", body=json.dumps(specs).encode()))
+    reply = ask_route(faulty.routes, "POST", "/_local/faults", json.dumps(specs).encode())
     return reply.status, json.loads(reply.body)
 
 
@@ -126,6 +127,7 @@ def test_new_faults_replace_the_old() -> None:
         ([{"kind": "http", "value": True}], "the value of http must be a number"),
         ([{"kind": "code", "value": [4400]}], "value must be a number or a text"),
         ([{"kind": "reset"}, {"kind": "fire"}], "each needs a kind"),
+        ([{"kind": "reset", "rates": 1}], "there is no rates"),
     ],
 )
 def test_bad_faults_are_refused_and_the_old_ones_stay(faulty: Faulty, specs: object, told: str) -> None:
@@ -138,7 +140,7 @@ def test_bad_faults_are_refused_and_the_old_ones_stay(faulty: Faulty, specs: obj
 
 @pytest.mark.parametrize("body", [b"", b"[", b"\xff\xfe\xfd"])
 def test_faults_that_are_no_json_are_refused(faulty: Faulty, body: bytes) -> None:
-    reply = ask(faulty, Request("POST", "/_local/faults", body=body))
+    reply = ask_route(faulty.routes, "POST", "/_local/faults", body)
     assert reply.status == 400
     assert json.loads(reply.body)["error"]
 
@@ -208,13 +210,14 @@ def test_an_empty_list_clears(faulty: Faulty) -> None:
     assert ask(faulty) == WHOLE
 
 
-def test_local_paths_are_never_spoiled_and_calls_are_counted(faulty: Faulty) -> None:
-    order(faulty, [{"kind": "reset"}])
-    for path in ("/_local/tasks", "/_local/anything"):
-        assert ask(faulty, Request("POST", path)) == WHOLE
-    assert ask(faulty, Request("GET", "/_local/faults")) == WHOLE
-    calls = ask(faulty, Request("GET", "/_local/calls"))
-    assert json.loads(calls.body) == {"/_local/tasks": 1, "/_local/anything": 1, "/_local/faults": 1}
+def test_calls_are_counted_and_faults_in_force_are_listed(faulty: Faulty) -> None:
+    order(faulty, [{"kind": "reset", "rate": 0.5, "times": 2}, {"kind": "delay", "value": 1}])
+    ask(faulty)
+    calls = ask_route(faulty.routes, "GET", "/_local/calls")
+    assert (calls.broken, json.loads(calls.body)) == ("", {"/anything": 1})
+    listed = json.loads(ask_route(faulty.routes, "GET", "/_local/faults").body)
+    assert {"kind": "delay", "value": 1, "rate": 1.0} in listed
+    assert order(faulty, listed) == (200, {"faults": len(listed)})
 
 
 # Through a socket
@@ -230,7 +233,7 @@ def seen(spec: dict[str, object]) -> bytes:
         faulty.faults.replace([spec])
         try:
             reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             try:
                 return await asyncio.wait_for(reader.read(), 30)
             finally:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import AsyncIterator
 
 import pytest
 
-from local.server import MAX_BODY, Reply, Request, Server
+from local.server import MAX_BODY, Reply, Request, Route, Server, json_reply
 
 
 class Echo:
@@ -33,6 +34,21 @@ async def exchange(server: Server, sent: bytes) -> bytes:
         writer.close()
 
 
+def said_to(*headers: str, path: str = "/") -> list[int]:
+    """The statuses of one raw request with each of some headers; a local path is answered 200."""
+
+    async def run() -> list[bytes]:
+        server = Server(Echo(Reply(200)), routes=[Route("POST", "/_local/{name}", lambda r: json_reply(r.parameters))])
+        await server.start()
+        try:
+            line = f"POST {path} HTTP/1.1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
+            return [await exchange(server, f"{line}{header}\r\n\r\n".encode()) for header in headers]
+        finally:
+            await server.stop()
+
+    return [int(answer.split(b" ")[1]) for answer in asyncio.run(run())]
+
+
 def asked(reply: Reply, *sent: bytes) -> tuple[list[Request], list[bytes]]:
     """What a server that gives `reply` understood of some raw requests, and what it sent back."""
     echo = Echo(reply)
@@ -49,7 +65,7 @@ def asked(reply: Reply, *sent: bytes) -> tuple[list[Request], list[bytes]]:
 
 
 def raw(line: str, *headers: str, body: bytes = b"") -> bytes:
-    lines = [f"{line} HTTP/1.1", "Host: media.example.com", "Connection: close", *headers, "", ""]
+    lines = [f"{line} HTTP/1.1", "Host: cdn.api.qcloud.com", "Connection: close", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
@@ -57,7 +73,7 @@ def test_a_request_is_handed_on_as_it_came() -> None:
     sent = raw("POST /a%2Fb/%E9%9F%B3?x=%20+&x=?", "X-Case: Kept", "Content-Length: 3", body=b"\x00\xff?")
     (request,), _ = asked(Reply(200), sent)
     assert (request.method, request.path, request.query) == ("POST", "/a%2Fb/%E9%9F%B3", "x=%20+&x=?")
-    assert (request.headers["host"], request.headers["x-case"]) == ("media.example.com", "Kept")
+    assert (request.headers["host"], request.headers["x-case"]) == ("cdn.api.qcloud.com", "Kept")
     assert (request.body, request.remote) == (b"\x00\xff?", "127.0.0.1")
 
 
@@ -172,10 +188,7 @@ def test_a_client_that_has_gone_disturbs_nobody(broken: str) -> None:
         leaving = asyncio.create_task(exchange(server, raw("GET /leave")))
         await asked.wait()
         leaving.cancel()
-        # The runner's own list of connections tells when the server, too, has noticed.
-        assert server._runner is not None
-        assert server._runner.server is not None
-        while any(connection.transport for connection in server._runner.server.connections):  # noqa: ASYNC110 - aiohttp has no event for it
+        while server.connections:  # noqa: ASYNC110 - aiohttp has no event for it
             await asyncio.sleep(0)
         gone.set()
         answer = await exchange(server, raw("GET /stay"))
@@ -183,3 +196,62 @@ def test_a_client_that_has_gone_disturbs_nobody(broken: str) -> None:
         return answer
 
     assert asyncio.run(run()).endswith(b"well")
+
+
+OWN = [
+    "127.0.0.1:9000",
+    "localhost",
+    "LOCALHOST:9000",
+    "[::1]:9000",
+    "a-1.cos.ap-guangzhou.myqcloud.com",
+    "cdn.api.qcloud.com",
+]
+FOREIGN = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9000", "xmyqcloud.com", "", "10.0.0.1"]
+
+
+def test_a_foreign_host_is_refused() -> None:
+    assert said_to(*(f"Host: {host}" for host in OWN)) == [200] * len(OWN)
+    assert said_to(*(f"Host: {host}" for host in FOREIGN)) == [403] * len(FOREIGN)
+
+
+def test_a_foreign_page_may_not_use_local_paths() -> None:
+    own = "Host: 127.0.0.1:9000\r\nOrigin: "
+    origins = ["https://evil.example", "null", "http://127.0.0.1:9001", "http://localhost:9000"]
+    assert said_to(f"{own}http://127.0.0.1:9000", path="/_local/invoke") == [200]
+    assert said_to(*(own + origin for origin in origins), path="/_local/invoke") == [403] * len(origins)
+    assert said_to(*(own + origin for origin in origins), path="/query-video") == [200] * len(origins)
+
+
+def test_an_unknown_local_path_does_not_reach_the_service() -> None:
+    assert said_to("Host: localhost", path="/_local/a/b") == [404]
+
+
+def test_what_is_not_http_is_answered_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    _, (answer,) = asked(Reply(200), b"GET / HTTP/1.1\r\nHost: localhost\r\nbad header\r\n\r\n")
+    assert b" 400 " in answer[:16]
+    assert caplog.records == []
+
+
+def test_a_fault_of_the_service_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> bytes:
+        async def fail(_: Request) -> Reply:
+            raise ZeroDivisionError
+
+        server = Server(fail)
+        await server.start()
+        try:
+            return await exchange(server, raw("GET /"))
+        finally:
+            await server.stop()
+
+    assert asyncio.run(run()).startswith(b"HTTP/1.1 500 ")
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_stream_is_sent_piece_by_piece() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    _, (answer,) = asked(Reply(200, {"Content-Type": "text/event-stream"}, stream=pieces()), raw("GET /"))
+    assert answer.index(b"one") < answer.index(b"two")

@@ -54,7 +54,7 @@ def test_output_to_cos(
     assert {key: json.loads(body) for key, body in cos.objects.items()} == {key: written}
 
 
-def test_what_came_before_the_time_was_over_is_written(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_before_the_deadline_are_written(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_SIZE", "1")
     monkeypatch.setenv("CONCURRENCY", "1")
     net.media({"a": A, "hung": net.clock.hang})
@@ -129,7 +129,7 @@ def test_nothing_is_asked_or_written_without_permission(
 
 
 @pytest.mark.parametrize(("setting", "token"), [("token", "unit-api-token"), ("open", ""), ("open", "unit-api-token")])
-def test_who_has_permission_writes(net: Network, monkeypatch: pytest.MonkeyPatch, setting: str, token: str) -> None:
+def test_permitted_callers_write(net: Network, monkeypatch: pytest.MonkeyPatch, setting: str, token: str) -> None:
     monkeypatch.setenv("HTTP_WRITES", setting)
     monkeypatch.setenv("API_TOKEN", token)
     net.media(TASKS)

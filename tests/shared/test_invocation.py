@@ -125,7 +125,7 @@ def at(moment: float) -> str:
     return formatdate(moment, usegmt=True)
 
 
-def test_time_is_that_of_this_machine_until_a_service_tells_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_follows_a_service_that_finds_it_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.invocation.time.time", lambda: 1_700_000_000.5)
     invocation = Invocation({})
     assert invocation.now() == 1_700_000_000.5

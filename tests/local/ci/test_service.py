@@ -23,6 +23,7 @@ from local.faults import Faulty
 from local.server import Reply, Request
 from shared.signing.cos import CiAuth, CosAuth
 from shared.signing.credentials import Credentials
+from tests.support.routes import ask_route
 
 NOW = 1_700_000_000
 HOST = f"{keys.BUCKET}.ci.{keys.REGION}.myqcloud.com"
@@ -101,7 +102,9 @@ REFUSED: dict[str, tuple[Request, tuple[int, str]]] = {
     "late": (signed(JOB, at=NOW - 3600), (401, "SignatureExpired")),
     "early": (signed(JOB, at=NOW + 3600), (401, "SignatureExpired")),
     "no id": (signed("/jobs/"), (404, "InvalidUrl")),
-    "another path of CI": (signed("/queue"), (404, "InvalidUrl")),
+    "another operation of CI": (signed("/queue"), (501, "NotImplemented")),
+    "the list of jobs": (signed("/jobs"), (501, "NotImplemented")),
+    "no path of CI": (signed("/nothing"), (404, "InvalidUrl")),
     "two levels": (signed(f"{JOB}/x"), (404, "InvalidUrl")),
     "an empty id": (signed(f"{JOB},"), (400, "InvalidArgument")),
     "a new job": (signed("/jobs", method="POST"), (501, "NotImplemented")),
@@ -136,7 +139,8 @@ def test_media_info(service: CiService) -> None:
     reply = service.handle(signed(INFO, host=COS_HOST, auth=CosAuth))
     root = fromstring(reply.body)
     assert (root.tag, root.findtext("MediaInfo/Format/FormatName")) == ("Response", "flac")
-    service._jobs.add({"sources": {"音 1.mp3": {"Stream": [{"Audio": None}]}}})
+    jobs = {"sources": {"音 1.mp3": {"Stream": [{"Audio": None}]}}}
+    ask_route(service.routes, "POST", "/_local/jobs", json.dumps(jobs).encode())
     other = service.handle(signed(f"/{quote('音 1.mp3')}?ci-process=videoinfo", host=COS_HOST, auth=CosAuth))
     assert fromstring(other.body).find("MediaInfo/Stream/Audio") is not None
 
@@ -163,17 +167,16 @@ def test_calls_are_counted(service: CiService) -> None:
 
 def test_jobs_are_added(service: CiService) -> None:
     spec = {"jobs": [{"JobId": UNKNOWN, "State": "Running"}]}
-    reply = service.handle(Request("POST", "/_local/jobs", body=json.dumps(spec).encode()))
+    reply = ask_route(service.routes, "POST", "/_local/jobs", json.dumps(spec).encode())
     assert (reply.status, json.loads(reply.body)) == (200, {"jobs": 1})
     assert fromstring(service.handle(signed(JOB)).body).findtext("JobsDetail/State") == "Running"
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"jobs": [{}]}'])
 def test_jobs_that_can_not_be_added(service: CiService, body: bytes) -> None:
-    reply = service.handle(Request("POST", "/_local/jobs", body=body))
+    reply = ask_route(service.routes, "POST", "/_local/jobs", body)
     assert reply.status == 400
     assert json.loads(reply.body)["error"]
-    assert service.handle(Request("GET", "/_local/jobs")).status == 405
 
 
 def test_cos_s_port_serves_both(service: CiService, tmp_path: Any) -> None:
@@ -185,7 +188,5 @@ def test_cos_s_port_serves_both(service: CiService, tmp_path: Any) -> None:
 
     assert fromstring(ask(signed(JOB)).body).tag == "Response"
     assert fromstring(ask(signed(INFO, host=COS_HOST, auth=CosAuth)).body).tag == "Response"
-    assert ask(Request("POST", "/_local/jobs", body=b"{}")).status == 200
     assert code(ask(signed(JOB, host=COS_HOST, auth=CosAuth))) == (404, "NoSuchKey"), "a key like any other"
-    assert json.loads(ask(Request("GET", "/_local/calls", headers={"host": HOST})).body)["DescribeMediaJob"] == 1
-    assert json.loads(ask(Request("GET", "/_local/calls")).body) == {"GetObject": 1}
+    assert (service.calls["DescribeMediaJob"], cos.calls) == (1, {"GetObject": 1})

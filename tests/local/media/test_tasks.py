@@ -202,13 +202,15 @@ def test_adding_replaces_and_starts_anew(tasks: MediaTasks, clock: Clock) -> Non
         ({"action": "", "tasks": [{"vid": "one"}]}, "tasks[0].action"),
         ({"vid": "one", "timeline": {}}, "tasks[0].timeline"),
         ({"vid": "one", "timeline": None}, "tasks[0].timeline"),
-        ({"vid": "one", "timeline": [5]}, "tasks[0].timeline[0]"),
+        ({"vid": "one", "timeline": [5]}, "tasks[0].timeline[0].after"),
         ({"vid": "one", "timeline": [{"status": 5}]}, "tasks[0].timeline[0].after"),
         ({"vid": "one", "timeline": [{"after": 1}, {"after": -1}]}, "tasks[0].timeline[1].after"),
         ({"vid": "one", "timeline": [{"after": True}]}, "tasks[0].timeline[0].after"),
         ({"vid": "one", "timeline": [{"after": float("nan")}]}, "tasks[0].timeline[0].after"),
         ({"vid": "one", "timeline": [{"after": "1"}]}, "tasks[0].timeline[0].after"),
         ({"vid": "one", "timeline": [{"after": 1, "vid": "two"}]}, "tasks[0].timeline[0].vid"),
+        ({"vid": "one", "staus": 3}, "tasks[0].staus"),
+        ({"vid": "one", "timeline": [{"after": 1, "reslt": []}]}, "tasks[0].timeline[0].reslt"),
     ],
 )
 def test_a_bad_spec_is_refused_naming_the_field(tasks: MediaTasks, spec: object, field: str) -> None:

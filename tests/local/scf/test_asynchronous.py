@@ -20,12 +20,14 @@ class Recorder:
     def __init__(self, *statuses: int) -> None:
         self.statuses = statuses
         self.seen: list[tuple[str, object, str]] = []
+        self.ids: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, name: str, event: object, trigger: str) -> Outcome:
+    async def __call__(self, name: str, event: object, trigger: str, request_id: str) -> Outcome:
         await self.gate.wait()
         self.seen.append((name, event, trigger))
+        self.ids.append(request_id)
         status = self.statuses[min(len(self.seen), len(self.statuses)) - 1]
         return Outcome("id", status, None, None if status == 200 else {}, [], 1.0, None, 1.0)
 
@@ -49,7 +51,7 @@ def seen_through(recorder: Callable[[], Recorder]) -> list[tuple[str, object, st
         function = recorder()
         asynchronous = Asynchronous(function)
         asynchronous.accept("f", EVENT, "timer")
-        await asyncio.gather(*asynchronous._events["f"])
+        await asynchronous.settle()
         return function.seen
 
     return asyncio.run(scenario())
@@ -89,12 +91,22 @@ def test_an_event_is_accepted_before_it_runs_and_told_its_own_id() -> None:
     scenario_of(body, 200)
 
 
+def test_all_runs_of_an_event_bear_the_id_that_its_sender_got(slept: list[float]) -> None:
+    async def body(recorder: Recorder, asynchronous: Asynchronous) -> None:
+        accepted = asynchronous.accept("f", EVENT)
+        await asynchronous.settle()
+        assert recorder.ids == [accepted.request_id] * 3
+        assert len(slept) == 2
+
+    scenario_of(body, 430)
+
+
 def test_the_first_outcome_does_not_wait_for_the_others() -> None:
     async def body(recorder: Recorder, asynchronous: Asynchronous) -> None:
         assert (await asynchronous.accept("f", EVENT).first).status == 430  # a minute's delay that nobody waits for
         await asynchronous.stop()
         assert len(recorder.seen) == 1
-        assert not asynchronous._events["f"]
+        assert asynchronous.waiting == 0
 
     scenario_of(body, 430)
 
@@ -114,7 +126,7 @@ def test_the_delay_can_be_shortened() -> None:
     async def body(recorder: Recorder, asynchronous: Asynchronous) -> None:
         asynchronous.retry_delay = 0
         asynchronous.accept("f", EVENT)
-        await asyncio.gather(*asynchronous._events["f"])
+        await asynchronous.settle()
         assert len(recorder.seen) == 3
 
     scenario_of(body, 430)
@@ -129,7 +141,7 @@ def test_a_full_queue_takes_no_event_of_its_function(monkeypatch: pytest.MonkeyP
             asynchronous.accept("f", EVENT)
         asynchronous.accept("g", EVENT)
         recorder.gate.set()
-        await asyncio.gather(*asynchronous._events["f"])
+        await asynchronous.settle()
         await asynchronous.accept("f", EVENT).first
         await asynchronous.stop()
 

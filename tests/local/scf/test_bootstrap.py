@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local.scf import bootstrap
+from local.scf import bootstrap, child
 from local.scf.bootstrap import HandlerFault, LogToStderr
 
 HANDLERS = Path(__file__).parent / "handlers"
@@ -42,7 +42,9 @@ def serve(handler: str, *events: object, environ: dict[str, str | None] | None =
     replies = Path("replies")
     try:
         with replies.open("wb") as sent:
-            bootstrap.serve(handler, io.BufferedReader(io.BytesIO(frames)), sent, write)
+            bootstrap.serve(
+                handler, io.BufferedReader(io.BytesIO(frames)), child.Replies(sent, child.CodeFolder([])), write
+            )
     finally:
         os.close(write)
         with open(read, "rb") as log:
@@ -57,6 +59,7 @@ def test_serve_answers_the_start_and_then_each_event(code_dir: Path) -> None:
     assert [value for _, value in replies] == [None, ["a", {"number": 0}], [{"b": 1}, {"number": 1}]]
     for head, _ in replies:
         assert head.pop("memory_mb") > 1
+        assert head.pop("files") == {}
         assert head == {"status": 200, "message": "", "stack": ""}
     assert logged == b"\nmark0\n\nmark1\n"
 
@@ -171,9 +174,9 @@ def test_stack_is_cut_and_can_be_encoded() -> None:
 
 
 def test_peak_memory_grows_with_use() -> None:
-    before = bootstrap.peak_memory_mb()
+    before = child.peak_memory_mb()
     ballast = bytearray(os.urandom(1024)) * (int(before + 50) * 1024)
-    assert bootstrap.peak_memory_mb() >= before + 50
+    assert child.peak_memory_mb() >= before + 50
     assert len(ballast) > 50
 
 
@@ -188,7 +191,7 @@ def test_peak_memory_without_proc(monkeypatch: pytest.MonkeyPatch, platform: str
     monkeypatch.setattr(builtins, "open", missing)
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(resource, "getrusage", lambda who: usage)
-    assert bootstrap.peak_memory_mb() == 30
+    assert child.peak_memory_mb() == 30
 
 
 def test_flush_output_takes_any_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +246,8 @@ def test_program(
     receive, replies = os.pipe()
     started: list[object] = []
     here = str(Path(bootstrap.__file__).parent)
-    program = [bootstrap.__file__, "prints.main", str(events), str(replies)]
+    options = {"packages": {}, "code": [], "debug": 0, "terminal": None}
+    program = [bootstrap.__file__, "prints.main", str(events), str(replies), json.dumps(options)]
     monkeypatch.setattr(sys, "path", [here, *sys.path])
     monkeypatch.setattr(sys, "argv", program)
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))

@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
-from local.config import Api, Project
+from local.config import Api, UrlTrigger
 from local.scf.gateway import Gateway, gateway_event, query_object, url_event
 from local.scf.runtime import Outcome
 from local.server import Reply, Request
 from tests.support.paths import EVENTS
 
-APIS = (Api("/any", "ANY", "f", 15.0), Api("/get", "GET", "f", 15.0), Api("/slow", "ANY", "f", 0.0))
-PROJECT = Project({}, APIS, ("f",), ())
+APIS = [
+    Api(path="/any", function="f", integrated=True),
+    Api(path="/get", method="GET", function="f", integrated=True),
+    Api(path="/slow", function="f", timeout=0),
+]
+URLS = [UrlTrigger(function="f")]
 
 
 def outcome(result: object, error: dict[str, object] | None = None) -> Outcome:
@@ -30,7 +34,7 @@ def ask(request: Request, result: object, error: dict[str, object] | None = None
         seen.append((name, event))
         return outcome(result, error)
 
-    return asyncio.run(Gateway(PROJECT, invoke).handle(request)), seen
+    return asyncio.run(Gateway(APIS, URLS, invoke).handle(request)), seen
 
 
 def load(name: str) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def load(name: str) -> dict[str, Any]:
 def test_a_gateway_event_has_the_fields_of_the_sample_event() -> None:
     sample = load("query-video.gateway-get.200.json")
     request = Request("GET", "/query-video", "vids=A,B", {"accept": "*/*", "host": "h"}, remote="203.0.113.7")
-    event = gateway_event(Api("/query-video", "ANY", "query-video", 15), request, "some-id")
+    event = gateway_event(Api(path="/query-video", function="query-video"), request, "some-id")
     assert event.keys() == sample.keys()
     assert "body" not in event
     assert event["requestContext"].keys() == sample["requestContext"].keys()  # type: ignore[attr-defined]
@@ -137,7 +141,7 @@ def test_the_gateway_stops_waiting_before_the_function_does() -> None:
             finished.set()
             return outcome(GOOD)
 
-        reply = await Gateway(PROJECT, invoke).handle(Request("GET", "/slow"))
+        reply = await Gateway(APIS, URLS, invoke).handle(Request("GET", "/slow"))
         release.set()
         await finished.wait()
         return reply, finished.is_set()

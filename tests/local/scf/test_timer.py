@@ -7,45 +7,13 @@ from datetime import datetime, timezone
 
 import pytest
 
-from local.config import ProjectError, Timer
+from local.config import CRON_ZONE, TimerTrigger
 from local.scf.asynchronous import Asynchronous
 from local.scf.runtime import Outcome
-from local.scf.timer import CRON_ZONE, Timers, next_firing, timer_event
+from local.scf.timer import Timers, timer_event
 
-TICK = Timer("tick", "f", "* * * * * * *", "a message", True)
+TICK = TimerTrigger(name="tick", function="f", cron="* * * * * * *", message="a message", enabled=True)
 SUNDAY = datetime(2026, 11, 22, 9, 0, 0, tzinfo=CRON_ZONE)
-
-
-@pytest.mark.parametrize(
-    ("cron", "expected"),
-    [
-        ("*/5 * * * * * *", "2026-11-22 09:00:05"),
-        ("0 15 10 1 * * *", "2026-12-01 10:15:00"),
-        ("0 15 10 * * MON-FRI *", "2026-11-23 10:15:00"),
-        ("0 0 10,14,16 * * * *", "2026-11-22 10:00:00"),
-        ("0 */30 9-17 * * * *", "2026-11-22 09:30:00"),
-        ("0 0 12 * * WED *", "2026-11-25 12:00:00"),
-        ("0 0 12 23 * WED *", "2026-11-23 12:00:00"),
-        ("10/20 * * * * * *", "2026-11-22 09:00:10"),
-        ("0 0 0 1 JAN * 2028", "2028-01-01 00:00:00"),
-        ("0 0 0 * * 0 *", "2026-11-29 00:00:00"),
-        ("5 * * * *", "2026-11-22 09:05:00"),
-    ],
-    ids=lambda value: value if "*" in value else "",
-)
-def test_cron_expressions_of_the_document(cron: str, expected: str) -> None:
-    assert next_firing(cron, SUNDAY).strftime("%Y-%m-%d %H:%M:%S") == expected
-
-
-@pytest.mark.parametrize("cron", ["", "* * * * * *", "61 * * * * * *", "x * * * * * *", "0 0 0 1 1 * 1999"])
-def test_what_is_no_cron_is_named(cron: str) -> None:
-    with pytest.raises(ProjectError, match="cron"):
-        next_firing(cron, SUNDAY)
-
-
-def test_a_project_with_a_bad_cron_does_not_start() -> None:
-    with pytest.raises(ProjectError, match="cron"):
-        Timers((TICK._replace(cron="nonsense"),), Asynchronous(Recorder()))
 
 
 def test_the_event_has_the_documented_fields_and_utc_time() -> None:
@@ -67,8 +35,8 @@ class Recorder:
         self.seen: list[object] = []
         self.called = asyncio.Event()
 
-    async def __call__(self, name: str, event: object, trigger: str) -> Outcome:
-        assert (name, trigger) == ("f", "timer")
+    async def __call__(self, name: str, event: object, trigger: str, request_id: str) -> Outcome:
+        assert (name, trigger, bool(request_id)) == ("f", "timer", True)
         self.seen.append(event)
         self.called.set()
         failed = len(self.seen) <= self.failures
@@ -94,9 +62,18 @@ def test_an_unknown_timer_is_refused_with_the_names_there_are() -> None:
         asyncio.run(Timers((TICK,), Asynchronous(Recorder())).fire("tock"))
 
 
+def test_a_timer_whose_years_are_over_never_fires_by_itself() -> None:
+    async def scenario() -> None:
+        timers = Timers([TICK.model_copy(update={"cron": "0 0 0 1 1 * 1999"})], Asynchronous(Recorder()))
+        timers.start()
+        await timers.ended()
+
+    asyncio.run(scenario())
+
+
 def test_enabled_timers_fire_by_themselves() -> None:
     async def scenario() -> list[object]:
-        recorder, disabled = Recorder(), TICK._replace(name="off", enabled=False)
+        recorder, disabled = Recorder(), TICK.model_copy(update={"name": "off", "enabled": False})
         timers = Timers((TICK, disabled), Asynchronous(recorder))
         timers.start()
         await recorder.called.wait()

@@ -115,7 +115,7 @@ def test_records_come_back_unchanged_whatever_their_order(
         (AUDIO, task("a"), ["a"]),
     ],
 )
-def test_what_data_tells(net: Network, kind: Kind, data: object, known: list[str]) -> None:
+def test_records_in_data(net: Network, kind: Kind, data: object, known: list[str]) -> None:
     net.media({}, [said(data)])
     assert list(ask(net, kind, VIDS if kind == VIDEO else ["a"])) == known
 
@@ -148,7 +148,7 @@ def test_a_query_without_an_id_is_forwarded_and_so_is_its_answer(net: Network, d
 
 
 @pytest.mark.parametrize("kind", [VIDEO, AUDIO])
-def test_unknown_ids_are_no_error_here(net: Network, kind: Kind) -> None:
+def test_unknown_ids_are_left_out_without_an_error(net: Network, kind: Kind) -> None:
     net.media({}, [said(code=5000)])
     assert ask(net, kind, ["a"]) == {}
 
@@ -179,7 +179,7 @@ def test_a_hung_attempt_leaves_time_for_another(net: Network) -> None:
 
 
 @pytest.mark.parametrize(("count", "most"), [(1, 540_672), (100, 2_162_688), (900, 3_000_000)])
-def test_a_reply_is_bounded_by_what_was_asked(net: Network, count: int, most: int) -> None:
+def test_the_size_of_a_reply_is_bounded_by_the_number_of_ids(net: Network, count: int, most: int) -> None:
     """Of a list of `{}` three million bytes take 72 MB to parse, 31 million took 821."""
     vids = [f"id{number}" for number in range(count)]
     fits = b'{"code": 0, "data": []}'.ljust(most)
@@ -237,7 +237,7 @@ def test_calls_and_retries_are_counted(net: Network, capsys: pytest.CaptureFixtu
     assert (line["calls"], line["retries"]) == (2, 1)
 
 
-def test_what_came_of_a_batch_that_succeeded_in_part_is_kept(net: Network) -> None:
+def test_records_of_a_batch_that_succeeded_in_part_are_kept(net: Network) -> None:
     status, headers, text = GOOD
     partly = {**json.loads(text), "code": 5400, "data": [task("a")]}
     net.media({}, [(status, headers, json.dumps(partly))])
@@ -246,7 +246,7 @@ def test_what_came_of_a_batch_that_succeeded_in_part_is_kept(net: Network) -> No
     assert isinstance(found["b"], UpstreamFailed)
 
 
-def test_a_number_that_json_can_not_say_again_is_no_envelope(net: Network) -> None:
+def test_an_infinite_number_is_refused(net: Network) -> None:
     media = net.media({}, [body('{"code": 0, "data": [{"vid": "a", "size": 1e999}]}'), GOOD])
     assert ask(net) == {"a": task("a"), "b": task("b")}
     assert len(media.calls) == 2
@@ -258,7 +258,7 @@ def test_a_hundred_unknown_ids_that_are_refused_as_a_whole_cost_a_few_calls(net:
     assert len(media.calls) == 9
 
 
-def test_no_word_of_the_api_reaches_a_caller(net: Network) -> None:
+def test_the_message_of_the_api_never_reaches_a_caller(net: Network) -> None:
     words = "secret key of account 100012345678 is wrong"
     net.media({}, [body(json.dumps({"code": 4000, "message": words}))])
     with pytest.raises(BadInput) as caught:

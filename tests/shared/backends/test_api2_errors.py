@@ -75,7 +75,7 @@ NO_ENVELOPES: list[str | bytes] = [
     [*HTTP_ERRORS, *((body(text), UpstreamFailed, True) for text in NO_ENVELOPES)],
     ids=lambda value: str(value)[:24] if isinstance(value, tuple) else "",
 )
-def test_replies_that_are_no_answer(net: Network, reply: Reply, error: type[QueryError], retried: bool) -> None:
+def test_unusable_replies_are_errors(net: Network, reply: Reply, error: type[QueryError], retried: bool) -> None:
     media = net.media({}, repeat(reply))
     with pytest.raises(QueryError) as caught:
         ask(net)
@@ -95,7 +95,7 @@ def test_replies_that_are_no_answer(net: Network, reply: Reply, error: type[Quer
     ],
     ids=lambda trouble: str(trouble)[:28],
 )
-def test_one_more_attempt_mends_it(net: Network, trouble: Reply | Exception) -> None:
+def test_a_second_retry_succeeds(net: Network, trouble: Reply | Exception) -> None:
     media = net.media({}, [trouble, trouble, GOOD])
     assert list(ask(net)) == VIDS
     assert len({call.params["Nonce"] for call in media.calls}) == 3

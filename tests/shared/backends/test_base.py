@@ -158,7 +158,7 @@ def test_a_single_record_stands_alone() -> None:
         (Answers({}, [], {"a": BUSY, "b": DEAD}), BUSY),
     ],
 )
-def test_nothing_to_tell_is_an_error(answers: Answers, single: bool, error: QueryError) -> None:
+def test_an_answer_without_any_record_is_an_error(answers: Answers, single: bool, error: QueryError) -> None:
     with pytest.raises(type(error)) as caught:
         envelope(answers, single=single)
     assert caught.value.message == error.message

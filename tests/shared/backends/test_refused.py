@@ -49,7 +49,7 @@ def test_three_unknown_ids_are_found() -> None:
 
 
 @given(st.integers(2, 100), st.data())
-def test_what_is_found_is_true_whatever_is_known(count: int, data: st.DataObject) -> None:
+def test_every_answer_is_true_for_any_set_of_known_ids(count: int, data: st.DataObject) -> None:
     vids = ids(count)
     api = Api(data.draw(st.lists(st.sampled_from(vids), unique=True, min_size=count // 2, max_size=count - 1)))
     found = by_sample(vids, api)

@@ -109,16 +109,14 @@ def test_nothing_is_added_without_valid_ids(net: Network, kind: str, asked: Json
     assert (reply["code"], reply["message"][:3]) == (4000, "vid")
 
 
-def test_a_caller_who_adds_needs_the_token_and_keeps_to_the_most_ids(
-    net: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_adding_ids_needs_the_token_and_respects_max_vids(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_VIDS", "1")
     assert run("video", gateway("POST", {"vids": "a,b", "output": "watch"}))["statusCode"] == 413
     monkeypatch.setenv("API_TOKEN", "unit-api-token")
     assert run("video", gateway("POST", {"vids": "a", "output": "watch"}))["statusCode"] == 401
 
 
-def test_a_cos_that_refuses_to_add_is_told(net: Network) -> None:
+def test_a_refusal_of_cos_to_add_ids_is_an_error(net: Network) -> None:
     net.cos("PUT", script=[cos_error(403, "AccessDenied")])
     reply = run("video", gateway("POST", {"vids": "a", "output": "watch"}))
     assert (reply["statusCode"], json.loads(reply["body"])["code"]) == (502, 4100)

@@ -114,7 +114,7 @@ def test_refusals(net: Network, turn: Turn, error: type[QueryError], retried: bo
 
 
 @pytest.mark.parametrize("trouble", [scf_error("RequestLimitExceeded"), (500, {}, b""), requests.ConnectionError()])
-def test_one_more_attempt_mends_it(net: Network, trouble: Turn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_retry_succeeds(net: Network, trouble: Turn, capsys: pytest.CaptureFixture[str]) -> None:
     scf = net.scf([trouble, trouble])
     invocation = invoke(net)
     assert scf.events == [EVENT]

@@ -39,7 +39,7 @@ OUTCOMES: dict[str, tuple[Record, str]] = {
 
 
 @pytest.mark.parametrize(("record", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
-def test_a_record_tells_the_outcome_and_whether_to_ask_again(record: Record, outcome: str) -> None:
+def test_outcome_and_finality_of_a_record(record: Record, outcome: str) -> None:
     made = ledger("a")
     made.merge({"a": record})
     assert made.outcome("a") == outcome
@@ -209,7 +209,7 @@ def test_parting_moves_all_that_is_known_of_an_id() -> None:
     assert other.counts() == counts(watched=3, succeeded=1, missing=1, pending=1)
 
 
-def test_who_has_the_record_and_who_still_asks_become_one() -> None:
+def test_a_record_and_a_pending_id_are_merged() -> None:
     asks, has = ledger("a", "b"), ledger("c")
     has.merge({"a": DONE, "b": task("b", 3)})
     asks.absorb(has)

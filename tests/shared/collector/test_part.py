@@ -23,7 +23,7 @@ def test_without_an_object_there_is_nothing() -> None:
     assert (part.stored, part.ids(), part.held, part.changed, part.again()) == (None, [], {}, False, None)
 
 
-def test_what_was_written_is_read_again() -> None:
+def test_a_written_part_is_read_back() -> None:
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
     part.take(["a", "b", "c", "d"])
@@ -40,7 +40,7 @@ def test_what_was_written_is_read_again() -> None:
     assert list(again.pending) == ["b", "c", "e"]
 
 
-def test_what_people_read_comes_first_and_an_empty_state_is_left_out() -> None:
+def test_the_summary_comes_first_and_an_empty_state_is_left_out() -> None:
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
     part.merge({"a": DONE})
@@ -98,7 +98,7 @@ def test_the_kinds_do_not_share_an_object() -> None:
         Part(storing(bucket, kind=AUDIO), RESULTS).read_object(Run(bucket).deadline)
 
 
-def test_what_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A results object of 44 MB was once written, and then no sweep could read it again."""
     monkeypatch.setattr(module, "PART_BYTES", 1200)
     bucket = Bucket()
@@ -139,6 +139,6 @@ def test_again_in(told: dict[str, object], again: float | None) -> None:
     assert again_in(told) == again
 
 
-def test_what_says_nothing_usable_has_no_state_and_no_counts() -> None:
+def test_an_unusable_object_has_no_state_and_no_counts() -> None:
     assert (state_of(None), state_of({"state": []}), state_of({"state": {"turn": "x"}})) == ({}, {}, {"turn": "x"})
     assert (counts_in(None), counts_in({"watched": 1, "failed": "x"})) == ({}, {"watched": 1})

@@ -95,7 +95,7 @@ def test_final_records_are_noted_before_anything_else_and_others_are_not() -> No
     assert (part.tasks, part.held) == ({"a": DONE, "b": task("b", 3), "c": gone}, {name: NOW + KEPT})
 
 
-def test_a_journal_that_can_not_be_written_is_told_before_anything_is_taken_over() -> None:
+def test_a_journal_that_can_not_be_written_raises_before_anything_changes() -> None:
     def refuse(method: str, _: str) -> None:
         if method == "PUT":
             raise KeysRejected("no")
@@ -190,7 +190,7 @@ def test_when_time_runs_out_the_notes_read_so_far_are_kept() -> None:
     assert list(part.held) == [f"{FOUND}{number}.json" for number in range(4)]
 
 
-def test_a_cos_that_answers_in_no_time_is_told() -> None:
+def test_a_hung_cos_raises() -> None:
     def hang(method: str, _: str) -> None:
         raise OutOfTime("COS does not answer")
 

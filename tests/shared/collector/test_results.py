@@ -74,7 +74,7 @@ def test_it_is_written_only_when_it_says_anything_new() -> None:
     assert bucket.json(RESULTS)["summary"] == {"watched": 7}
 
 
-def test_an_edited_list_drops_what_it_leaves_out_but_for_what_callers_have_added() -> None:
+def test_an_edited_list_drops_missing_ids_except_added_ones() -> None:
     bucket = Bucket()
     results, run = load(bucket)
     results.follow(listing("a", "b", "c"), run.deadline)
@@ -124,7 +124,7 @@ def test_an_object_of_an_earlier_version_goes_on_where_it_was() -> None:
     assert bucket.final().keys() == {"a", "gone"}
 
 
-def test_what_callers_have_added_is_held_with_the_notes_that_say_so() -> None:
+def test_added_ids_are_held_with_their_notes() -> None:
     bucket = Bucket()
     results, run = load(bucket)
     results.add(["a"], Added([], ["1"], ["2"], ["3"]), run.deadline)

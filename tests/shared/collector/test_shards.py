@@ -124,7 +124,7 @@ def test_the_object_that_consoles_make_for_a_folder_is_no_shard_and_not_worth_a_
     assert fire(sharded({"": b"", "b.json": ["b"]}))[0] == spreading(1, due=1, invoked=1)
 
 
-def test_what_the_sweeps_have_found_damaged_is_named() -> None:
+def test_damaged_objects_of_shards_are_named() -> None:
     bucket = sharded({"a.json": b"{", "b.json": ["b"]})
     fire(bucket)[1].run(bucket, {})
     assert fire(bucket)[0]["damaged"] == ["watch/video/a.json"]
@@ -147,7 +147,7 @@ def test_an_object_of_somebody_else_among_the_summaries_is_no_shard() -> None:
     assert fire(bucket)[1].shards == ["a.json"]
 
 
-def test_what_an_earlier_version_has_written_is_understood() -> None:
+def test_objects_of_an_earlier_version_are_understood() -> None:
     bucket = sharded({"a.json": ["a"], "added-000000.json": {"vids": ["b"], "notes": ["watch/video.added/1.json"]}})
     tasks = {"a": task("a"), "b": task("b")}
     bucket.store(INDEX, {"action": "GetVpResult", "summary": counts(1, 1), "shards": {"a.json": counts(1, 1)}})
@@ -214,7 +214,7 @@ def test_without_shards_there_is_nothing_to_do() -> None:
         f"GET {INDEX}",
     ],
 )
-def test_a_cos_that_refuses_is_told(broken: str) -> None:
+def test_a_refusal_of_cos_fails_it(broken: str) -> None:
     bucket = sharded({"a.json": ["a"]})
     bucket.store("results/video/summary/a.json", {})
 
@@ -226,6 +226,6 @@ def test_a_cos_that_refuses_is_told(broken: str) -> None:
         fire(bucket, before=refuse)
 
 
-def test_no_time_is_told() -> None:
+def test_without_time_it_raises() -> None:
     with pytest.raises(OutOfTime):
         fire(sharded({"a.json": ["a"]}), limit=0.0)

@@ -1,4 +1,4 @@
-"""A timer's work: a watch list in, one results object out."""
+"""A timer's work: a watch list in, its results out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends.base import DAY
-from shared.errors import KeysRejected, UpstreamFailed
+from shared.errors import KeysRejected, OutOfTime, UpstreamFailed
 from shared.net.json_text import JsonObject
 from shared.tasks import AUDIO
 from tests.support.sweeps import DEAD, FOUND, RESULTS, WATCH, results, summary, sweep
-from tests.support.wire import Network, Turn, network, said, task
+from tests.support.wire import Network, Turn, cos_error, network, said, task
 
 
 def test_every_state_is_counted(net: Network) -> None:
@@ -89,7 +88,7 @@ def test_nothing_to_ask_and_nothing_to_write(net: Network, watched: object) -> N
 
 
 @pytest.mark.parametrize(("watched", "counts"), [(["done"], summary(watched=1, succeeded=1)), ([], summary())])
-def test_what_is_final_is_kept_and_counts_while_it_is_listed(
+def test_a_final_record_stays_and_counts_while_it_is_listed(
     net: Network, watched: list[str], counts: dict[str, int]
 ) -> None:
     stored = results(summary(watched=1, succeeded=1), task("done"))
@@ -117,47 +116,7 @@ def test_any_change_of_a_record_is_written(net: Network, changed: JsonObject) ->
     assert cos.json(RESULTS)["tasks"] == {"a": changed}
 
 
-def test_an_id_that_is_no_longer_known_keeps_its_record(net: Network) -> None:
-    net.media({})
-    stored = results(summary(watched=1, pending=1), task("a", 3))
-    cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: stored})
-    assert sweep(net) == summary(watched=1, pending=1)
-    assert cos.json(RESULTS)["tasks"] == {"a": task("a", 3)}
-    assert list(cos.json(RESULTS)["missing"]) == ["a"]
-
-
-@pytest.mark.parametrize("known", [task("a", 3), None], ids=["once known", "never known"])
-def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Network, known: JsonObject | None) -> None:
-    media = net.media({} if known is None else {"a": known})
-    net.cos("GET", "PUT", objects={WATCH: ["a"]})
-    sweep(net, MISSING_DAYS="2")
-    media.tasks = {}
-    for _ in range(5):
-        told = sweep(net, MISSING_DAYS="2")
-        net.clock.now += DAY
-    assert told == summary(watched=1, missing=1)
-    assert len(media.calls) == 1 + 3, "asked at once and after one and two days, then never again"
-
-
-def test_without_patience_an_unknown_id_is_final_at_once(net: Network) -> None:
-    media = net.media({})
-    cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
-    for _ in range(2):
-        assert sweep(net, MISSING_DAYS="0") == summary(watched=1, missing=1)
-    assert len(media.calls) == 1
-    assert cos.json(RESULTS)["missing"] == {"a": "2023-11-14T22:13:20Z"}
-
-
-def test_an_id_that_becomes_known_is_missing_no_longer(net: Network) -> None:
-    media = net.media({})
-    cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
-    sweep(net)
-    media.tasks = {"a": task("a")}
-    assert sweep(net) == summary(watched=1, succeeded=1)
-    assert cos.json(RESULTS)["missing"] == {}
-
-
-def test_failed_calls_keep_old_records_and_are_told(net: Network) -> None:
+def test_failed_calls_keep_old_records_and_count_as_unanswered(net: Network) -> None:
     net.media({"a": task("a"), "b": DEAD, "c": DEAD})
     stored = results(summary(), task("b", 3, progress=1))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b", "c"], RESULTS: stored})
@@ -178,13 +137,33 @@ def test_when_all_calls_fail_the_sweep_fails_and_no_record_changes(
     assert (cos.json(RESULTS)["tasks"], cos.json(RESULTS)["missing"]) == ({"done": task("done")}, {})
 
 
-def test_what_came_before_the_time_was_over_is_written(net: Network) -> None:
+def test_answers_before_the_deadline_are_written(net: Network) -> None:
     net.media({"a": task("a"), "b": net.clock.hang})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"]})
     told = sweep(net, limit_ms=5_000, workers=1, BATCH_SIZE="1")
     assert told == {**summary(watched=2, succeeded=1, pending=1), "unanswered": 1}
     assert cos.json(RESULTS)["tasks"] == {"a": task("a")}
     assert cos.json(RESULTS)["state"]["pending"] == ["b"]
+
+
+@pytest.mark.parametrize("methods", [("GET",), ("GET", "PUT")])
+def test_a_refusal_of_cos_fails_the_sweep(
+    net: Network, monkeypatch: pytest.MonkeyPatch, methods: tuple[str, ...]
+) -> None:
+    refusal = cos_error(403, "AccessDenied")
+    if "PUT" in methods:
+        net.media({"a": task("a")})
+    cos = net.cos(*methods, objects={WATCH: ["a"]})
+    answer = cos.answer
+    monkeypatch.setattr(cos, "answer", lambda request: refusal if request.method == methods[-1] else answer(request))
+    with pytest.raises(KeysRejected):
+        sweep(net)
+
+
+def test_a_hung_cos_leaves_nothing_behind(net: Network) -> None:
+    net.cos("GET", script=repeat(net.clock.hang))
+    with pytest.raises(OutOfTime):
+        sweep(net)
 
 
 STATUSES = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([1, 3, 4, 5, None, 99]), max_size=8)
@@ -205,13 +184,13 @@ def test_no_result_is_ever_lost(before: dict[str, int | None], now: dict[str, in
         assert sum(int(str(told[state])) for state in summary() if state != "watched") == 9
 
 
-def test_an_id_that_is_refused_for_what_it_is_does_not_fail_the_sweep(net: Network) -> None:
+def test_an_id_that_the_api_refuses_does_not_fail_the_sweep(net: Network) -> None:
     net.media({}, repeat(said(code=4000)))
     net.cos("GET", "PUT", objects={WATCH: ["odd"]})
     assert sweep(net) == {**summary(watched=1, pending=1), "unanswered": 1}
 
 
-def test_what_a_killed_sweep_has_noted_is_merged_though_nothing_is_watched_any_more(net: Network) -> None:
+def test_the_notes_of_a_killed_sweep_are_merged_with_an_empty_watch_list(net: Network) -> None:
     note = {"action": "GetVpResult", "tasks": {"a": task("a")}}
     name = f"{FOUND}20260101T000000Z-unit-00000000.json"
     cos = net.cos("GET", "PUT", objects={WATCH: [], name: note})

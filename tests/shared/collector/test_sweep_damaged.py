@@ -1,22 +1,21 @@
-"""A sweep over damaged objects, ids that are invalid, and a COS that fails."""
+"""Objects that are damaged or foreign, and entries that are no ids: named, and left as they are."""
 
 from __future__ import annotations
 
 import json
-from itertools import repeat
 
 import pytest
 
-from shared.errors import DamagedObject, KeysRejected, OutOfTime
+from shared.errors import DamagedObject
 from tests.support.sweeps import RECOVERED, RESULTS, WATCH, results, summary, sweep
-from tests.support.wire import Network, cos_error, task
+from tests.support.wire import Network, task
 
 #: What is no watch object.
 NO_LISTS = [b"", b'["a"', b"\xff", "text", 7, None, {}, {"vids": None}, {"vids": "a"}, {"vids": {"a": 1}}]
 
 
 @pytest.mark.parametrize("damaged", NO_LISTS, ids=str)
-def test_a_damaged_watch_object_is_told_and_left_alone(net: Network, damaged: object) -> None:
+def test_a_damaged_watch_object_is_named_and_left_unchanged(net: Network, damaged: object) -> None:
     cos = net.cos("GET", objects={WATCH: damaged})
     before = dict(cos.objects)
     assert sweep(net) == {**summary(), "damaged": ["watch/video.json"]}
@@ -44,7 +43,7 @@ def test_beside_a_damaged_watch_object_the_added_ids_count(net: Network) -> None
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_damaged_results_object_is_told_and_left_alone(net: Network, damaged: object) -> None:
+def test_a_damaged_results_object_is_named_and_left_unchanged(net: Network, damaged: object) -> None:
     net.media({"a": task("a"), "b": task("b", 3)})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"], RESULTS: damaged})
     before = cos.objects[RESULTS]
@@ -61,7 +60,7 @@ def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: 
         sweep(net)
 
 
-def test_what_is_no_id_is_named_and_never_sent(net: Network) -> None:
+def test_invalid_ids_are_named_and_never_sent(net: Network) -> None:
     media = net.media({"a": task("a")})
     strange = ["../b", "", 7, None, ["a"], {"vid": "a"}, "x" * 65, " a", "文\ud800"]
     net.cos("GET", "PUT", objects={WATCH: ["a", *strange, "a"]})
@@ -77,21 +76,12 @@ def test_no_more_than_twenty_are_named(net: Network) -> None:
     assert sweep(net) == {**summary(), "invalid": [str(number) for number in range(20)]}
 
 
-@pytest.mark.parametrize("methods", [("GET",), ("GET", "PUT")])
-def test_a_refusal_of_cos_fails_the_sweep(
-    net: Network, monkeypatch: pytest.MonkeyPatch, methods: tuple[str, ...]
-) -> None:
-    refusal = cos_error(403, "AccessDenied")
-    if "PUT" in methods:
-        net.media({"a": task("a")})
-    cos = net.cos(*methods, objects={WATCH: ["a"]})
-    answer = cos.answer
-    monkeypatch.setattr(cos, "answer", lambda request: refusal if request.method == methods[-1] else answer(request))
-    with pytest.raises(KeysRejected):
-        sweep(net)
-
-
-def test_a_hung_cos_leaves_nothing_behind(net: Network) -> None:
-    net.cos("GET", script=repeat(net.clock.hang))
-    with pytest.raises(OutOfTime):
-        sweep(net)
+def test_the_largest_object_of_an_earlier_version_is_read_and_written_in_parts(net: Network) -> None:
+    """Earlier versions kept all records in one object, larger than any that is written now."""
+    large = [task(f"large-{number}", url="x" * 3_000_000) for number in range(4)]
+    watched = [str(record["vid"]) for record in large]
+    cos = net.cos("GET", "PUT", objects={WATCH: watched, RESULTS: results(summary(), *large)})
+    assert sweep(net) == sweep(net) == summary(watched=4, succeeded=4)
+    parts = [cos.json(f"media-query/{name}") for name in cos.json(RESULTS)["parts"]]
+    kept = [vid for part in (*parts, cos.json(RESULTS)) for vid in part["tasks"]]
+    assert sorted(kept) == watched

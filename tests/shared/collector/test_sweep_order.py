@@ -60,7 +60,7 @@ def test_where_the_time_of_one_sweep_is_over_the_next_begins() -> None:
     assert {summary["pending"] for summary, _ in asked} == {8}
 
 
-def test_no_call_begins_after_the_deadline_and_what_came_is_written() -> None:
+def test_no_call_begins_after_the_deadline_and_the_answers_so_far_are_written() -> None:
     bucket, tasks = watching("abc"), {vid: task(vid) for vid in "abc"}
     began = bucket.now
     summary, asked = sweep(bucket, tasks, seconds=4.0)
@@ -126,7 +126,7 @@ def test_several_short_sweeps_reach_every_id() -> None:
     ("tasks", "limit", "error"),
     [({"a": DEAD, "b": DEAD}, LIMIT, UpstreamFailed), ({"a": KeysRejected("no")}, LIMIT, KeysRejected)],
 )
-def test_a_sweep_without_any_answer_raises_and_remembers_what_is_watched(
+def test_a_sweep_without_any_answer_raises_and_keeps_the_watched_ids(
     tasks: dict[str, Record | QueryError], limit: float, error: type[QueryError]
 ) -> None:
     bucket = watching("".join(tasks))

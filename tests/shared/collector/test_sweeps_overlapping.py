@@ -170,7 +170,7 @@ def late_sweep(bucket: Bucket, tasks: Tasks) -> Callable[[Hook], object]:
     return work
 
 
-def test_a_stale_writer_brings_back_nothing_without_what_a_deleted_note_said() -> None:
+def test_a_stale_writer_never_loses_the_content_of_a_deleted_note() -> None:
     """All invocations last as long as they may, and the stale one is killed right after one of its operations.
 
     It began a second before the note was written; the one that deletes notes reads while the stale one still writes.

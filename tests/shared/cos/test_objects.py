@@ -57,7 +57,7 @@ def listed(net: Network, folder: str = "results/", **env: str) -> list[Listed]:
     return objects(net, **env).list(folder, net.invocation().deadline)
 
 
-def test_put_says_what_it_stores_and_where(net: Network) -> None:
+def test_put_returns_where_the_object_is_stored(net: Network) -> None:
     cos = net.cos("PUT")
     stored = put(net, {"名": [1, None]})
     body = '{"名":[1,null]}'.encode()
@@ -74,7 +74,7 @@ def test_put_says_what_it_stores_and_where(net: Network) -> None:
     assert stored == (BUCKET, REGION, KEY, digest.hex())
 
 
-def test_store_takes_any_bytes_and_says_what_they_are(net: Network) -> None:
+def test_store_takes_any_bytes_and_a_content_type(net: Network) -> None:
     cos = net.cos("PUT")
     stored = objects(net).store("a.csv", b"\xef\xbb\xbfa,b\r\n", net.invocation().deadline, "text/csv")
     assert cos.objects == {"media-query/a.csv": b"\xef\xbb\xbfa,b\r\n"}
@@ -123,19 +123,19 @@ def test_get_returns_the_json_value(net: Network, value: object) -> None:
     assert get(net) == value
 
 
-def test_get_of_what_is_not_there_is_none(net: Network) -> None:
+def test_get_of_a_missing_object_is_none(net: Network) -> None:
     net.cos("GET")
     assert get(net) is None
 
 
-def test_get_tells_the_etag_that_put_told(net: Network) -> None:
+def test_get_returns_the_etag_of_put(net: Network) -> None:
     net.cos("PUT", "GET")
     found = put(net, [1]), objects(net).get("results/video.json", net.invocation().deadline)
     assert found[1] == ([1], found[0][3])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\xff", b"[" * 100_000])
-def test_get_of_what_is_no_json_is_damaged(net: Network, body: bytes) -> None:
+def test_get_of_invalid_json_raises_damaged_object(net: Network, body: bytes) -> None:
     cos = net.cos("GET", objects={KEY: body})
     with pytest.raises(DamagedObject, match=KEY):
         get(net)
@@ -148,7 +148,7 @@ def test_a_body_with_another_md5_than_its_etag_was_damaged_on_its_way(net: Netwo
     assert len(cos.requests) == 3
 
 
-def test_what_stays_no_json_is_damaged_whatever_its_etag(net: Network) -> None:
+def test_json_that_stays_invalid_is_damaged_with_any_etag(net: Network) -> None:
     """The ETag of an encrypted object is not its MD5."""
     cos = net.cos("GET", script=repeat((200, {}, b"{")))
     with pytest.raises(DamagedObject):
@@ -225,9 +225,7 @@ def test_put_does_not_take_no_such_key_for_stored(net: Network) -> None:
 
 
 @pytest.mark.parametrize("trouble", [cos_error(503, "SlowDown"), requests.ConnectionError()], ids=["slow", "reset"])
-def test_one_more_attempt_mends_it(
-    net: Network, trouble: Reply | Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_retry_succeeds(net: Network, trouble: Reply | Exception, capsys: pytest.CaptureFixture[str]) -> None:
     cos = net.cos("PUT", script=[trouble, trouble])
     invocation = net.invocation()
     CosObjects(settings(), invocation).put("x", 1, invocation.deadline)

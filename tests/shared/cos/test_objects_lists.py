@@ -32,7 +32,7 @@ def page(*keys: str, more: str = "") -> Reply:
     return 200, {}, f"<ListBucketResult>{contents}{following}</ListBucketResult>"
 
 
-def test_a_list_has_what_is_right_in_the_folder_and_the_folders_below(net: Network) -> None:
+def test_a_list_has_the_objects_directly_in_the_folder_and_the_folders_below(net: Network) -> None:
     names = ("a/b-.json", "a/b+c 名.json", "a/", "a/deep/c.json", "a/deep/d.json", "ab.json", "c")
     cos = net.cos("GET", "PUT", objects={f"media-query/{name}": [name] for name in names})
     invocation = net.invocation()
@@ -95,7 +95,7 @@ def test_a_list_of_which_one_name_is_too_large_fails(net: Network) -> None:
         (b"<Error><Code>InternalError</Code></Error>", ATTEMPTS, "not answer with a list"),
     ],
 )
-def test_a_list_that_is_none(net: Network, body: bytes, tries: int, message: str) -> None:
+def test_replies_that_are_not_lists_are_errors(net: Network, body: bytes, tries: int, message: str) -> None:
     """A page of a proxy, or an error with status 200, was once an empty list: nothing was watched then."""
     cos = net.cos("GET", script=repeat((200, {}, body)))
     with pytest.raises(UpstreamFailed, match=message):
@@ -120,9 +120,7 @@ TRUNCATED = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResul
     ],
     ids=["no marker", "the same marker", "one before"],
 )
-def test_a_list_whose_next_part_does_not_begin_behind_this_one_is_not_taken_for_whole(
-    net: Network, script: list[Reply]
-) -> None:
+def test_a_list_whose_marker_does_not_advance_is_an_error(net: Network, script: list[Reply]) -> None:
     """A marker that does not move was once followed until the time was over."""
     cos = net.cos("GET", script=script)
     with pytest.raises(UpstreamFailed, match="without a marker for the rest"):

@@ -85,14 +85,12 @@ def test_a_reply_without_a_range_is_the_whole(net: Network) -> None:
     ("told", "total", "intact"),
     [("bytes 0-12/13", 13, False), ("bytes 0-12/99", 99, True), ("bytes 0-12/*", 13, False)],
 )
-def test_only_of_a_whole_object_can_be_told_whether_it_is_intact(
-    net: Network, told: str, total: int, intact: bool
-) -> None:
+def test_only_a_whole_object_can_be_checked_against_its_etag(net: Network, told: str, total: int, intact: bool) -> None:
     net.cos("GET", script=[(206, {"ETag": f'"{"0" * 32}"', "Content-Range": told}, BODY)])
     assert read(net) == Chunk(BODY, 0, total, "0" * 32, intact)
 
 
-def test_what_came_damaged_is_asked_for_again(net: Network) -> None:
+def test_a_damaged_body_is_read_again(net: Network) -> None:
     cos = net.cos("GET", objects={KEY: BODY}, script=[(206, {"ETag": f'"{ETAG}"'}, b'["a",')])
 
     def parse(chunk: Chunk) -> Chunk:
@@ -135,3 +133,8 @@ def test_a_hung_cos_is_out_of_time(net: Network) -> None:
     net.cos("GET", script=repeat(net.clock.hang))
     with pytest.raises(OutOfTime):
         read(net)
+
+
+def test_the_whole_object_in_place_of_a_range_is_not_taken_for_it(net: Network) -> None:
+    net.cos("GET", script=[(200, {"ETag": f'"{ETAG}"'}, BODY)])
+    assert read(net, 5, ETAG) is None

@@ -87,7 +87,7 @@ def test_an_event_is_read_as_its_name_promises(settings: Settings, name: str) ->
         ("query-audio.timer-watch.200.json", Sweep(None, "watch/audio.json", "results/audio-watched.json")),
     ],
 )
-def test_what_is_read_of_an_event(settings: Settings, name: str, expected: Query | Sweep) -> None:
+def test_every_event_file_is_read_as_its_name_says(settings: Settings, name: str, expected: Query | Sweep) -> None:
     assert outcome(load_event(name), kind_of(name), settings) == expected
 
 

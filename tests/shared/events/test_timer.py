@@ -139,7 +139,7 @@ def test_a_hostile_key_is_refused(field: str, key: object) -> None:
         read_sweep(timer({field: key}), VIDEO)
 
 
-def test_ids_are_sorted_from_what_is_none() -> None:
+def test_valid_ids_are_split_from_other_values() -> None:
     rest: list[object] = ["", "a b", 7, None, [A], {"a": 1}, "é", f"{A}\n"]
     assert split_ids([A, *rest, B, A]) == ([A, B], rest)
     assert split_ids([]) == ([], [])

@@ -114,9 +114,7 @@ def test_time_that_ends_while_the_call_is_made_ready_is_no_timeout_of_zero(net: 
     ],
     ids=["reset", "tls", "connect-timeout", "read-timeout", "cut", "no-gzip", "reset-in-body"],
 )
-def test_what_the_network_does_is_worth_another_attempt(
-    net: Network, turn: Reply | Exception, error: type[QueryError]
-) -> None:
+def test_network_errors_are_retryable(net: Network, turn: Reply | Exception, error: type[QueryError]) -> None:
     reply(net, turn)
     with pytest.raises(QueryError) as caught:
         send(seconds(net, 60))
@@ -187,7 +185,7 @@ def test_attempts_are_bounded_and_their_waits_double(
     assert f'"retries": {ATTEMPTS - 1}' in capsys.readouterr().out
 
 
-def test_what_another_attempt_can_not_mend_is_raised_at_once(net: Network) -> None:
+def test_an_error_that_is_not_retryable_is_raised_at_once(net: Network) -> None:
     def attempt() -> None:
         raise BadInput("vid: wrong")
 

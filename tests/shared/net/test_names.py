@@ -46,7 +46,7 @@ def test_an_answer_is_kept_for_a_while(asked: list[str], monkeypatch: pytest.Mon
     assert asked == ["known.example"] * 2
 
 
-def test_an_error_is_told_and_not_kept(asked: list[str]) -> None:
+def test_an_error_is_raised_and_not_cached(asked: list[str]) -> None:
     names = Names()
     with pytest.raises(OSError, match=r"no address of other\.example"):
         names.addresses("other.example", 80, ahead())

@@ -170,7 +170,7 @@ def test_a_deadline_outlives_the_calls_that_were_called_off(deadline: Deadline) 
     assert deadline.remaining() == NEVER
 
 
-def test_what_is_called_off_takes_what_it_contains_with_it(deadline: Deadline) -> None:
+def test_calling_off_reaches_inner_work(deadline: Deadline) -> None:
     with deadline.scope() as scope:
         deadline.call_off()
         assert scope.remaining() == 0

@@ -58,7 +58,7 @@ def test_permanent_keys_send_no_token(net: CiNetwork) -> None:
         (running(ids(2)[1]), True),
     ],
 )
-def test_only_what_ci_says_is_unknown_is_missing(net: CiNetwork, missing: str, silent: bool) -> None:
+def test_only_ids_that_ci_lists_as_unknown_are_missing(net: CiNetwork, missing: str, silent: bool) -> None:
     net.script.append(said(missing=missing))
     answers = ask(net.backend(), VIDEO, [UNKNOWN], 2, net.invocation.deadline)
     assert answers.missing == ([] if silent else [UNKNOWN])
@@ -120,7 +120,7 @@ def test_refusals(net: CiNetwork, turn: Turn, error: type[QueryError], retried: 
 
 
 @pytest.mark.parametrize("turn", [turn for turn, _, retried in REFUSALS if retried])
-def test_what_may_mend_is_asked_again_and_signed_anew(net: CiNetwork, turn: Turn) -> None:
+def test_a_retry_is_signed_anew(net: CiNetwork, turn: Turn) -> None:
     net.script.append(turn)
     assert net.records(VIDEO, ci_jobs.TRANSCODE)[ci_jobs.TRANSCODE]["status"] == 5
     assert len(net.requests) == 2
@@ -175,7 +175,7 @@ def test_ids(vid: str) -> None:
 @pytest.mark.parametrize(
     "vid", [OLD_VID, "j", f"j{'A' * 32}", f"{UNKNOWN}0", f"{UNKNOWN}\n", f"{UNKNOWN},", f"J{'0' * 32}"]
 )
-def test_what_is_no_id(vid: str) -> None:
+def test_invalid_ids(vid: str) -> None:
     assert not CloudInfinite.ids.pattern.fullmatch(vid)
 
 

@@ -77,7 +77,7 @@ def test_videos_and_records_by_id_are_never_joined(net: CiNetwork) -> None:
     assert {vid: paths(record) for vid, record in net.records(AUDIO, *vids).items()} == {vid: [vid] for vid in vids}
 
 
-def test_joined_keeps_what_it_does_not_know(net: CiNetwork) -> None:
+def test_joined_keeps_records_of_other_instances(net: CiNetwork) -> None:
     records: dict[str, Any] = {"x": {}, "y": {}}
     assert net.backend().joined(AUDIO, records) == records
 

@@ -42,7 +42,7 @@ def test_without_media_info_an_output_has_a_path_only() -> None:
     assert {name for name, value in info.items() if value is not None} == {"path"}
 
 
-def test_of_several_outputs_only_what_holds_for_all_is_told() -> None:
+def test_several_outputs_show_only_what_all_have_in_common() -> None:
     record = to_record(AUDIO, ID, sample("finished-voice-separate"))
     assert [info["path"] for info in outputs(record)] == ["/output/audio.mp3", "/output/backgroud.mp3"]
     for info in outputs(record):

@@ -1,0 +1,76 @@
+"""Writes dist/serverless.yml beside the bundle: for accounts that are deployed to by Tencent's own CLI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.check import REFERENCE, check_for_deploy
+from deploy.errors import DeployError
+from local.config import Config, ConfigError, read_config
+
+
+def read_checked(root: Path, environ: Mapping[str, str]) -> Config:
+    """Return the serverless.yml of a checkout. Raises DeployError: what a deploy engine would refuse or spoil."""
+    path = root / "serverless.yml"
+    try:
+        config = read_config(path, environ)
+    except ConfigError as error:
+        raise DeployError(*error.problems) from error
+    problems = check_for_deploy(config, root / "functions")
+    if problems:
+        raise DeployError(*(f"{path.name}: {problem}" for problem in problems))
+    return config
+
+
+def write_document(root: Path, environ: Mapping[str, str]) -> Path:
+    """Write dist/serverless.yml and return its path. Raises DeployError."""
+    source, target = root / "serverless.yml", root / "dist" / "serverless.yml"
+    document = prepared(yaml.safe_load(source.read_text(encoding="utf-8")), environ)
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return target
+
+
+def prepared(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the document without the gateway unless GATEWAY=1, and without settings that are not set.
+
+    The CLI leaves an entry whose variable is not set with an undefined value, and says nothing. Raises DeployError
+    for a variable anywhere else that is not set.
+    """
+    inputs = _without_unset(document["inputs"], environ)
+    gateway = wants_gateway(environ)
+    inputs["functions"] = {alias: _without_unset(own, environ) for alias, own in inputs["functions"].items()}
+    inputs["triggers"] = [each for each in inputs.get("triggers", []) if gateway or each["type"] != "apigw"]
+    deployed = {**document, "inputs": inputs}
+    unset = {name for name in REFERENCE.findall(yaml.safe_dump(deployed)) if not environ.get(name)}
+    if unset:
+        raise DeployError(f"{' and '.join(sorted(unset))} must be set: serverless.yml refers to it")
+    return deployed
+
+
+def wants_gateway(environ: Mapping[str, str]) -> bool:
+    """Whether dist/serverless.yml has the API gateway. Raises DeployError for anything but 1, 0 and nothing."""
+    return switch(environ, "GATEWAY")
+
+
+def switch(environ: Mapping[str, str], name: str) -> bool:
+    """Return a variable that is 1, 0 or not set. Raises DeployError for anything else."""
+    value = environ.get(name) or "0"
+    if value not in ("0", "1"):
+        raise DeployError(f"{name} must be 1 or 0")
+    return value == "1"
+
+
+def _without_unset(part: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    entries = part.get("environments", [])
+    kept = [entry for entry in entries if _value(entry, environ)]
+    return {**part, "environments": kept} if "environments" in part else dict(part)
+
+
+def _value(entry: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    reference = REFERENCE.fullmatch(str(entry["value"]))
+    return environ.get(reference[1], "") if reference else str(entry["value"])

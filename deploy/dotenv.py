@@ -1,0 +1,57 @@
+"""Reads .env so strictly that nothing half-read is deployed: an open quote could make a URL public."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+
+from deploy.errors import DeployError
+
+
+def read_environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a .env file, which may be missing, and of the environment, which wins.
+
+    A variable of the file without a value is as good as none. Nothing is expanded. Raises DeployError naming each line
+    that can't be read, never its content.
+    """
+    return {**read_dotenv(path), **environ}
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return the variables of a .env file that have a value. Raises DeployError."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DeployError(f"{path.name} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DeployError(f"{path.name} is not UTF-8: save it as UTF-8 text") from error
+    bindings = list(parse_stream(StringIO(text)))
+    problems = [
+        f"{path.name}: line {_line(binding)}: {said}" for binding in bindings if (said := _problem(binding)) is not None
+    ]
+    names = [binding.key for binding in bindings if binding.key]
+    problems += [f"{path.name}: {name} is given twice" for name in sorted(set(names)) if names.count(name) > 1]
+    if problems:
+        raise DeployError(*problems)
+    return {binding.key: binding.value for binding in bindings if binding.key and binding.value}
+
+
+def _problem(binding: Binding) -> str | None:
+    if binding.error:
+        return "can't be read: write NAME=value, and close every quote"
+    if binding.key and binding.value is None:
+        return f"{binding.key} has no '=': write {binding.key}=value"
+    if any(not character.isprintable() for character in (binding.key or "") + (binding.value or "")):
+        return f"{binding.key} holds a line end or another control character: close every quote"
+    return None
+
+
+def _line(binding: Binding) -> int:
+    """The parser counts a statement from the blank lines above it."""
+    text = binding.original.string
+    return binding.original.line + len(text) - len(text.lstrip("\r\n"))

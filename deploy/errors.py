@@ -1,0 +1,134 @@
+"""What stops a deployment, and the one line that says what to do about it."""
+
+from __future__ import annotations
+
+import re
+
+
+class DeployError(Exception):
+    """The deployment can't start or go on; `problems` says why, a line each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Refused(Exception):
+    """A service said no, and said why: nothing was changed by that request."""
+
+    def __init__(self, service: str, action: str, code: str, message: str) -> None:
+        super().__init__(f"{service}:{action} {code}")
+        self.service, self.action, self.code, self.message = service, action, code, message
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be taken a moment later: the function is busy, or the quota of calls is used."""
+        return self.code in BUSY or self.code.startswith("RequestLimitExceeded")
+
+    @property
+    def absent(self) -> bool:
+        """Whether the thing asked about is not there."""
+        return self.code.startswith(ABSENT)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the thing to be created is there already: an earlier request got through after all."""
+        return self.code.startswith("ResourceInUse.") or self.code.endswith(("NameInUse", "OwnedByYou"))
+
+
+class Unanswered(Exception):
+    """No usable answer came: whether the request was carried out is not known."""
+
+    def __init__(self, service: str, action: str, reason: str) -> None:
+        super().__init__(f"{service}:{action}: {reason}")
+        self.service, self.action, self.reason = service, action, reason
+
+
+#: Refusals of a write while a function is being created, updated, published or deleted, or while a role that was just
+#: made is not known everywhere. Codes: tencentcloud-sdk-python-scf, errorcodes.py; UnauthorizedOperation.FunctionStatus
+#: is not in it and was reported from real deployments.
+BUSY = frozenset(
+    {
+        "FailedOperation.FunctionStatusError",
+        "FailedOperation.FunctionNameStatusError",
+        "FailedOperation.FunctionVersionStatusNotActive",
+        "FailedOperation.OperationConflict",
+        "FailedOperation.UpdateFunctionCode",
+        "FailedOperation.UpdateFunctionConfiguration",
+        "FailedOperation.PublishVersion",
+        "UnauthorizedOperation.FunctionStatus",
+        "ResourceInUse",
+        "ResourceNotFound.Role",
+        "ResourceNotFound.RoleCheck",
+        "InvalidParameter.RoleCheck",
+        "FailedOperation.QcsRoleNotFound",
+    }
+)
+#: "Not found", in each service's words (errorcodes.py of -scf and -cam; COS: Error codes).
+ABSENT = (
+    "ResourceNotFound",
+    "InvalidParameterValue.FunctionName",
+    "InvalidParameter.RoleNotExist",
+    "InvalidParameter.PolicyIdNotExist",
+    "NoSuchBucket",
+    "NoSuchResource",
+)
+#: What to do about a refusal: the first pattern that the code begins with counts.
+ADVICE = (
+    (
+        r"AuthFailure\.(SecretIdNotFound|InvalidSecretId)|InvalidAccessKeyId",
+        "the account's keys are not known: check TENCENT_SECRET_ID",
+    ),
+    (
+        r"AuthFailure\.SignatureFailure|SignatureDoesNotMatch",
+        "the signature does not verify: check TENCENT_SECRET_KEY",
+    ),
+    (
+        r"AuthFailure\.(TokenFailure|InvalidAuthorization)|ExpiredToken|InvalidToken",
+        "the temporary keys are over or incomplete: renew TENCENT_SECRET_ID, TENCENT_SECRET_KEY and TENCENT_TOKEN",
+    ),
+    (r"AuthFailure\.SignatureExpire|RequestTimeTooSkewed", "this machine's clock is wrong: set it and try again"),
+    (r"UnsupportedRegion|UnauthorizedOperation\.Region|UnsupportedOperation\.(NotSupport)?Region", "{region}"),
+    (r"AuthFailure|UnauthorizedOperation|AccessDenied|OperationDenied", "{permission}"),
+    (r"BucketAlready", "COS_BUCKET is taken, by another account or in another region: choose another name or region"),
+    (
+        r"InvalidBucketName|InvalidURI",
+        "COS_BUCKET is not a bucket name of this account: it ends with the account's APPID",
+    ),
+    (r"TooManyBuckets|LimitExceeded|FailedOperation\.PolicyFull|InvalidParameter\.RoleFull", "{quota}"),
+    (
+        r"(FailedOperation|ResourceUnavailable)\.(InsufficientBalance|AccountInsufficient)",
+        "the account's balance does not suffice: top it up, then deploy again",
+    ),
+    (
+        r"FailedOperation\.(UnOpenedService|ServiceClosed|OpenService)|ResourceUnavailable\.ServiceSuspended",
+        "SCF is not active in this account: activate it in the console, then deploy again",
+    ),
+)
+_NAMED = re.compile(r"\b((?:name/)?(?:scf|cam|cos|ci|tag|sts):\w+)")
+
+
+def explain(error: Refused | Unanswered) -> str:
+    """Return one line that says what to do about an error; it names the action, never a key."""
+    if isinstance(error, Unanswered):
+        return (
+            f"{error.service}:{error.action} was not answered ({error.reason}): check the network, then do the same "
+            "again; what was begun is finished"
+        )
+    asked = f"{error.service}:{error.action}"
+    for pattern, advice in ADVICE:
+        if re.match(pattern, error.code):
+            words = {
+                "permission": _missing_permission(asked, error),
+                "quota": f"a quota of the account is full ({error.code}): have it raised or delete what is not needed",
+                "region": "the region is not served: check inputs.region of serverless.yml",
+            }
+            return f"{asked}: {advice.format(**words)}"
+    return f"{asked} was refused: {error.code}: {' '.join(error.message.split())[:300]}"
+
+
+def _missing_permission(asked: str, error: Refused) -> str:
+    """Name the permission: CAM's message often has it, and it may be a coarser one than the action."""
+    named = _NAMED.search(error.message)
+    permission = named[1] if named else f"name/{asked}" if error.service == "cos" else asked
+    return f"the keys may not {permission}: add it to the deployer's policy, see docs/deploying.md"

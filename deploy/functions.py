@@ -1,0 +1,94 @@
+"""A function's part of the plan: its code, its configuration, its published version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from deploy.reading import described, release_text
+from deploy.releases import Choice
+from deploy.resources import TAG, Configuration, FoundFunction, WantedFunction
+from deploy.steps import CHANGE, CREATE, KEEP, Difference, Later, Request, Step, differences
+
+#: What UpdateFunctionCode takes at most (tencentcloud-sdk-python-scf, models.py).
+MAX_ZIP = 20 * 2**20
+
+
+def usable(found: FoundFunction | None) -> FoundFunction | None:
+    """Return a function that an update can make right: one whose creation failed has to be made again."""
+    return None if found is None or found.status == "CreateFailed" else found
+
+
+def step(wanted: WantedFunction, found: FoundFunction | None, choice: Choice, project: str) -> Step:
+    """Return what brings a function's code and configuration to what is wanted, and says where its traffic goes."""
+    if found is None:
+        return Step(CREATE, "function", wanted.name, (_creation(wanted, project),), note=_code(wanted.bundle))
+    if not usable(found):
+        deletion = Request("scf", "DeleteFunction", {"FunctionName": wanted.name}, "gone")
+        note = f"its creation failed; {_code(wanted.bundle)}"
+        return Step(CHANGE, "function", wanted.name, (deletion, _creation(wanted, project)), note=note)
+    found_differences = tuple(_differences(wanted, found, choice))
+    verb = CHANGE if found_differences else KEEP
+    return Step(verb, "function", wanted.name, tuple(_updates(wanted, found)), found_differences)
+
+
+def publication(wanted: WantedFunction, choice: Choice) -> Request:
+    """Return the request that publishes the function as it is now."""
+    description = release_text(choice.release, choice.after, wanted.digest)
+    return Request("scf", "PublishVersion", {"FunctionName": wanted.name, "Description": description}, "active")
+
+
+def _differences(wanted: WantedFunction, found: FoundFunction, choice: Choice) -> Iterator[Difference]:
+    if found.status != "Active":
+        yield Difference("status", found.status, "Active")
+    if found.bundle != wanted.bundle:
+        yield Difference("code", found.bundle[:12] or "unknown", wanted.bundle[:12])
+    yield from differences(found.configuration, wanted.configuration)
+    if choice.number != found.routed:
+        new = str(choice.number) if choice.number else f"a new one, release {choice.release}"
+        yield Difference("version", str(found.routed or "$LATEST"), new)
+
+
+def _updates(wanted: WantedFunction, found: FoundFunction) -> Iterator[Request]:
+    """Code first: the description that names it is written afterwards, so an interrupted update is seen as such."""
+    new, old = wanted.configuration, found.configuration
+    if found.bundle != wanted.bundle or new.handler != old.handler or found.status != "Active":
+        code = {"ZipFile": Later.BUNDLE}
+        params = {"FunctionName": wanted.name, "Handler": new.handler, "CodeSource": "ZipFile", "Code": code}
+        yield Request("scf", "UpdateFunctionCode", params, "active")
+    if found.bundle != wanted.bundle or new != old:
+        params = {"FunctionName": wanted.name, **_configuration(new, wanted.bundle)}
+        yield Request("scf", "UpdateFunctionConfiguration", params, "active")
+
+
+def _creation(wanted: WantedFunction, project: str) -> Request:
+    """All that a new function needs. No log topic is made with it: where CLS is not active, that fails."""
+    params = {
+        "FunctionName": wanted.name,
+        "Runtime": wanted.runtime,
+        "Handler": wanted.configuration.handler,
+        "Type": "Event",
+        "CodeSource": "ZipFile",
+        "Code": {"ZipFile": Later.BUNDLE},
+        "AutoCreateClsTopic": "FALSE",
+        "PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE"}},
+        "Tags": [{"Key": TAG, "Value": project}],
+        **_configuration(wanted.configuration, wanted.bundle),
+    }
+    return Request("scf", "CreateFunction", params, "active")
+
+
+def _configuration(configuration: Configuration, bundle: str) -> dict[str, Any]:
+    """An empty environment has to be one empty variable (tencent-component-toolkit)."""
+    variables = [{"Key": key, "Value": value} for key, value in sorted(configuration.environment.items())]
+    return {
+        "Description": described(configuration.description, bundle),
+        "MemorySize": configuration.memory,
+        "Timeout": configuration.timeout,
+        "Role": configuration.role,
+        "Environment": {"Variables": variables or [{"Key": "", "Value": ""}]},
+    }
+
+
+def _code(bundle: str) -> str:
+    return f"code {bundle[:12]}"

@@ -1,0 +1,176 @@
+"""What has to be done so that an account is as serverless.yml says. Nothing is asked here, and nothing is changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from deploy import functions, releases, triggers
+from deploy.errors import DeployError
+from deploy.reading import mark
+from deploy.resources import ALIAS, TAG, Account, FoundFunction, Version, Wanted, WantedFunction
+from deploy.steps import CHANGE, CREATE, KEEP, PUBLISH, REMOVE, ROUTE, SKIP, Difference, Later, Plan, Request, Step
+
+#: Lets SCF take the run role on behalf of a function.
+TRUST = {
+    "version": "2.0",
+    "statement": [
+        {"action": "name/sts:AssumeRole", "effect": "allow", "principal": {"service": ["scf.qcloud.com"]}},
+    ],
+}
+NO_GATEWAY = (
+    "SCF creates no API gateway triggers any more (since 2024-07-01); the function URLs serve the same requests"
+)
+LEFT_ALONE = "not made by this project: used as it is, its policies too"
+
+
+def plan_deploy(wanted: Wanted, account: Account) -> Plan:
+    """Return what makes the account as wanted. Raises DeployError for what no request can mend, all of it."""
+    problems = list(_impossible(wanted, account))
+    if problems:
+        raise DeployError(*problems)
+    pairs = [(function, functions.usable(account.functions.get(function.name))) for function in wanted.functions]
+    gone = [found for name, found in account.functions.items() if name not in {each.name for each in wanted.functions}]
+    return Plan(
+        (
+            _bucket(wanted, account),
+            *_role(wanted, account),
+            *_functions(wanted, account, pairs),
+            *(step for function, found in pairs for step in triggers.steps(function, found)),
+            *(_removal(found) for found in gone),
+            *(Step(SKIP, "gateway", name, note=NO_GATEWAY) for name in wanted.gateways),
+        )
+    )
+
+
+def plan_rollback(account: Account) -> Plan:
+    """Return what leads the traffic of all functions back to the release before. Raises DeployError."""
+    found = [function for function in account.functions.values() if function.ours]
+    release, then = releases.previous(found)
+    return Plan(tuple(_back(function, release, then) for function in found))
+
+
+def _back(function: FoundFunction, release: int, then: Mapping[str, Version]) -> Step:
+    version = then.get(function.name)
+    if version is None:
+        return Step(KEEP, "function", function.name, note=f"it did not exist in release {release}")
+    if version.number == function.routed:
+        return Step(KEEP, "function", function.name, note=f"version {version.number} is release {release}'s too")
+    routed = Difference("version", str(function.routed), str(version.number))
+    return Step(CHANGE, "function", function.name, (_route(function.name, str(version.number)),), (routed,))
+
+
+def plan_remove(wanted: Wanted, account: Account) -> Plan:
+    """Return what takes away all that this project made, dependents first; the bucket stays."""
+    mine = [function for function in account.functions.values() if function.ours]
+    others = [function for function in account.functions.values() if not function.ours]
+    return Plan(
+        (
+            *(_removal(function) for function in mine),
+            *(Step(KEEP, "function", each.name, note="it does not bear this project's tag") for each in others),
+            *_role_removal(wanted, account),
+        )
+    )
+
+
+def _impossible(wanted: Wanted, account: Account) -> Iterator[str]:
+    for function in wanted.functions:
+        found = account.functions.get(function.name)
+        if found and not found.ours:
+            yield (
+                f"{function.name} exists already and does not bear the tag {TAG}={wanted.project}: delete it, or "
+                "change name, stage or app in serverless.yml"
+            )
+        elif found and found.runtime != function.runtime and functions.usable(found):
+            yield (
+                f"{function.name} runs on {found.runtime} and serverless.yml says {function.runtime}: SCF can't change "
+                "that; make remove, then make deploy (its URL will be another)"
+            )
+    if account.policy and not account.policy.ours and (account.role is None or account.role.ours):
+        yield f"the policy {wanted.policy} exists already and is not described as this project's: delete or rename it"
+
+
+def _bucket(wanted: Wanted, account: Account) -> Step:
+    if account.bucket:
+        return Step(KEEP, "bucket", wanted.bucket)
+    return Step(CREATE, "bucket", wanted.bucket, (Request("cos", "PutBucket", {"Bucket": wanted.bucket}),))
+
+
+def _role(wanted: Wanted, account: Account) -> Iterator[Step]:
+    """The run role and its policy, which are left alone where somebody else made the role."""
+    if account.role and not account.role.ours:
+        yield Step(KEEP, "role", wanted.role, note=LEFT_ALONE)
+        return
+    if account.role:
+        yield Step(KEEP, "role", wanted.role)
+    else:
+        tags = [{"Key": TAG, "Value": wanted.project}]
+        params = {"RoleName": wanted.role, "PolicyDocument": json.dumps(TRUST), "Tags": tags}
+        yield Step(CREATE, "role", wanted.role, (Request("cam", "CreateRole", params),))
+    document = json.dumps(wanted.policy_document)
+    attach = Request("cam", "AttachRolePolicy", {"PolicyName": wanted.policy, "AttachRoleName": wanted.role})
+    attached = account.role is not None and wanted.policy in account.role.policies
+    if account.policy is None:
+        params = {"PolicyName": wanted.policy, "PolicyDocument": document, "Description": mark(wanted.project)}
+        yield Step(CREATE, "policy", wanted.policy, (Request("cam", "CreatePolicy", params), attach))
+        return
+    requests, found = [], []
+    if account.policy.document != wanted.policy_document:
+        update = {"PolicyId": account.policy.number, "PolicyDocument": document}
+        requests.append(Request("cam", "UpdatePolicy", update))
+        found.append(Difference("document", "another", "what the functions need"))
+    if not attached:
+        requests.append(attach)
+        found.append(Difference("attached to", "no", wanted.role))
+    yield Step(CHANGE if requests else KEEP, "policy", wanted.policy, tuple(requests), tuple(found))
+
+
+def _functions(
+    wanted: Wanted, account: Account, pairs: list[tuple[WantedFunction, FoundFunction | None]]
+) -> Iterator[Step]:
+    """Code and configuration of all functions, then all versions, then all routes: none is live before the others."""
+    chosen = releases.choose(pairs)
+    publish, route = list[Step](), list[Step]()
+    for function, found in pairs:
+        choice = chosen[function.name]
+        routed = found.routed if found else 0
+        yield functions.step(function, account.functions.get(function.name), choice, wanted.project)
+        if not choice.number:
+            publish.append(Step(PUBLISH, "version", function.name, (functions.publication(function, choice),)))
+        if not choice.number or choice.number != routed:
+            version = choice.number or Later.VERSION
+            note = f"release {choice.release}"
+            route.append(Step(ROUTE, "version", function.name, (_route(function.name, version),), note=note))
+    yield from publish
+    yield from route
+
+
+def _route(function: str, version: str | int | Later) -> Request:
+    known = version if isinstance(version, Later) else str(version)
+    return Request("scf", "UpdateAlias", {"FunctionName": function, "Name": ALIAS, "FunctionVersion": known})
+
+
+def _removal(found: FoundFunction) -> Step:
+    """Triggers first: what still fires must not find half a function."""
+    foreign = (triggers.foreign_deletion(found.name, each) for each in found.foreign_triggers)
+    own = (triggers.deletion(found.name, trigger) for trigger in found.triggers)
+    deletion = Request("scf", "DeleteFunction", {"FunctionName": found.name}, "gone")
+    return Step(REMOVE, "function", found.name, (*own, *foreign, deletion))
+
+
+def _role_removal(wanted: Wanted, account: Account) -> Iterator[Step]:
+    role, policy = account.role, account.policy
+    if role and not role.ours:
+        yield Step(KEEP, "role", wanted.role, note="not made by this project")
+        return
+    attached = role.policies if role else {}
+    detach = tuple(
+        Request("cam", "DetachRolePolicy", {"PolicyName": name, "DetachRoleName": wanted.role}) for name in attached
+    )
+    if policy and policy.ours:
+        deletion = Request("cam", "DeletePolicy", {"PolicyId": [policy.number]})
+        yield Step(REMOVE, "policy", wanted.policy, (*detach, deletion))
+        detach = ()
+    if role:
+        deletion = Request("cam", "DeleteRole", {"RoleName": wanted.role})
+        yield Step(REMOVE, "role", wanted.role, (*detach, deletion))

@@ -1,0 +1,221 @@
+"""Reads the account: what is there of a project, nothing changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy.errors import DeployError, Refused
+from deploy.patience import Patience
+from deploy.resources import (
+    ALIAS,
+    TAG,
+    TIMER,
+    URL,
+    Account,
+    Configuration,
+    FoundFunction,
+    FoundPolicy,
+    FoundRole,
+    Trigger,
+    Version,
+    Wanted,
+)
+
+#: Most items in a page of SCF's and CAM's lists.
+PAGE = 100
+#: A function's description ends with the hash of its code: SCF keeps no other text that an update can change.
+_BUNDLE = re.compile(r"(?P<text>.*?)\s*\bbundle (?P<sha256>[0-9a-f]{64})$", re.DOTALL)
+_RELEASE = re.compile(r"release (\d+) after (\d+) ([0-9a-f]{64})")
+
+
+def read_account(patience: Patience, wanted: Wanted) -> Account:
+    """Return what the account has of the project, and what bears its tag. Raises Refused, Unanswered, DeployError."""
+    names = {function.name for function in wanted.functions} | set(_tagged(patience, wanted.project))
+    found = {name: read_function(patience, name, wanted.project) for name in sorted(names)}
+    return Account(
+        bucket=has_bucket(patience, wanted.bucket),
+        role=_role(patience, wanted),
+        policy=_policy(patience, wanted),
+        functions={name: function for name, function in found.items() if function},
+    )
+
+
+def described(text: str, bundle: str) -> str:
+    """Return the description of a function that runs this code."""
+    return f"{text} bundle {bundle}".strip()
+
+
+def release_text(release: int, after: int, digest: str) -> str:
+    """Return the description of a published version."""
+    return f"release {release} after {after} {digest}"
+
+
+def mark(project: str) -> str:
+    """Return the description of the run role's policy: what the tag says of the other resources."""
+    return f"{TAG} {project}"
+
+
+def has_bucket(patience: Patience, bucket: str) -> bool:
+    """Whether the bucket exists and these keys may use it."""
+    return not bucket or _or_none(patience, "cos", "HeadBucket", {"Bucket": bucket}) is not None
+
+
+def read_function(patience: Patience, name: str, project: str) -> FoundFunction | None:
+    """Return a function with its triggers and versions, None if there is none; waits until it is not busy."""
+    answer = patience.settled(name)
+    if answer is None:
+        return None
+    text, bundle = _description(answer.get("Description") or "")
+    variables = (answer.get("Environment") or {}).get("Variables") or []
+    made = answer.get("Status") != "CreateFailed"
+    triggers = list(_pages(patience, "ListTriggers", "Triggers", {"FunctionName": name})) if made else []
+    return FoundFunction(
+        name=name,
+        ours=_has_tag(answer.get("Tags"), project),
+        status=answer.get("Status") or "",
+        runtime=answer.get("Runtime") or "",
+        configuration=Configuration(
+            description=text,
+            handler=answer.get("Handler") or "",
+            memory=answer.get("MemorySize") or 0,
+            timeout=answer.get("Timeout") or 0,
+            role=answer.get("Role") or "",
+            environment={each["Key"]: each["Value"] for each in variables if each["Key"]},
+        ),
+        bundle=bundle,
+        triggers=tuple(read_trigger(each) for each in triggers if each["Type"] in (TIMER, URL)),
+        foreign_triggers=tuple(each for each in triggers if each["Type"] not in (TIMER, URL)),
+        versions=tuple(_versions(patience, name)) if made else (),
+        routed=_routed(patience, name) if made else 0,
+    )
+
+
+def read_trigger(answer: Mapping[str, Any]) -> Trigger:
+    """Return a trigger of ListTriggers: a timer or a function URL."""
+    return Trigger(
+        kind=answer["Type"],
+        name=answer["TriggerName"],
+        qualifier=answer.get("Qualifier") or "",
+        setting=_cron(answer["TriggerDesc"]) if answer["Type"] == TIMER else url_setting(_json(answer["TriggerDesc"])),
+        argument=answer.get("CustomArgument") or "",
+        enabled=answer.get("Enable") in (1, "1", "OPEN", True),
+    )
+
+
+def read_urls(patience: Patience, function: str) -> dict[str, str]:
+    """Return the public address of a function's URL by the URL's name, "" where it has none."""
+    triggers = _pages(patience, "ListTriggers", "Triggers", {"FunctionName": function})
+    return {
+        each["TriggerName"]: (_json(each["TriggerDesc"]).get("NetConfig") or {}).get("ExtranetUrl") or ""
+        for each in triggers
+        if each["Type"] == URL
+    }
+
+
+def url_setting(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what counts of a URL's TriggerDesc; addresses are not ours to say, and no CORS is CORS switched off."""
+    network, cors = description.get("NetConfig") or {}, description.get("CorsConfig") or {}
+    return {
+        "AuthType": description.get("AuthType") or "NONE",
+        "EnableExtranet": bool(network.get("EnableExtranet")),
+        "EnableIntranet": bool(network.get("EnableIntranet")),
+        "CorsConfig": dict(cors) if cors.get("Enable") else {},
+    }
+
+
+def _description(text: str) -> tuple[str, str]:
+    found = _BUNDLE.fullmatch(text)
+    return (found["text"], found["sha256"]) if found else (text, "")
+
+
+def _cron(description: str) -> dict[str, Any]:
+    """A timer's text is the bare cron when written and JSON when read (tencent-component-toolkit, timer.js)."""
+    return {"cron": _json(description).get("cron") if description.startswith("{") else description}
+
+
+def _json(text: str) -> dict[str, Any]:
+    if not (value := _document(text)):
+        raise DeployError("a trigger's description can't be read: look at the function's triggers in the console")
+    return value
+
+
+def _document(text: str) -> dict[str, Any]:
+    """A JSON object as text; what is none is an empty one."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _versions(patience: Patience, function: str) -> Iterator[Version]:
+    for each in _pages(patience, "ListVersionByFunction", "Versions", {"FunctionName": function}):
+        found = _RELEASE.fullmatch(each.get("Description") or "")
+        if found and each["Version"].isdigit():
+            yield Version(int(each["Version"]), int(found[1]), int(found[2]), found[3])
+
+
+def _routed(patience: Patience, function: str) -> int:
+    """The version that the default alias sends all traffic to; 0 for $LATEST, and for traffic that is divided."""
+    alias = _or_none(patience, "scf", "GetAlias", {"FunctionName": function, "Name": ALIAS}) or {}
+    routing = alias.get("RoutingConfig") or {}
+    divided = routing.get("AdditionalVersionWeights") or routing.get("AddtionVersionMatchs")
+    version = alias.get("FunctionVersion") or ""
+    return int(version) if version.isdigit() and not divided else 0
+
+
+def _tagged(patience: Patience, project: str) -> Iterator[str]:
+    for each in _pages(patience, "ListFunctions", "Functions", {}):
+        if _has_tag(each.get("Tags"), project):
+            yield each["FunctionName"]
+
+
+def _role(patience: Patience, wanted: Wanted) -> FoundRole | None:
+    answer = _or_none(patience, "cam", "GetRole", {"RoleName": wanted.role})
+    if answer is None:
+        return None
+    attached = patience.read("cam", "ListAttachedRolePolicies", {"RoleName": wanted.role, "Page": 1, "Rp": PAGE})
+    return FoundRole(
+        ours=_has_tag(answer["RoleInfo"].get("Tags"), wanted.project),
+        policies={each["PolicyName"]: each["PolicyId"] for each in attached.get("List") or []},
+    )
+
+
+def _policy(patience: Patience, wanted: Wanted) -> FoundPolicy | None:
+    question = {"Scope": "Local", "Keyword": wanted.policy, "Page": 1, "Rp": PAGE}
+    listed = patience.read("cam", "ListPolicies", question).get("List") or []
+    number = next((each["PolicyId"] for each in listed if each["PolicyName"] == wanted.policy), None)
+    if number is None:
+        return None
+    answer = _or_none(patience, "cam", "GetPolicy", {"PolicyId": number})
+    if answer is None:
+        return None
+    return FoundPolicy(number, answer.get("Description") == mark(wanted.project), _document(answer["PolicyDocument"]))
+
+
+def _has_tag(tags: object, project: str) -> bool:
+    return isinstance(tags, list) and any(tag.get("Key") == TAG and tag.get("Value") == project for tag in tags)
+
+
+def _pages(patience: Patience, action: str, field: str, question: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the items of one of SCF's lists; none where the function is gone meanwhile."""
+    offset = 0
+    while True:
+        answer = _or_none(patience, "scf", action, {**question, "Offset": offset, "Limit": PAGE})
+        items = (answer or {}).get(field) or []
+        yield from items
+        offset += len(items)
+        if not items or offset >= (answer or {}).get("TotalCount", 0):
+            return
+
+
+def _or_none(patience: Patience, service: str, action: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        return patience.read(service, action, question)
+    except Refused as refusal:
+        if refusal.absent:
+            return None
+        raise

@@ -1,0 +1,83 @@
+"""Releases: which published version of each function belongs together, and how to go back.
+
+A deployment that changes a function publishes a version of it and routes the function's default alias there; functions
+that did not change keep their version. Each version's description names its release and the release that was routed
+when it was made, so that going back never leads to a release that was itself gone back from. The account alone holds
+all this: a deployment or a rollback that was interrupted is finished by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from deploy.errors import DeployError
+from deploy.resources import FoundFunction, Version, WantedFunction
+
+
+class Choice(NamedTuple):
+    """Where a function's traffic goes: to the version `number`, or, if that is 0, to one published as `release`."""
+
+    number: int
+    release: int
+    after: int
+
+
+def choose(pairs: Sequence[tuple[WantedFunction, FoundFunction | None]]) -> dict[str, Choice]:
+    """Return where the traffic of each function goes, by its name; one release for all that are to be published.
+
+    What is routed stays if it is what is wanted. Else the newest version does if it is: it was published by a
+    deployment that did not come to its end, or has been gone back from.
+    """
+    chosen: dict[str, Choice] = {}
+    for wanted, found in pairs:
+        routed, newest = (_routed(found), _newest(found)) if found else (None, None)
+        for version in (routed, newest):
+            if version and version.digest == wanted.digest and wanted.name not in chosen:
+                chosen[wanted.name] = Choice(version.number, version.release, version.after)
+    everything = [found for _, found in pairs if found]
+    now, waiting = current(everything), [choice.release for choice in chosen.values()]
+    known = max((version.release for found in everything for version in found.versions), default=0)
+    release = max(waiting, default=0) if max(waiting, default=0) > now else known + 1
+    return {wanted.name: chosen.get(wanted.name, Choice(0, release, now)) for wanted, _ in pairs}
+
+
+def current(functions: Iterable[FoundFunction]) -> int:
+    """Return the release that traffic goes to, 0 before the first."""
+    return max((version.release for version in map(_routed, functions) if version), default=0)
+
+
+def previous(functions: Sequence[FoundFunction]) -> tuple[int, dict[str, Version]]:
+    """Return the release before the current one, and each function's version then, by name.
+
+    A function that did not exist then is not among them. Raises DeployError when there is no release before.
+    """
+    now = current(functions)
+    target = next(_ancestors(functions, now), 0)
+    if not target:
+        raise DeployError(
+            "there is no release to go back to: "
+            + (f"release {now} is the first that is still there" if now else "nothing of this project is deployed")
+        )
+    line = {target, *_ancestors(functions, target)}
+    then: dict[str, Version] = {}
+    for function in functions:
+        known = [version for version in function.versions if version.release in line]
+        if known:
+            then[function.name] = max(known, key=lambda version: (version.release, version.number))
+    return target, then
+
+
+def _ancestors(functions: Sequence[FoundFunction], release: int) -> Iterator[int]:
+    """Yield the releases before one, newest first, as far as versions of them are known."""
+    before = {version.release: version.after for function in functions for version in function.versions}
+    while (release := before.get(release, 0)) in before:
+        yield release
+
+
+def _routed(found: FoundFunction) -> Version | None:
+    return next((version for version in found.versions if version.number == found.routed), None)
+
+
+def _newest(found: FoundFunction) -> Version | None:
+    return max(found.versions, key=lambda version: version.number, default=None)

@@ -1,0 +1,94 @@
+"""A plan as data: what is done to an account, step by step, each with the requests that do it."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from deploy.resources import Configuration
+
+#: What a step does. Publishing and routing a version are parts of a function's change and not counted themselves.
+CREATE, CHANGE, REMOVE, KEEP = "create", "change", "remove", "keep"
+PUBLISH, ROUTE, SKIP = "publish", "route", "leave out"
+#: Environment variables whose values are not shown.
+_SECRET = re.compile(r"TOKEN|SECRET|KEY|PASS|PARAMS|CREDENTIAL", re.IGNORECASE)
+
+
+class Later(enum.Enum):
+    """Values that a request needs and only the carrying out knows."""
+
+    BUNDLE = "the bundle's zip, in Base64"
+    VERSION = "the version that was published for this function"
+
+
+class Request(NamedTuple):
+    """One request; `wait` is what to wait for afterwards: "active", "gone" or nothing."""
+
+    service: str
+    action: str
+    params: Mapping[str, Any]
+    wait: str = ""
+
+
+class Difference(NamedTuple):
+    """A field that differs, with texts that may be shown."""
+
+    field: str
+    old: str
+    new: str
+
+
+class Step(NamedTuple):
+    """What happens to one resource. `requests` is empty where nothing has to be done."""
+
+    verb: str
+    kind: str
+    name: str
+    requests: tuple[Request, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    note: str = ""
+
+
+class Plan(NamedTuple):
+    """All steps, in the order in which they are carried out."""
+
+    steps: tuple[Step, ...]
+
+    def count(self, verb: str) -> int:
+        """Return how many resources are created, changed or removed."""
+        return sum(step.verb == verb for step in self.steps)
+
+    @property
+    def summary(self) -> str:
+        """The line that a plan ends with."""
+        counts = (self.count(CREATE), self.count(CHANGE), self.count(REMOVE))
+        return "plan: {} to create, {} to change, {} to remove".format(*counts)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the account is as it should be."""
+        return not any(step.requests for step in self.steps)
+
+
+def differences(old: Configuration, new: Configuration) -> Iterator[Difference]:
+    """Yield the fields in which two configurations differ, environment variables one by one, secrets masked."""
+    for field in Configuration._fields:
+        before, after = getattr(old, field), getattr(new, field)
+        if field == "environment":
+            yield from _variables(before, after)
+        elif before != after:
+            yield Difference(field, str(before), str(after))
+
+
+def _variables(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield Difference(f"environment {name}", _shown(name, old.get(name)), _shown(name, new.get(name)))
+
+
+def _shown(name: str, value: str | None) -> str:
+    if value is None:
+        return "not set"
+    return "(not shown)" if _SECRET.search(name) else value

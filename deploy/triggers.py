@@ -1,0 +1,92 @@
+"""The triggers' part of the plan: timers and function URLs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy.resources import TIMER, FoundFunction, Trigger, WantedFunction
+from deploy.steps import CHANGE, CREATE, KEEP, REMOVE, Difference, Request, Step
+
+
+def steps(wanted: WantedFunction, found: FoundFunction | None) -> Iterator[Step]:
+    """Yield what brings a function's triggers to what is wanted: what is gone from serverless.yml goes first."""
+    there = {_key(trigger): trigger for trigger in (found.triggers if found else ())}
+    keys = {_key(trigger) for trigger in wanted.triggers}
+    for key, trigger in there.items():
+        if key not in keys:
+            yield Step(REMOVE, _kind(trigger), _label(wanted, trigger), (deletion(wanted.name, trigger),))
+    for trigger in wanted.triggers:
+        yield _step(wanted, trigger, there.get(_key(trigger)))
+
+
+def deletion(function: str, trigger: Trigger) -> Request:
+    """Return the request that deletes a trigger; without its qualifier SCF looks for one of $LATEST."""
+    params = {"FunctionName": function, "TriggerName": trigger.name, "Type": trigger.kind}
+    return Request("scf", "DeleteTrigger", {**params, "Qualifier": trigger.qualifier or "$LATEST"})
+
+
+def foreign_deletion(function: str, trigger: Mapping[str, Any]) -> Request:
+    """Return the request that deletes a trigger of another kind; a COS trigger's description is asked for."""
+    params = {"FunctionName": function, "TriggerName": trigger["TriggerName"], "Type": trigger["Type"]}
+    more = {"Qualifier": trigger.get("Qualifier") or "$LATEST", "TriggerDesc": trigger["TriggerDesc"]}
+    return Request("scf", "DeleteTrigger", {**params, **more})
+
+
+def _step(wanted: WantedFunction, trigger: Trigger, found: Trigger | None) -> Step:
+    name = _label(wanted, trigger)
+    if found is None:
+        return Step(CREATE, _kind(trigger), name, (Request("scf", "CreateTrigger", _params(wanted.name, trigger)),))
+    named = trigger._replace(name=found.name)
+    differing = tuple(
+        Difference(field, str(getattr(found, field)), str(getattr(named, field)))
+        for field in Trigger._fields
+        if getattr(found, field) != getattr(named, field)
+    )
+    if not differing:
+        return Step(KEEP, _kind(trigger), name)
+    if found.qualifier != trigger.qualifier:  # an update can't lead a trigger elsewhere
+        again = Request("scf", "CreateTrigger", _params(wanted.name, trigger))
+        return Step(CHANGE, _kind(trigger), name, (deletion(wanted.name, found), again), differing)
+    return Step(
+        CHANGE, _kind(trigger), name, (Request("scf", "UpdateTrigger", _params(wanted.name, named)),), differing
+    )
+
+
+def _key(trigger: Trigger) -> tuple[str, str]:
+    """A timer is known by its name, a URL by what it leads to: there is one for each version or alias (583/100227)."""
+    return (TIMER, trigger.name) if trigger.kind == TIMER else (trigger.kind, trigger.qualifier)
+
+
+def _kind(trigger: Trigger) -> str:
+    return "timer" if trigger.kind == TIMER else "url"
+
+
+def _label(wanted: WantedFunction, trigger: Trigger) -> str:
+    return trigger.name if trigger.kind == TIMER else wanted.alias
+
+
+def _params(function: str, trigger: Trigger) -> dict[str, Any]:
+    """What CreateTrigger and UpdateTrigger take alike."""
+    params = {
+        "FunctionName": function,
+        "TriggerName": trigger.name,
+        "Type": trigger.kind,
+        "Qualifier": trigger.qualifier,
+        "TriggerDesc": _description(trigger),
+        "Enable": "OPEN" if trigger.enabled else "CLOSE",
+    }
+    return {**params, "CustomArgument": trigger.argument} if trigger.kind == TIMER else params
+
+
+def _description(trigger: Trigger) -> str:
+    """A timer's bare cron text; a URL's JSON (583/100227)."""
+    if trigger.kind == TIMER:
+        return str(trigger.setting["cron"])
+    setting = trigger.setting
+    network = {name: setting[name] for name in ("EnableExtranet", "EnableIntranet")}
+    description = {"AuthType": setting["AuthType"], "NetConfig": network}
+    if setting["CorsConfig"]:
+        description["CorsConfig"] = setting["CorsConfig"]
+    return json.dumps(description, separators=(",", ":"))

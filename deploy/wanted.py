@@ -1,0 +1,147 @@
+"""What an account should have, from serverless.yml and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy.reading import url_setting
+from deploy.resources import TIMER, URL, Configuration, Trigger, Wanted, WantedFunction
+from local.config import Config, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger
+from shared.settings import CI, Settings
+
+#: What a query reads, a sweep writes, and a finished journal loses; listing is a permission of its own (cos policy).
+OBJECT_ACTIONS = ("name/cos:GetObject", "name/cos:PutObject", "name/cos:DeleteObject")
+
+
+def want(config: Config, settings: Settings | None, bundle: str) -> Wanted:
+    """Return what the account should have; `bundle` is the SHA-256 of the code's zip.
+
+    Without settings, which removing and rolling back don't need, it has the names of everything and no bucket.
+    """
+    role = config.role or ""
+    return Wanted(
+        project=project(config),
+        bucket=settings.cos_bucket if settings else "",
+        role=role,
+        policy=f"{role}-{project(config)}",
+        policy_document=policy_document(config, settings) if settings else {},
+        functions=tuple(_function(config, function, bundle) for function in config.functions.values()),
+        gateways=tuple(trigger.name for trigger in config.triggers if isinstance(trigger, GatewayTrigger)),
+    )
+
+
+def project(config: Config) -> str:
+    """Return what this deployment's tag says: the beginning of its functions' names."""
+    return f"{config.name}-{config.stage}-{config.app}"
+
+
+def policy_document(config: Config, settings: Settings) -> dict[str, Any]:
+    """Return the least that the functions need: objects under the prefix, their list, and calling one another.
+
+    With BACKEND=ci also the question about CI's jobs; its action is documented for the list of jobs only (460/84766).
+    """
+    bucket = settings.cos_bucket
+    place = f"qcs::cos:{settings.cos_region}:uid/{bucket.rpartition('-')[2]}:{bucket}"
+    functions = [
+        f"qcs::scf:{config.region}::namespace/{config.namespace}/function/{function.name}"
+        for function in config.functions.values()
+    ]
+    statement = [
+        {"effect": "allow", "action": [*OBJECT_ACTIONS], "resource": [f"{place}/{settings.cos_prefix}*"]},
+        {"effect": "allow", "action": ["name/cos:GetBucket"], "resource": [f"{place}/*"]},
+        {"effect": "allow", "action": ["scf:InvokeFunction"], "resource": functions},
+    ]
+    if settings.backend == CI:
+        statement.append({"effect": "allow", "action": ["ci:DescribeMediaJob*"], "resource": ["*"]})
+        if settings.ci_source_info:
+            statement.append({"effect": "allow", "action": ["name/cos:GetObject"], "resource": [f"{place}/*"]})
+    return {"version": "2.0", "statement": statement}
+
+
+def environment(function: FunctionConfig) -> dict[str, str]:
+    """Return a function's variables that have a value: SCF takes no empty one."""
+    return {key: value for key, value in function.environment.items() if value}
+
+
+def _function(config: Config, function: FunctionConfig, bundle: str) -> WantedFunction:
+    configuration = Configuration(
+        description=function.description,
+        handler=function.handler,
+        memory=function.memory_size,
+        timeout=function.timeout,
+        role=function.role or "",
+        environment=environment(function),
+    )
+    triggers = tuple(_triggers(config, function.alias))
+    return WantedFunction(function.alias, function.name, function.runtime, configuration, bundle, triggers)
+
+
+def _triggers(config: Config, alias: str) -> Iterator[Trigger]:
+    for trigger in config.triggers:
+        if isinstance(trigger, GatewayTrigger) or trigger.function != alias:
+            continue
+        if isinstance(trigger, TimerTrigger):
+            yield Trigger(
+                kind=TIMER,
+                name=trigger.name,
+                qualifier=trigger.qualifier or "$DEFAULT",
+                setting={"cron": trigger.cron},
+                argument=trigger.message,
+                enabled=trigger.enabled,
+            )
+        else:
+            setting = url_setting(_url_description(trigger))
+            qualifier = trigger.qualifier or "$DEFAULT"
+            yield Trigger(URL, trigger.name, qualifier, setting, enabled=trigger.enable)
+
+
+def _url_description(trigger: UrlTrigger) -> dict[str, Any]:
+    """A URL's TriggerDesc: its keys are serverless.yml's in capitals (583/100227)."""
+    network = {
+        "EnableExtranet": trigger.net_config.enable_extranet,
+        "EnableIntranet": trigger.net_config.enable_intranet,
+    }
+    cors = {key[:1].upper() + key[1:]: _listed(key, value) for key, value in (trigger.cors_config or {}).items()}
+    return {"AuthType": trigger.auth_type, "NetConfig": network, "CorsConfig": cors}
+
+
+def _listed(key: str, value: object) -> object:
+    """Lists may be written as text with commas."""
+    names = ("origins", "methods", "headers", "exposeHeaders")
+    return [item.strip() for item in value.split(",")] if key in names and isinstance(value, str) else value
+
+
+def refusals(config: Config) -> Iterator[str]:
+    """Yield what serverless.yml asks for that no request of the deployer makes, rather than dropping it silently."""
+    if config.namespace != "default":
+        yield "inputs.namespace: only default is deployed; " + OTHERS
+    if config.role is None:
+        yield "role: the functions must share one run role; " + OTHERS
+    for function in config.functions.values():
+        yield from _unsupported(function)
+
+
+OTHERS = "dist/serverless.yml is for Tencent's own CLI, which may deploy that"
+#: Keys of a function that the deployer sends to SCF; of the others only the default is possible.
+_SENT = {
+    *("alias", "name", "handler", "runtime", "type", "source", "description", "memory_size", "timeout", "role"),
+    *("environments", "variables"),
+}
+
+
+def _unsupported(function: FunctionConfig) -> Iterator[str]:
+    fields: Mapping[str, Any] = type(function).model_fields
+    for name in fields:
+        if (
+            name not in _SENT
+            and name in function.model_fields_set
+            and getattr(function, name) != _default(fields[name])
+        ):
+            yield f"{function.alias}: {fields[name].alias or name} is not deployed; {OTHERS}"
+    if not all(character.isalnum() or character in " ,.\n" for character in function.description):
+        yield f"{function.alias}: description may have letters, digits, blanks, commas and full stops only"
+
+
+def _default(field: Any) -> object:
+    return field.get_default(call_default_factory=True)

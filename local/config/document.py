@@ -1,0 +1,127 @@
+"""A YAML file as plain values, with the line of each and its variables resolved as Tencent's CLI resolves them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+#: Where a value stands: the keys and list indexes that lead to it.
+Place = tuple[str | int, ...]
+
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
+#: What a text with a variable of the environment is when that variable is not set (CLI src/libs/utils/basic.js).
+UNDEFINED = "undefined"
+#: Resolved by the deploy engine from the document itself.
+OWN = ("name", "app", "stage")
+
+
+class ConfigError(Exception):
+    """serverless.yml can't be used; `problems` are sentences that name file, line and key, and no value."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class Unset:
+    """The value of a variable that is not set."""
+
+
+UNSET = Unset()
+
+
+class Resolved(str):
+    """A text that came from a variable: where a number or a truth is needed, it may be written as text."""
+
+    __slots__ = ()
+
+
+class Document:
+    """A YAML file: `value` is what it says, `references` are the places of its variables, as written.
+
+    Raises ConfigError for what can't be read, is not YAML, has a key twice or a variable that nothing resolves.
+    """
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        self.file = path.name
+        self.references: dict[str, str] = {}
+        self._environ = environ
+        self._lines: dict[Place, int] = {}
+        self._own: dict[str, object] = {}
+        self._problems: list[str] = []
+        self.value = self._read(path)
+        if self._problems:
+            raise ConfigError(self._problems)
+
+    def at(self, place: Place, problem: str) -> str:
+        """Return a problem as a line: file, line number of the nearest place that is there, place, what is wrong."""
+        near = place
+        while near and near not in self._lines:
+            near = near[:-1]
+        line = f":{self._lines[near]}" if near else ""
+        return f"{self.file}{line}: {named(place)}{problem}"
+
+    def _read(self, path: Path) -> Any:
+        try:
+            node = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        except OSError as error:
+            raise ConfigError([f"{path} can't be read: {error.strerror}"]) from error
+        except UnicodeDecodeError as error:
+            raise ConfigError([f"{path} is not YAML: it is not UTF-8"]) from error
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f":{mark.line + 1}" if mark else ""
+            raise ConfigError([f"{path.name}{line}: not YAML: {getattr(error, 'problem', 'unreadable')}"]) from error
+        if isinstance(node, yaml.MappingNode):
+            self._own = {key.value: item.value for key, item in node.value if isinstance(item, yaml.ScalarNode)}
+        return self._resolve(node, ()) if node else None
+
+    def _resolve(self, node: yaml.Node, place: Place) -> Any:
+        self._lines.setdefault(place, node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._resolve(item, (*place, number)) for number, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self._map(node, place)
+        value = yaml.SafeLoader("").construct_object(node)
+        return self._text(value, place) if isinstance(value, str) and "${" in value else value
+
+    def _map(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        seen = set()
+        for key, _ in node.value:
+            inner = (*place, key.value)
+            self._lines[inner] = key.start_mark.line + 1
+            if key.value in seen:
+                self._problems.append(self.at(inner, " is given twice"))
+            seen.add(key.value)
+        yaml.SafeLoader("").flatten_mapping(node)
+        mapping = {}
+        for key, item in node.value:
+            value = self._resolve(item, (*place, key.value))
+            if value is not UNSET or key.value == "value":  # an environment variable is there, and not set
+                mapping[key.value] = value
+        return mapping
+
+    def _text(self, text: str, place: Place) -> object:
+        """A text with variables, of the environment or of the document's own three names."""
+        self.references[named(place)] = text
+        whole = VARIABLE.fullmatch(text)
+        if whole and whole[1].startswith("env:"):
+            return Resolved(self._environ[whole[1][4:]]) if whole[1][4:] in self._environ else UNSET
+        return Resolved(VARIABLE.sub(lambda found: self._variable(found[1], place), text))
+
+    def _variable(self, name: str, place: Place) -> str:
+        if name.startswith("env:"):
+            return self._environ.get(name[4:], UNDEFINED)
+        if name in OWN and place[0] not in OWN:
+            return str(self._own.get(name, "dev" if name == "stage" else self._own.get("name", "")))
+        self._problems.append(self.at(place, ": only a whole value of the form ${env:NAME} is resolved safely"))
+        return ""
+
+
+def named(place: Place) -> str:
+    """Return a place as a person writes it: inputs.triggers[0].parameters."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")

@@ -1,0 +1,261 @@
+"""The parts of a serverless.yml, named and typed as components multi-scf 0.3.14 and scf read them.
+
+Source: docs/configure.md and the code of both at github.com/serverless-components. A key that a model does not have
+stays in its `model_extra`: the engine ignores it without a word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from local.config.cron import CRON_ZONE, next_firing
+from local.config.document import UNSET, Resolved
+
+#: The runtimes of SCF that are Python 3 (doc 583/54977).
+RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
+
+
+def _number(value: object) -> object:
+    """A whole number may come as text from a variable: the environment has nothing else."""
+    return int(value) if isinstance(value, Resolved) and value.isascii() and value.isdigit() else value
+
+
+def _truth(value: object) -> object:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, Resolved) else value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Truth = Annotated[bool, BeforeValidator(_truth)]
+
+
+class Part(BaseModel):
+    """A map of the file; its keys are those of the engine, in camel case."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class Pair(Part):
+    """An environment variable or a tag; `value` is UNSET when the variable that it stands for is not set."""
+
+    key: str
+    value: Any
+
+
+def _variables(value: object) -> object:
+    """`environment` in both spellings: a map under `variables`, or a list of key and value."""
+    if isinstance(value, list):
+        return {
+            pair["key"]: pair["value"] for pair in value if isinstance(pair, dict) and {"key", "value"} <= set(pair)
+        }
+    if isinstance(value, Mapping):
+        return value.get("variables") or {}
+    return value
+
+
+class Layer(Part):
+    """A layer that the function is bound to."""
+
+    name: str
+    version: Any = None
+
+
+class Source(Part):
+    """Where the code is: a folder of the project, or what lies in a bucket already."""
+
+    src: str | None = None
+    exclude: list[str] = Field(default_factory=list)
+    bucket: str | None = None
+    object: str | None = None
+
+
+class FunctionConfig(Part):
+    """One function, with what it inherits. `timeout` in seconds, `memory_size` in MB; `alias` is its name in the file.
+
+    `name` is the deployed one; `source` the sub-directory of the project's code that is its own.
+    """
+
+    alias: str
+    name: str
+    handler: str
+    runtime: str = Field(default="", validate_default=True)
+    type: str = "event"
+    source: str | None = Field(default=None, alias="src")
+    description: str = ""
+    memory_size: Whole = 128
+    timeout: Whole = 3
+    init_timeout: Whole | None = None
+    role: str | None = None
+    environments: list[Pair] = Field(default_factory=list)
+    variables: Annotated[dict[str, Any], BeforeValidator(_variables)] = Field(default_factory=dict, alias="environment")
+    layers: list[Layer] = Field(default_factory=list)
+    tags: list[Pair] = Field(default_factory=list)
+    public_access: Truth = True
+    async_run_enable: Truth = False
+    trace_enable: Truth = False
+    install_dependency: Truth = False
+    eip: Truth = False
+    msg_ttl: Whole | None = Field(default=None, alias="msgTTL")
+    retry_num: Whole | None = None
+    vpc: Any = None
+    vpc_config: Any = None
+    cls: Any = None
+    cfs: Any = None
+    dead_letter: Any = None
+    node_type: Any = None
+    node_spec: Any = None
+    image: Any = None
+    entry_file: Any = None
+    protocol_type: Any = None
+    protocol_params: Any = None
+    provisioned_num: Any = None
+    qualifier: Any = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that are set; the list wins over the map, as on 0.3.14. A value that is no text is JSON."""
+        given = {**self.variables, **{pair.key: pair.value for pair in self.environments}}
+        return {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in given.items()
+            if value is not UNSET and value is not None
+        }
+
+    @field_validator("runtime")
+    @classmethod
+    def _is_python(cls, value: str) -> str:
+        if value not in RUNTIMES:
+            raise ValueError(f"must be one of {', '.join(RUNTIMES)}: the default is Node.js")
+        return value
+
+    @field_validator("type")
+    @classmethod
+    def _is_event(cls, value: str) -> str:
+        if value != "event":
+            raise ValueError("must be event: a web function gets no events")
+        return value
+
+    @field_validator("image", "node_type")
+    @classmethod
+    def _is_code(cls, value: object) -> object:
+        if value not in (None, "CPU"):
+            raise ValueError("is not supported: functions in images and on GPUs run code that is not in the project")
+        return value
+
+
+class TimerTrigger(Part):
+    """A timer. Without `enable` the engine leaves it closed."""
+
+    kind: Literal["timer"] = "timer"
+    function: str
+    name: str
+    cron: str = Field(default="", alias="cronExpression", validate_default=True)
+    message: str = Field(default="", alias="argument")
+    enabled: Truth = Field(default=False, alias="enable")
+    qualifier: str = ""
+
+    @field_validator("cron")
+    @classmethod
+    def _can_be_read(cls, value: str) -> str:
+        next_firing(value, datetime.now(CRON_ZONE))
+        return value
+
+
+class Network(Part):
+    """Where a function URL can be reached from; both are off by default."""
+
+    enable_extranet: Truth = False
+    enable_intranet: Truth = False
+
+
+class UrlTrigger(Part):
+    """A function URL; `auth_type` is NONE, which is public and the default, or CAM."""
+
+    kind: Literal["http"] = "http"
+    function: str
+    name: str = "url-trigger"
+    auth_type: str = "NONE"
+    net_config: Network = Field(default_factory=Network)
+    qualifier: str = ""
+    enable: Truth = True
+    cors_config: dict[str, Any] | None = None
+
+
+class Api(Part):
+    """One API of a gateway; `method` may be ANY, `timeout` is the gateway's own, in seconds.
+
+    `integrated` tells whether the function's return value is a whole reply, or its body.
+    """
+
+    path: str
+    method: str = "ANY"
+    function: str
+    timeout: Whole = Field(default=15, alias="serviceTimeout")
+    integrated: Truth = Field(default=False, alias="isIntegratedResponse")
+    api_name: Any = None
+    api_id: Any = None
+    api_desc: Any = None
+    description: Any = None
+    enable_cors: Any = Field(default=None, alias="enableCORS")
+    response_type: Any = None
+    is_base64_encoded: Any = None
+    is_base64_trigger: Any = None
+    base64_encoded_trigger_rules: Any = None
+    param: list[dict[str, Any]] = Field(default_factory=list)
+    auth_type: Any = None
+    usage_plan: Any = None
+    auth: Any = None
+
+    @field_validator("method")
+    @classmethod
+    def _in_capitals(cls, value: str) -> str:
+        return value.upper()
+
+
+class GatewayTrigger(Part):
+    """An API gateway with its APIs, under `apis` or, as component scf has it, `endpoints`."""
+
+    kind: Literal["apigw"] = "apigw"
+    name: str = ""
+    id: str | None = None
+    service_id: str | None = None
+    description: str = ""
+    protocols: list[str] = Field(default_factory=lambda: ["http"])
+    net_types: list[str] = Field(default_factory=lambda: ["OUTER"])
+    environment: str = "release"
+    qualifier: str = ""
+    apis: list[Api] = Field(default_factory=list)
+
+
+Trigger = TimerTrigger | UrlTrigger | GatewayTrigger
+
+
+class Inputs(Part):
+    """What stands in `inputs` and is not inherited by the functions."""
+
+    region: str = "ap-guangzhou"
+    namespace: str = "default"
+    src: Source = Field(default_factory=Source)
+    ignore_triggers: Truth = False
+    is_auto_publish: Truth = False
+    publish_description: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_as_text(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return {**value, "src": {"src": value["src"]}} if isinstance(value.get("src"), str) else value
+
+
+class Heading(Part):
+    """What stands at the top of the file."""
+
+    component: str = ""
+    name: str
+    app: str = ""
+    stage: str = "dev"
+    org: str = ""

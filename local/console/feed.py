@@ -1,0 +1,126 @@
+"""What happens in the local cloud, as it happens: one activity a request or invocation, told to whoever listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from local.scf.runtime import Outcome
+from local.server import Reply
+
+#: Activities that are remembered, and changes that wait for one listener: a slower one is cut off, never waited for.
+KEPT, WAITING = 200, 1000
+#: Characters of an event, a reply or a log that are remembered.
+SHOWN = 100_000
+
+Listener = Callable[["Activity"], None]
+
+
+@dataclass
+class Activity:
+    """One thing that happened; it is told when it begins, and again when it has ended.
+
+    `route` is how it came: `GET /query-video?vids=A`, `timer collect-video`, `invoke`. `status` is that of HTTP or of
+    SCF, 0 while it runs. `event` is JSON. An HTTP request that reaches no function has no `function`, `event` and
+    `outcome`. What is very long is cut.
+    """
+
+    number: int
+    route: str
+    function: str = ""
+    event: str = ""
+    began: float = field(default_factory=time.time)
+    status: int = 0
+    milliseconds: float = 0.0
+    outcome: Outcome | None = None
+    reply: Reply | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether it ended as a caller wishes."""
+        return 0 < self.status < 400
+
+
+class Feed:
+    """The last activities, and those who listen to new ones."""
+
+    def __init__(self) -> None:
+        self.kept: deque[Activity] = deque(maxlen=KEPT)
+        self._listeners: list[Listener] = []
+        self._number = 0
+        self._current: ContextVar[Activity | None] = ContextVar("activity", default=None)
+
+    def listen(self, listener: Listener) -> None:
+        """Tell every activity to `listener`, when it begins and when it ends."""
+        self._listeners.append(listener)
+
+    async def stream(self) -> AsyncIterator[Activity]:
+        """Yield activities as they change; ends when the reader is too slow."""
+        queue: asyncio.Queue[Activity] = asyncio.Queue()
+        self._listeners.append(queue.put_nowait)
+        try:
+            while queue.qsize() < WAITING:
+                yield await queue.get()
+        finally:
+            self._listeners.remove(queue.put_nowait)
+
+    @contextmanager
+    def request(self, route: str) -> Iterator[Activity]:
+        """An HTTP request: the invocation that is made within belongs to it."""
+        activity = self._begin(route)
+        token = self._current.set(activity)
+        try:
+            yield activity
+        finally:
+            self._current.reset(token)
+
+    @contextmanager
+    def invocation(self, route: str, function: str, event: object) -> Iterator[Activity]:
+        """An invocation, part of the HTTP request that is under way or an activity of its own."""
+        request = self._current.get()
+        activity = request or self._begin(route)
+        activity.function, activity.event = function, _shortened(event)
+        yield activity
+        if activity.outcome and request is None:
+            self.end(activity, activity.outcome.status)
+        elif activity.status:  # the gateway had given up on it
+            self._tell(activity)
+
+    def end(self, activity: Activity, status: int, reply: Reply | None = None) -> None:
+        """Tell that an activity has ended."""
+        activity.status, activity.reply = status, reply and reply._replace(body=reply.body[:SHOWN])
+        activity.outcome = activity.outcome and _kept(activity.outcome)
+        activity.milliseconds = (time.time() - activity.began) * 1000
+        self._tell(activity)
+
+    def _begin(self, route: str) -> Activity:
+        self._number += 1
+        activity = Activity(self._number, route)
+        self.kept.append(activity)
+        self._tell(activity)
+        return activity
+
+    def _tell(self, activity: Activity) -> None:
+        for listener in list(self._listeners):
+            listener(activity)
+
+
+def _shortened(event: object) -> str:
+    """An event as JSON; one that is not JSON, which SCF refuses, as Python writes it."""
+    try:
+        return json.dumps(event, ensure_ascii=False, indent=2)[:SHOWN]
+    except (TypeError, ValueError, RecursionError):
+        return repr(event)[:SHOWN]
+
+
+def _kept(outcome: Outcome) -> Outcome:
+    """An outcome that does not hold much memory; its log has the result, so it tells how large that is."""
+    if sum(map(len, outcome.log)) <= SHOWN:
+        return outcome
+    return outcome._replace(result="too long to be shown", log=[line[:1000] for line in outcome.log[:100]])

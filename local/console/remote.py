@@ -1,0 +1,36 @@
+"""Asks a local cloud that is running in another process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aiohttp
+
+
+class CommandError(Exception):
+    """The command can't do what was asked; the message is one line for the person who typed it."""
+
+
+async def ask_running(port: int, path: str, event: object) -> dict[str, Any] | None:
+    """POST an event to a local path and return the outcome; None when no cloud is running on the port.
+
+    However long the function takes: its own time limit ends it. Raises CommandError.
+    """
+    url = f"http://127.0.0.1:{port}/_local/{path}"
+    unlimited = aiohttp.ClientTimeout(total=None)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=unlimited) as session,
+            session.post(url, data=json.dumps(event)) as response,
+        ):
+            answer: dict[str, Any] = await response.json()
+    except aiohttp.ClientConnectorError:
+        return None
+    except aiohttp.ClientError as error:
+        raise CommandError(f"what answers on port {port} is no local cloud; see LOCAL_PORT") from error
+    if "error" not in answer:
+        raise CommandError(f"what answers on port {port} is no local cloud; see LOCAL_PORT")
+    if response.status != 200:
+        raise CommandError(answer["error"])
+    return answer

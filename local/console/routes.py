@@ -1,0 +1,199 @@
+"""The local paths at the gateway's port: what the console and the command line use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from local.console.feed import SHOWN, Activity
+from local.cos.store import StoredObject
+from local.scf.runtime import Outcome
+from local.server import Reply, Request, Route, json_reply
+
+if TYPE_CHECKING:
+    from local.cloud import Cloud
+    from local.faults import Faulty
+
+PAGE = Path(__file__).with_name("page.html")
+#: Nothing but the page's own: its one script and style are inside it.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+}
+
+
+def console_routes(cloud: Cloud) -> list[Route]:
+    """Return the console's page, what it shows and what it can do."""
+    console = ConsoleApi(cloud)
+    return [
+        Route("GET", "/_local/", lambda _: _file(PAGE)),
+        Route("GET", "/_local/page.js", lambda _: _file(PAGE.with_suffix(".js"))),
+        Route("GET", "/_local/page.css", lambda _: _file(PAGE.with_suffix(".css"))),
+        Route("GET", "/_local/project", console.project),
+        Route("GET", "/_local/activities", console.activities),
+        Route("GET", "/_local/events", console.stream),
+        Route("POST", "/_local/invoke/{function}", console.invoke),
+        Route("POST", "/_local/fire/{timer}", console.fire),
+        Route("GET", "/_local/objects", console.objects),
+        Route("GET", "/_local/objects/{key:.+}", console.read_object),
+        Route("DELETE", "/_local/objects/{key:.+}", console.delete_object),
+        Route("GET", "/_local/services/{service}/{what}", console.ask_service),
+        Route("POST", "/_local/services/{service}/{what}", console.ask_service),
+    ]
+
+
+class ConsoleApi:
+    """Answers the console's requests about one cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def project(self, _: Request) -> Reply:
+        """The functions, their triggers and the sample events of the project."""
+        config = self._cloud.config
+        functions = [
+            {
+                "name": function.alias,
+                "handler": function.handler,
+                "runtime": function.runtime,
+                "memory": function.memory_size,
+                "timeout": function.timeout,
+                "apis": [f"{api.method} {api.path}" for api in config.apis if api.function == function.alias],
+                "urls": [f"/_url/{url.function}/" for url in config.urls if url.function == function.alias],
+                "timers": [
+                    {"name": timer.name, "cron": timer.cron, "enabled": timer.enabled}
+                    for timer in config.timers
+                    if timer.function == function.alias
+                ],
+            }
+            for function in config.functions.values()
+        ]
+        cloud = self._cloud
+        urls = {"gateway": cloud.gateway, "media": cloud.media, "cos": cloud.cos, "ci": cloud.ci}
+        return json_reply({"name": config.name, "functions": functions, "samples": self._samples(), "urls": urls})
+
+    def activities(self, _: Request) -> Reply:
+        """The last activities, the oldest first."""
+        return json_reply([as_json(activity) for activity in self._cloud.feed.kept])
+
+    def stream(self, _: Request) -> Reply:
+        """Activities as they change: server-sent events."""
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        return Reply(200, headers, stream=self._changes())
+
+    async def _changes(self) -> AsyncIterator[bytes]:
+        yield b": connected\n\n"
+        async for activity in self._cloud.feed.stream():
+            yield f"data: {json.dumps(as_json(activity))}\n\n".encode()
+
+    async def invoke(self, request: Request) -> Reply:
+        """One invocation: the body is the event."""
+        try:
+            event = json.loads(request.body)
+            outcome = await self._cloud.invoke(request.parameters["function"], event)
+        except (KeyError, ValueError, RecursionError) as error:
+            return json_reply({"error": str(error.args[0])}, 400)
+        return json_reply(outcome._asdict())
+
+    async def fire(self, request: Request) -> Reply:
+        """One timer, now."""
+        try:
+            return json_reply((await self._cloud.fire(request.parameters["timer"]))._asdict())
+        except KeyError as error:
+            return json_reply({"error": str(error.args[0])}, 400)
+
+    def objects(self, _: Request) -> Reply:
+        """The objects in COS, at most a thousand."""
+        store = self._cloud.store
+        return json_reply([_described(store.head(key)) for key in store.list().keys])
+
+    def read_object(self, request: Request) -> Reply:
+        """The content of an object, as text that a browser shows and never runs."""
+        try:
+            stored = self._cloud.store.get(_key(request))
+        except KeyError:
+            return json_reply({"error": "there is no such object"}, 404)
+        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+        return Reply(200, headers, stored.body)
+
+    def delete_object(self, request: Request) -> Reply:
+        """Remove an object."""
+        self._cloud.store.delete(_key(request))
+        return json_reply({})
+
+    async def ask_service(self, request: Request) -> Reply:
+        """A local path of another service, which the page can't reach: it has an origin of its own."""
+        services: Mapping[str, Faulty] = {
+            "media": self._cloud.media_front,
+            "cos": self._cloud.cos_front,
+            "ci": self._cloud.ci_front,
+            "scf": self._cloud.scf_front,
+        }
+        service = services.get(request.parameters["service"])
+        wanted = (request.method, f"/_local/{request.parameters['what']}")
+        for route in service.routes if service else ():
+            if (route.method, route.path) == wanted:
+                answer = route.handle(request)
+                return answer if isinstance(answer, Reply) else await answer
+        return json_reply({"error": f"there is no {request.method} {request.path}"}, 404)
+
+    def _samples(self) -> list[dict[str, object]]:
+        """The sample events of the project, by file name; a name begins with the function's."""
+        return [
+            {"name": path.stem, "function": path.stem.partition(".")[0], "event": json.loads(path.read_text("utf-8"))}
+            for path in sorted((self._cloud.root / "events").glob("*.json"))
+        ]
+
+
+def as_json(activity: Activity) -> dict[str, Any]:
+    """Return an activity as the console shows it; what is very long is cut."""
+    outcome, reply = activity.outcome, activity.reply
+    shown = outcome.error or outcome.result if outcome else None
+    body = reply.body.decode(errors="replace") if reply else json.dumps(shown, ensure_ascii=False)
+    return {
+        "number": activity.number,
+        "route": activity.route,
+        "function": activity.function,
+        "began": activity.began,
+        "status": activity.status,
+        "ms": round(activity.milliseconds, 1),
+        "event": activity.event,
+        "reply": body[:SHOWN],
+        **({} if outcome is None else _effort(outcome)),
+    }
+
+
+def _effort(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "requestId": outcome.request_id,
+        "log": outcome.log,
+        "functionStatus": outcome.status,
+        "initMs": outcome.init_ms,
+        "durationMs": outcome.duration_ms,
+        "memoryMb": outcome.memory_mb,
+    }
+
+
+def _described(stored: StoredObject) -> dict[str, object]:
+    return {"key": stored.key, "size": stored.size, "modified": stored.modified}
+
+
+def _key(request: Request) -> str:
+    return unquote(request.path.removeprefix("/_local/objects/"))
+
+
+def _file(path: Path) -> Reply:
+    headers = {
+        "Content-Type": f"{TYPES[path.suffix]}; charset=utf-8",
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "no-store",
+    }
+    return Reply(200, {**headers, "X-Content-Type-Options": "nosniff"}, path.read_bytes())

@@ -1,0 +1,120 @@
+"""The buckets of an account on one machine: each has its own objects, and its own host tells it from the others."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from local import keys
+from local.cos.operations import target_of
+from local.cos.replies import XML_HEADERS, CosError, common_headers, error_reply, service_body
+from local.cos.service import DOMAINS, CosService
+from local.cos.signature import Signed, bare_host, check_signature
+from local.cos.store import CosStore
+from local.server import Reply, Request
+
+#: Buckets of an account (specifications and limits, 436/14518).
+MAX_BUCKETS = 200
+#: A bucket's name, and the number of the account that it belongs to (bucket overview, 436/13312).
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?-([0-9]+)")
+
+
+class Buckets:
+    """The buckets below `folder`; `first` is the one that is always there, and that a foreign host stands for.
+
+    `calls` counts requests by operation. `clock` gives Unix time in seconds.
+    """
+
+    def __init__(self, folder: Path, first: CosStore, clock: Callable[[], float] = time.time) -> None:
+        self.calls: Counter[str] = Counter()
+        self._folder = folder
+        self._clock = clock
+        self._services = {keys.BUCKET: self._serve(keys.BUCKET, first)}
+        for path in sorted(folder.glob(f"*-{keys.APP_ID}")):
+            if path.name != keys.BUCKET and NAME.fullmatch(path.name):
+                self._open(path.name)
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        name, region = _bucket(bare_host(request.headers.get("host", "")))
+        if region == keys.REGION and name in self._services:
+            return self._services[name].handle(request)
+        try:
+            reply = self._no_bucket(name, region, request)
+        except CosError as error:
+            resource = request.headers.get("host", "") + request.path
+            reply = error_reply(error.code, resource, self._clock(), error.detail)
+        return reply._replace(body=b"") if request.method == "HEAD" else reply
+
+    def error(self, code: str) -> Reply:
+        """Answer with one of the error codes of 436/7730; with InternalError when it is none of them."""
+        return self._services[keys.BUCKET].error(code)
+
+    def service(self, name: str) -> CosService | None:
+        """One bucket by itself, that answers for any host which is not another bucket's; None when it is not there."""
+        return self._services.get(name)
+
+    def _no_bucket(self, name: str, region: str, request: Request) -> Reply:
+        """Answer what asks for the account, or for a bucket that is not there. Raises CosError."""
+        target = target_of(request)
+        at_root = not target.key and not target.query
+        is_creation, is_list = request.method == "PUT" and at_root, request.method == "GET" and at_root and not name
+        if not is_creation and not is_list:
+            raise CosError("NoSuchBucket")
+        self.calls["PutBucket" if is_creation else "GetService"] += 1
+        check_signature(Signed(request.method, "/", target.query, target.headers), self._clock())
+        headers = common_headers(self._clock())
+        if is_list:
+            return Reply(200, {**headers, **XML_HEADERS}, service_body(keys.APP_ID, keys.REGION, self._created()))
+        self._create(name, region, request)
+        return Reply(200, headers)
+
+    def _create(self, name: str, region: str, request: Request) -> None:
+        """PUT Bucket (436/7738), of a private one with nothing set. Raises CosError."""
+        said = NAME.fullmatch(name)
+        if said is None:
+            raise CosError("InvalidBucketName")
+        if said[1] != keys.APP_ID:  # another account's: what that gets is not documented
+            raise CosError("AccessDenied")
+        if len(self._services) >= MAX_BUCKETS:
+            raise CosError("TooManyBuckets")
+        acl = request.headers.get("x-cos-acl", "private")
+        others = [header for header in request.headers if header.startswith("x-cos-") and header not in _PLAIN]
+        if region != keys.REGION or acl != "private" or others or request.body:
+            raise CosError("NotImplemented")
+        self._open(name)
+
+    def _open(self, name: str) -> None:
+        self._services[name] = self._serve(name, CosStore(self._folder, name))
+
+    def _serve(self, name: str, store: CosStore) -> CosService:
+        service = CosService(store, name, clock=self._clock)
+        service.calls = self.calls
+        return service
+
+    def _created(self) -> dict[str, str]:
+        times = {name: (self._folder / name).stat().st_ctime for name in self._services}
+        return {name: f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}
+
+
+#: Headers of PUT Bucket that ask for nothing that is not served.
+_PLAIN = ("x-cos-acl", "x-cos-security-token", "x-cos-sdk-retry")
+
+
+def _bucket(host: str) -> tuple[str, str]:
+    """The bucket and region that a host without port names; the first bucket's for one that is not COS's.
+
+    The bucket is empty for `cos.<region>…` and `service.cos…`, the hosts of GET Service (436/8291).
+    """
+    domain = next((domain for domain in DOMAINS if host.endswith(domain)), None)
+    if domain is None:
+        return keys.BUCKET, keys.REGION
+    name = host.removesuffix(domain)
+    if name == "service.cos":
+        return "", keys.REGION
+    bucket, _, region = ("", "", name[4:]) if name.startswith("cos.") else name.partition(".cos.")
+    return bucket, region

@@ -1,0 +1,246 @@
+"""What is deployed in the local cloud's account: functions with their states, versions, aliases and triggers.
+
+Names are those of SCF's API (tencentcloud-sdk-python-scf, models.py), states those of "Function and Layer Status
+Description" (583/37883). How long a state lasts is in no document; here it is `delay` seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_pascal
+
+from local.scf.parameters import ApiError
+
+LATEST, DEFAULT = "$LATEST", "$DEFAULT"
+#: The states that end by themselves, and what they become when it went wrong.
+BUSY = {
+    "Creating": "CreateFailed",
+    "Updating": "UpdateFailed",
+    "Publishing": "PublishFailed",
+    "Deleting": "DeleteFailed",
+}
+#: Seconds that a state of BUSY lasts.
+DELAY = 0.3
+#: Times of the API are taken to be Beijing's, as its crons are; no page says.
+BEIJING = timezone(timedelta(hours=8))
+
+
+class Record(BaseModel):
+    """A thing in the account; fields are on the wire and on disk what the API calls them."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, extra="forbid")
+
+
+class Tag(Record):
+    """A tag of a function or role."""
+
+    key: str
+    value: str
+
+
+class Settings(Record):
+    """What a version of a function is: its code, the SHA-256 of a package, and its configuration."""
+
+    code: str
+    code_size: int
+    handler: str
+    runtime: str
+    description: str = ""
+    memory_size: int = 128
+    timeout: int = 3
+    init_timeout: int = 65
+    role: str = ""
+    environment: dict[str, str] = {}
+
+
+class Version(Record):
+    """A published version; `ready_at`, in Unix seconds, ends its state Publishing."""
+
+    settings: Settings
+    description: str
+    add_time: str
+    ready_at: float
+
+
+class Alias(Record):
+    """An alias; `weights` gives the share of calls, 0 to 1, of versions other than the main one."""
+
+    name: str
+    function_version: str
+    description: str = ""
+    weights: dict[str, float] = {}
+    add_time: str
+    mod_time: str
+
+
+class Trigger(Record):
+    """A trigger; `trigger_desc` is the bare cron of a timer, the JSON of a function URL."""
+
+    trigger_name: str
+    type: str
+    trigger_desc: str
+    qualifier: str
+    enable: bool
+    custom_argument: str = ""
+    description: str = ""
+    add_time: str
+    mod_time: str
+
+
+class Function(Record):
+    """A function: `settings` are those last written, `running` those that $LATEST runs, None before it was active."""
+
+    function_name: str
+    function_id: str
+    tags: list[Tag] = []
+    add_time: str
+    mod_time: str
+    settings: Settings
+    running: Settings | None = None
+    status: str = "Creating"
+    until: float = 0
+    failure: str = ""
+    versions: dict[str, Version] = {}
+    next_version: int = 1
+    aliases: dict[str, Alias] = {}
+    triggers: list[Trigger] = []
+
+    def begin(self, status: str, until: float, failure: str = "") -> None:
+        """Enter a state of BUSY until a time; `failure` says why it will end badly."""
+        self.status, self.until, self.failure = status, until, failure
+
+    def settle(self, now: float) -> bool:
+        """End a state whose time is over; return False when the function is gone with it."""
+        if self.status in BUSY and now >= self.until:
+            if self.status == "Deleting":
+                return False
+            if self.status != "Publishing" and not self.failure:
+                self.running = self.settings
+            self.status = BUSY[self.status] if self.failure else "Active"
+        return True
+
+    def demand(self, code: str, *more: str) -> None:
+        """Raise ApiError with a code unless the function is Active, or in one of `more` states."""
+        if self.status not in ("Active", *more):
+            raise ApiError(code, f"the function is {self.status}: wait until it is Active")
+
+
+class Role(Record):
+    """A role of CAM; `policies` maps the ids of what is attached to the time of that."""
+
+    role_name: str
+    role_id: str
+    policy_document: str
+    description: str = ""
+    session_duration: int = 0
+    tags: list[Tag] = []
+    policies: dict[int, str] = {}
+    add_time: str
+    update_time: str
+
+
+class Policy(Record):
+    """A custom policy of CAM."""
+
+    policy_id: int
+    policy_name: str
+    policy_document: str
+    description: str = ""
+    add_time: str
+    update_time: str
+
+
+class State(Record):
+    """All of an account."""
+
+    functions: dict[str, Function] = {}
+    roles: dict[str, Role] = {}
+    policies: dict[int, Policy] = {}
+    next_id: int = 1
+
+
+class Account:
+    """The account, kept in `<folder>/account.json`. `clock` gives Unix time in seconds.
+
+    `gateway` is the URL that function URLs begin with; the cloud sets it once it listens.
+    Raises ValueError when the file holds no account, OSError when it can't be read or written.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time, delay: float = DELAY) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.delay = delay
+        self.gateway = ""
+        self._path = folder / "account.json"
+        self._state = self._read()
+        self._saved = ""
+
+    def _read(self) -> State:
+        try:
+            return State.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return State()
+        except ValidationError as error:
+            raise ValueError(f"{self._path} holds no account; without it the account is empty") from error
+
+    def save(self) -> None:
+        """Write the account to disk in one step, if it has changed. Raises OSError."""
+        text = self._state.model_dump_json(by_alias=True, indent=1)
+        if text == self._saved:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, self._path)
+        self._saved = text
+
+    @property
+    def functions(self) -> dict[str, Function]:
+        """The functions by name, each in the state that it is in now."""
+        for name, function in list(self._state.functions.items()):
+            if not function.settle(self.clock()):
+                del self._state.functions[name]
+        return self._state.functions
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """The roles by name."""
+        return self._state.roles
+
+    @property
+    def policies(self) -> dict[int, Policy]:
+        """The policies by id."""
+        return self._state.policies
+
+    def function(self, name: str, namespace: str = "default") -> Function:
+        """Return a function of the only namespace. Raises ApiError."""
+        function = self.functions.get(name) if namespace == "default" else None
+        if function is None:
+            raise ApiError("ResourceNotFound.FunctionName", f"there is no function {name[:64]!a} in {namespace[:64]!a}")
+        return function
+
+    def codes(self) -> set[str]:
+        """The packages that a function or version needs, by their SHA-256."""
+        used = [function.settings for function in self.functions.values()]
+        used += [function.running for function in self.functions.values() if function.running]
+        used += [version.settings for function in self.functions.values() for version in function.versions.values()]
+        return {settings.code for settings in used}
+
+    def until(self) -> float:
+        """When a state that begins now ends, in Unix seconds."""
+        return self.clock() + self.delay
+
+    def now(self) -> str:
+        """The time of now, as the API writes it."""
+        return datetime.fromtimestamp(self.clock(), BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+
+    def new_id(self) -> int:
+        """A number that nothing else in the account has."""
+        self._state.next_id += 1
+        return self._state.next_id

@@ -1,0 +1,142 @@
+"""What surrounds the handler in its process: the code folder, the pipe to the parent, debuggers.
+
+Part of `bootstrap`, so the same holds: any Python from 3.7 on, few imports.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from importlib.machinery import PathFinder
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from importlib.machinery import ModuleSpec
+    from io import BufferedWriter
+    from typing import Any
+
+#: The status of a reply which says that the code is stopped at a breakpoint. The protocol's own.
+STOPPED = 102
+#: Audit events that change what is at their first argument, or at their second one too (Python's audit events table).
+CHANGES = frozenset(
+    f"os.{name}" for name in ("remove", "rename", "mkdir", "rmdir", "symlink", "link", "truncate", "chmod")
+)
+
+
+class CodeFolder:
+    """An audit hook: SCF's code directory can't be written, and here it is the user's own files.
+
+    Of the files that are read, `files` keeps time and size: an instance whose files have changed is not used again.
+    """
+
+    def __init__(self, folders: list[str]) -> None:
+        self.files: dict[str, tuple[int, int]] = {}
+        self._folders = tuple(folder + "/" for folder in folders)
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Refuse a change with the error that a read-only file system gives; note what is read."""
+        if event == "open":
+            path, _, flags = arguments
+            self._opened(path, bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)))
+        elif event in CHANGES:
+            for path in arguments[: 2 if event == "os.rename" else 1]:
+                self._opened(path, True)
+
+    def take(self) -> dict[str, tuple[int, int]]:
+        """Return what was read since the last time; without audit hooks (Python 3.7) what is imported."""
+        if not hasattr(sys, "addaudithook"):
+            for module in list(sys.modules.values()):
+                self._opened(getattr(module, "__file__", None) or 0, False)
+        files, self.files = self.files, {}
+        return files
+
+    def _opened(self, path: object, changes: bool) -> None:
+        if isinstance(path, int):
+            return
+        name = os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type] # what open takes beside numbers
+        if not name.startswith(self._folders):
+            return
+        if changes:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+        folder, _, file = name.rpartition("/__pycache__/")
+        source = f"{folder}/{file.partition('.')[0]}.py" if folder else name
+        try:
+            status = os.stat(source)
+        except OSError:
+            return  # what is not there is not read either
+        self.files[source] = (status.st_mtime_ns, status.st_size)
+
+
+class Packages:
+    """A meta path finder for the packages that the bundle has beside its entry files, where they really are."""
+
+    def __init__(self, folders: Mapping[str, str]) -> None:
+        self._folders = folders
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """Return the spec of one of the packages, None for any other module."""
+        folder = self._folders.get(name)
+        return PathFinder.find_spec(name, [os.path.dirname(folder)]) if folder else None
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has held, in MB.
+
+    VmHWM starts at zero with the new program. ru_maxrss, where there is no /proc, doesn't: it survives exec, and so
+    begins with what the parent held when it forked.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) / 1024
+    except FileNotFoundError:
+        import resource  # only where there is no /proc
+
+        unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+class Replies:
+    """The pipe to the parent."""
+
+    def __init__(self, pipe: BufferedWriter, code: CodeFolder) -> None:
+        self._pipe = pipe
+        self._code = code
+
+    def write(self, head: dict[str, object], value: bytes = b"null") -> None:
+        """Write one reply."""
+        head["memory_mb"] = peak_memory_mb()
+        head["files"] = self._code.take()
+        self._pipe.write(json.dumps(head).encode() + b"\n" + value + b"\n")
+        self._pipe.flush()
+
+    def stopped(self) -> None:
+        """Say that the code is stopped at a breakpoint."""
+        self.write({"status": STOPPED})
+
+
+def break_on(terminal: int, replies: Replies) -> None:
+    """Let breakpoint() open Python's debugger on a terminal: stdin and stdout lead elsewhere."""
+
+    def stop() -> None:
+        import pdb
+
+        replies.stopped()
+        keyboard, screen = os.fdopen(os.dup(terminal), "r"), os.fdopen(os.dup(terminal), "w")
+        pdb.Pdb(stdin=keyboard, stdout=screen).set_trace(sys._getframe(1))
+
+    sys.breakpointhook = stop
+
+
+def wait_for_debugger(port: int, folder: str) -> None:
+    """Load debugpy from its folder and wait until a debugger has connected to the port on this machine."""
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # it would warn of Python's own frozen modules
+    sys.path.append(folder)
+    import debugpy
+
+    sys.path.remove(folder)
+    del os.environ["PYDEVD_DISABLE_FILE_VALIDATION"]
+    debugpy.listen(("127.0.0.1", port))
+    debugpy.wait_for_client()

@@ -1,0 +1,125 @@
+"""What SCF tells a function: its environment variables and its context."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from local import keys
+from local.scf.instance import Command
+from shared.signing.credentials import Credentials
+
+
+class FunctionSpec(NamedTuple):
+    """A function as serverless.yml describes it: `timeout` in seconds, `memory` in MB.
+
+    `python` is the interpreter, with `options`; `packages` are folders that are packages beside the entry files, by
+    name, `layers` what is below /opt. With a `debug` port each instance waits there for a debugger, and no time limit
+    holds; with a `terminal`, a descriptor, breakpoint() works there.
+    """
+
+    name: str
+    handler: str
+    code_dir: Path
+    timeout: int
+    memory: int
+    environment: Mapping[str, str]
+    region: str = keys.REGION
+    namespace: str = "default"
+    runtime: str = "Python3.10"
+    python: str = sys.executable
+    version: str = "$LATEST"
+    options: tuple[str, ...] = ()
+    packages: Mapping[str, Path] = {}
+    layers: tuple[Path, ...] = ()
+    debug: int = 0
+    terminal: int | None = None
+
+
+def event_variables(credentials: Credentials | None, trigger: str) -> dict[str, str | None]:
+    """The environment variables that may differ from one event to the next; None: not set."""
+    secret_id, secret_key, token = credentials or (None, None, None)
+    return {
+        "TENCENTCLOUD_SECRETID": secret_id,
+        "TENCENTCLOUD_SECRETKEY": secret_key,
+        "TENCENTCLOUD_SESSIONTOKEN": token or None,
+        "TRIGGER_SRC": "timer" if trigger == "timer" else None,
+    }
+
+
+def command(spec: FunctionSpec, variables: Mapping[str, str | None]) -> Command:
+    """How an instance of a function is started."""
+    folders = [spec.code_dir, *spec.packages.values(), *spec.layers]
+    settings = {
+        "packages": {name: str(folder) for name, folder in spec.packages.items()},
+        "code": [str(folder) for folder in folders],
+        "debug": spec.debug,
+        "debugpy": _debugpy_folder() if spec.debug else "",
+    }
+    return Command(
+        spec.python, spec.options, spec.handler, spec.code_dir, _environ(spec, variables), settings, spec.terminal
+    )
+
+
+def _debugpy_folder() -> str:
+    """Where debugpy is installed: the function's interpreter may be another one."""
+    found = find_spec("debugpy")
+    if found is None or found.origin is None:
+        raise OSError("debugpy is not installed: type pip install debugpy")
+    return str(Path(found.origin).parent.parent)
+
+
+def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[str, str]:
+    """All environment variables of a new instance (SCF page Environment variables), none of this process's own.
+
+    The function's own settings win over those of SCF's machines, and lose against those that SCF reserves.
+    """
+    machine = {
+        "HOME": "/home/qcloud",
+        "LANG": "en_US.UTF8",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "x",
+        "PYTHONPATH": ":".join(map(str, (spec.code_dir, *spec.layers, "/opt"))),
+        # SCF's clock is in UTC without this variable; this machine's need not be.
+        "TZ": "UTC",
+        "USER": "qcloud",
+    }
+    reserved = {
+        "PWD": str(spec.code_dir),
+        "SCF_FUNCTIONNAME": spec.name,
+        "SCF_FUNCTIONVERSION": spec.version,
+        "SCF_NAMESPACE": spec.namespace,
+        "SCF_RUNTIME": spec.runtime,
+        "TENCENTCLOUD_APPID": keys.APP_ID,
+        "TENCENTCLOUD_REGION": spec.region,
+        "TENCENTCLOUD_RUNENV": "SCF",
+        "TENCENTCLOUD_TZ": "UTC",
+        "TENCENTCLOUD_UIN": keys.UIN,
+        "USER_CODE_ROOT": f"{spec.code_dir}/",
+    }
+    environ = {**machine, **spec.environment, **reserved, **variables}
+    return {name: value for name, value in environ.items() if value is not None}
+
+
+def context(spec: FunctionSpec, request_id: str) -> dict[str, object]:
+    """The handler's second argument (SCF page Basic concepts)."""
+    environment = {**spec.environment, "SCF_NAMESPACE": spec.namespace}
+    pairs = [f"{name}={value}" for name, value in environment.items()]
+    return {
+        "memory_limit_in_mb": spec.memory,
+        "time_limit_in_ms": spec.timeout * 1000,
+        "request_id": request_id,
+        "environment": json.dumps(environment, ensure_ascii=False),
+        # SCF sends SCF_NAMESPACE twice in the sample of that page, so whoever reads this must bear it.
+        "environ": ";".join((*pairs, pairs[-1])),
+        "function_version": spec.version,
+        "function_name": spec.name,
+        "namespace": spec.namespace,
+        "tencentcloud_region": spec.region,
+        "tencentcloud_appid": keys.APP_ID,
+        "tencentcloud_uin": keys.UIN,
+    }

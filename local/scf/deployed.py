@@ -1,0 +1,162 @@
+"""Runs what is deployed: each version of a function in a runtime of its own, called by name or by function URL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import unquote
+
+from local.keys import REGION
+from local.scf.account import DEFAULT, LATEST, Account, Settings
+from local.scf.account import Function as Deployment
+from local.scf.gateway import URL_PREFIX, url_event, url_reply
+from local.scf.packages import Packages
+from local.scf.parameters import ApiError
+from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.scf.triggers_api import url_description, url_name
+from local.scf.versions_api import alias_of, settings_of
+from local.server import JSON_HEADERS, Reply, Request
+
+#: Makes the runtime of a version; True when it has a run role.
+Start = Callable[[FunctionSpec, bool], Function]
+#: The environment of a version with what it lacks to reach the local services.
+Complete = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
+
+
+class _Running:
+    """A version's runtime, what it was made from, and how many calls it is at work on."""
+
+    def __init__(self, function: Function, made_from: tuple[FunctionSpec, bool]) -> None:
+        self.function = function
+        self.made_from = made_from
+        self.calls = 0
+        self.retired = False
+
+
+class Deployed:
+    """The functions of an account at work, their code out of `packages`."""
+
+    def __init__(self, account: Account, packages: Packages, start: Start, complete: Complete) -> None:
+        self._account = account
+        self._packages = packages
+        self._start = start
+        self._complete = complete
+        self._running: dict[tuple[str, str], _Running] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def find(self, name: str, namespace: str, qualifier: str) -> str:
+        """Return the name by which `invoke` takes a function of the account. Raises ApiError."""
+        function = self._account.function(name, namespace)
+        settings_of(function, qualifier)
+        if function.running is None or function.status == "Deleting":
+            raise ApiError("FailedOperation.FunctionStatusError", f"the function is {function.status}")
+        return f"{name}:{qualifier}"
+
+    async def invoke(self, name: str, event: object, trigger: str = "", request_id: str = "") -> Outcome:
+        """Invoke `<function>:<version or alias>` with an event, as it is.
+
+        An event that waited until its function was gone ends with status 400, an invention.
+        """
+        function_name, _, qualifier = name.partition(":")
+        try:
+            self.find(function_name, "default", qualifier)
+        except ApiError as error:
+            refused: dict[str, object] = {"errorCode": -1, "errorMessage": error.message, "statusCode": 400}
+            return Outcome(request_id or str(uuid.uuid4()), 400, None, refused, [], 0.0, None, 0.0)
+        running = await self._version(self._account.function(function_name), qualifier)
+        running.calls += 1
+        try:
+            return await running.function.invoke(event, trigger=trigger, request_id=request_id)
+        finally:
+            running.calls -= 1
+            if running.retired and not running.calls:
+                self._close(running)
+
+    async def url(self, request: Request) -> Reply | None:
+        """Answer a request to the URL of a deployed function; None when there is no such URL that is open."""
+        name, _, rest = request.path.removeprefix(URL_PREFIX).partition("/")
+        name = unquote(name)
+        function = self._account.functions.get(name.partition(":")[0])
+        for trigger in function.triggers if function else ():
+            if function is None or trigger.type != "http" or url_name(function, trigger) != name or not trigger.enable:
+                continue
+            description = url_description(trigger)
+            if description.auth_type != "NONE":
+                # How a request is signed for such a URL is in no document that we have; what SCF answers neither.
+                message = "function URLs with AuthType CAM are not emulated in the local cloud"
+                return Reply(403, JSON_HEADERS, json.dumps({"message": message}).encode())
+            if description.net_config.enable_extranet:
+                event = url_event(request._replace(path=f"/{rest}"))
+                return url_reply(await self.invoke(f"{function.function_name}:{trigger.qualifier}", event))
+        return None
+
+    def tidy(self) -> None:
+        """End the runtimes of functions and versions that are gone."""
+        versions = {
+            (function.function_id, version)
+            for function in self._account.functions.values()
+            for version in (LATEST, *function.versions)
+        }
+        for key in self._running.keys() - versions:
+            self._retire(self._running.pop(key))
+
+    async def stop(self) -> None:
+        """End every instance."""
+        for running in self._running.values():
+            self._close(running)
+        self._running.clear()
+        await asyncio.gather(*self._closing)
+
+    async def _version(self, function: Deployment, qualifier: str) -> _Running:
+        """The runtime of the version that a qualifier leads to now, made anew when it has changed."""
+        version = _version_of(function, qualifier)
+        settings = function.running if version == LATEST else function.versions[version].settings
+        if settings is None:
+            raise RuntimeError(f"{function.function_name} was never active")
+        spec = self._spec(function.function_name, version, settings)
+        made_from = (spec._replace(environment=await self._complete(settings.environment)), bool(settings.role))
+        key = (function.function_id, version)
+        running = self._running.get(key)
+        if running is None or running.made_from != made_from:
+            if running is not None:
+                self._retire(running)
+            running = self._running[key] = _Running(self._start(*made_from), made_from)
+        return running
+
+    def _spec(self, name: str, version: str, settings: Settings) -> FunctionSpec:
+        return FunctionSpec(
+            name=name,
+            handler=settings.handler,
+            code_dir=self._packages.path(settings.code),
+            timeout=settings.timeout,
+            memory=settings.memory_size,
+            environment={},
+            region=REGION,
+            runtime=settings.runtime,
+            version=version,
+        )
+
+    def _retire(self, running: _Running) -> None:
+        """Let a runtime end with its last call."""
+        running.retired = True
+        if not running.calls:
+            self._close(running)
+
+    def _close(self, running: _Running) -> None:
+        task = asyncio.create_task(running.function.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def _version_of(function: Deployment, qualifier: str) -> str:
+    """The version that a call of a version or alias goes to, drawn where an alias has two."""
+    if qualifier != DEFAULT and qualifier not in function.aliases:
+        return qualifier
+    alias = alias_of(function, qualifier)
+    for version, share in alias.weights.items():
+        if random.random() < share:  # noqa: S311 - a share of the calls, no secret
+            return version
+    return alias.function_version

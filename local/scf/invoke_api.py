@@ -1,0 +1,120 @@
+"""SCF's actions Invoke and InvokeFunction (583/17243, 583/58400; tencentcloud-sdk-python-scf, models.py)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from local.scf.account import DEFAULT
+from local.scf.asynchronous import Asynchronous, Invoke, QueueFull
+from local.scf.function_parameters import Qualified
+from local.scf.parameters import Action, Answer, ApiError, action
+from local.scf.runtime import MAX_EVENT, Outcome
+
+#: The largest event of an asynchronous invocation, in bytes (Invoke, 583/17243).
+MAX_ASYNC_EVENT = 128 * 1024
+#: Bytes of the log's end that a synchronous invocation returns when asked (InvokeFunction, 583/58400).
+LOG_TAIL = 4096
+#: An asynchronous answer: every field but the id is "empty" (data type Result of the API). For numbers that is taken
+#: to be 0.
+EMPTY_RESULT: Mapping[str, object] = {
+    "Log": "",
+    "RetMsg": "",
+    "ErrMsg": "",
+    "MemUsage": 0,
+    "Duration": 0,
+    "BillDuration": 0,
+    "InvokeResult": 0,
+}
+
+#: Finds what a function's name, namespace and qualifier stand for: a name for `Invoke`. Raises ApiError.
+Find = Callable[[str, str, str], str]
+
+
+class InvokeAction(Qualified):
+    """Parameters of Invoke. RoutingKey picks a version by rules, which no alias here has."""
+
+    invocation_type: Literal["RequestResponse", "Event"] = "RequestResponse"
+    client_context: str = "{}"
+    log_type: Literal["None", "Tail"] = "None"
+    routing_key: str = ""
+
+
+class InvokeFunction(Qualified):
+    """Parameters of InvokeFunction."""
+
+    qualifier: str = DEFAULT
+    event: str = "{}"
+    log_type: Literal["None", "Tail"] = "None"
+    routing_key: str = ""
+
+
+class InvokeActions:
+    """The actions that run functions; `find` says which."""
+
+    def __init__(self, find: Find, invoke: Invoke, asynchronous: Asynchronous) -> None:
+        self._find = find
+        self._invoke = invoke
+        self._asynchronous = asynchronous
+        self.actions: Mapping[str, Action] = {
+            "Invoke": action(InvokeAction, self._answer),
+            "InvokeFunction": action(InvokeFunction, self._answer_at_once),
+        }
+
+    async def _answer(self, given: InvokeAction) -> Answer:
+        in_background = given.invocation_type == "Event"
+        name = self._find(given.function_name, given.namespace, given.qualifier)
+        # What a function gets from a request without ClientContext is not documented: an empty object here.
+        event = _event(given.client_context, "ClientContext", MAX_ASYNC_EVENT if in_background else MAX_EVENT)
+        if in_background:
+            return {"Result": self._accept(name, event)}
+        return {"Result": _result(await self._invoke(name, event, "", ""), given.log_type == "Tail")}
+
+    async def _answer_at_once(self, given: InvokeFunction) -> Answer:
+        name = self._find(given.function_name, given.namespace, given.qualifier)
+        event = _event(given.event, "Event", MAX_EVENT)
+        return {"Result": _result(await self._invoke(name, event, "", ""), given.log_type == "Tail")}
+
+    def _accept(self, name: str, event: object) -> Mapping[str, object]:
+        try:
+            request_id = self._asynchronous.accept(name, event).request_id
+        except QueueFull as error:
+            # The documents give the queue's length, not what becomes of an event beyond it.
+            raise ApiError("LimitExceeded.Quota", str(error)) from error
+        return {**EMPTY_RESULT, "FunctionRequestId": request_id}
+
+
+def _event(text: str, name: str, most: int) -> object:
+    """An event as the function gets it. Raises ApiError when it is larger than `most` bytes, or no JSON."""
+    if len(text.encode(errors="surrogatepass")) > most:
+        raise ApiError("InvalidParameter.RequestTooLarge", f"{name} may have {most} bytes")
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ApiError("InvalidParameterValue.Param", f"{name} is not JSON") from error
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _result(outcome: Outcome, with_log: bool) -> dict[str, object]:
+    """The data type Result: memory in bytes, times in ms, billed by the whole one.
+
+    RetMsg is JSON, as in the function's log. InvokeResult is documented for success only, 0; for failure it is the
+    error object's errorCode here.
+    """
+    error = outcome.error or {}
+    log = "\n".join(outcome.log).encode(errors="replace")[-LOG_TAIL:] if with_log else b""
+    return {
+        "Log": log.decode(errors="ignore"),
+        "RetMsg": json.dumps(outcome.error or outcome.result, ensure_ascii=False),
+        "ErrMsg": error.get("errorMessage", ""),
+        "MemUsage": int(outcome.memory_mb * 1024 * 1024),
+        "Duration": round(outcome.duration_ms, 3),
+        "BillDuration": math.ceil(outcome.duration_ms),
+        "InvokeResult": error.get("errorCode", 0),
+        "FunctionRequestId": outcome.request_id,
+    }

@@ -1,0 +1,153 @@
+"""From serverless.yml to functions that can run here: where their code is, which interpreter runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from local.config import Config, ConfigError, FunctionConfig, read_config
+from local.config.document import Document
+from local.scf.runtime import FunctionSpec
+
+#: The oldest Python that the runtime's own code runs on.
+OLDEST = (3, 7)
+
+
+class Code(NamedTuple):
+    """Where a function's code is.
+
+    `folder` has the entry files at its root, `packages` are those that the bundle has beside them, by name; `layers`
+    are what SCF unpacks to /opt.
+    """
+
+    folder: Path
+    packages: Mapping[str, Path] = {}
+    layers: tuple[Path, ...] = ()
+
+
+class Interpreter(NamedTuple):
+    """A Python, and its options; `note` says what is not as on SCF."""
+
+    path: str
+    options: tuple[str, ...] = ()
+    note: str = ""
+
+
+def locate(config: Config, function: FunctionConfig) -> Code:
+    """Return where the code of a function is. Raises ConfigError when it is not in the project.
+
+    A project that builds its bundle from functions/ and shared/, as this checkout does, is run from these two folders.
+    """
+    root, source = config.folder, config.source.src or "."
+    if source == "./bundle" and (root / "functions").is_dir():
+        return Code(root / "functions", {"shared": root / "shared"})
+    layers = local_layers(config) if function.layers else {}
+    folder = root / source / (function.source or "")
+    if not folder.is_dir():
+        where = f"serverless.yml: {function.alias}"
+        raise ConfigError([f"{where}: its code is not in the project: src.src must be a folder that is there"])
+    return Code(folder.resolve(), {}, tuple(layers[each.name] for each in function.layers if each.name in layers))
+
+
+def local_layers(config: Config) -> dict[str, Path]:
+    """Return the folders of the layers that are in the project, by name: those of component `layer`."""
+    layers = {}
+    for path in sorted(config.folder.glob("*/serverless.yml")):
+        document = Document(path, {}).value
+        inputs = document.get("inputs") if isinstance(document, dict) else None
+        if isinstance(inputs, dict) and document.get("component") == "layer":
+            source = inputs.get("src", ".")
+            folder = source.get("src", ".") if isinstance(source, dict) else source
+            layers[str(inputs.get("name", document.get("name")))] = (path.parent / str(folder)).resolve()
+    return layers
+
+
+def interpreter(function: FunctionConfig, code: Code) -> Interpreter:
+    """Return the Python that runs a function: the one of its `runtime` where it is found, else this one.
+
+    From Python 3.7 on SCF's runtimes bring no libraries, so none of this machine's are to be found either. The
+    checkout's own functions, and those whose libraries SCF installs (`installDependency`), use this environment's.
+    """
+    version = function.runtime.removeprefix("Python")
+    if code.packages or function.install_dependency:
+        own = f"{sys.version_info.major}.{sys.version_info.minor}"
+        note = "" if own == version else f"{function.alias} runs on Python {own}, not {version}, with its libraries"
+        return Interpreter(sys.executable, (), note)
+    found = find_python(version)
+    if found is None:
+        return Interpreter(
+            sys.executable, ("-S",), f"{function.alias} runs on {sys.version.split()[0]}: no Python {version} found"
+        )
+    return Interpreter(found, ("-S",))
+
+
+@cache
+def find_python(version: str) -> str | None:
+    """Return an interpreter of a minor version that starts, on the PATH or pyenv's; None when there is none."""
+    if tuple(map(int, version.split("."))) < OLDEST:
+        return None
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    named = f"python{version}"
+    candidates = [sys.executable, shutil.which(named), *sorted(map(str, pyenv.glob(f"versions/*/bin/{named}")))]
+    code = f"import sys; sys.exit('%d.%d' % sys.version_info[:2] != '{version}')"
+    for python in filter(None, candidates):
+        try:
+            if subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0:
+                return python
+        except OSError:  # a link that leads nowhere, a program for another machine
+            continue
+    return None
+
+
+def read_project(folder: Path, environ: Mapping[str, str]) -> Config:
+    """Return the config of a project whose functions can run here. Raises ConfigError."""
+    config = read_config(folder / "serverless.yml", environ)
+    problems = []
+    for function in config.functions.values():
+        try:
+            locate(config, function)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def notes(config: Config) -> list[str]:
+    """Return what is not as it would be in the cloud, a sentence each."""
+    found = list(config.notices)
+    layers = local_layers(config)
+    for function in config.functions.values():
+        note = interpreter(function, locate(config, function)).note
+        missing = [layer.name for layer in function.layers if layer.name not in layers]
+        found += [note] if note else []
+        found += [f"{function.alias}: layer {name} is not in the project" for name in missing]
+    open_here = [url.function for url in config.urls if url.auth_type != "NONE"]
+    found += [f"{name}: its URL asks for CAM signatures in the cloud; here anybody may call it" for name in open_here]
+    return found
+
+
+def function_spec(config: Config, function: FunctionConfig, environment: Mapping[str, str]) -> FunctionSpec:
+    """Return a function as the runtime needs it; `environment` is what it gets beside its own variables."""
+    code = locate(config, function)
+    python = interpreter(function, code)
+    return FunctionSpec(
+        name=function.alias,
+        handler=function.handler,
+        code_dir=code.folder,
+        timeout=function.timeout,
+        memory=function.memory_size,
+        environment={**function.environment, **environment},
+        namespace=config.namespace,
+        runtime=function.runtime,
+        python=python.path,
+        options=python.options,
+        packages=code.packages,
+        layers=code.layers,
+    )

@@ -1,0 +1,125 @@
+"""The local paths at the gateway's port, over a running cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from tests.e2e.conftest import LiveCloud, live_cloud
+
+VIDEO = "a72c30a65853dc1466ec9ef681e7b76b1530600996"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCloud]:
+    with live_cloud(tmp_path_factory.mktemp("state")) as live:
+        yield live
+
+
+def get(cloud: LiveCloud, path: str) -> Any:
+    response = cloud.get(f"/_local/{path}")
+    assert response.status_code == 200
+    return response.json()
+
+
+def test_the_page_and_its_files_have_a_policy_without_exceptions(cloud: LiveCloud) -> None:
+    for path, kind in (("", "html"), ("page.js", "javascript"), ("page.css", "css")):
+        response = cloud.get(f"/_local/{path}")
+        assert kind in response.headers["Content-Type"]
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        assert "unsafe" not in response.headers["Content-Security-Policy"]
+
+
+def test_the_project_has_functions_triggers_and_samples(cloud: LiveCloud) -> None:
+    project = get(cloud, "project")
+    video = project["functions"][0]
+    assert (video["name"], video["handler"], video["apis"]) == (
+        "query-video",
+        "query_video.main_handler",
+        ["ANY /query-video"],
+    )
+    assert [timer["name"] for timer in video["timers"]] == ["collect-video"]
+    assert {"query-video.direct.200"} <= {sample["name"] for sample in project["samples"]}
+
+
+def test_an_invocation_shows_with_event_reply_log_and_timing(cloud: LiveCloud) -> None:
+    cloud.get("/query-video", params={"vids": VIDEO})
+    activity = get(cloud, "activities")[-1]
+    assert (activity["route"], activity["status"]) == (f"GET /query-video?vids={VIDEO}", 200)
+    assert json.loads(activity["event"])["queryString"] == {"vids": VIDEO}
+    assert json.loads(activity["reply"])["data"][0]["vid"] == VIDEO
+    assert activity["log"][0].startswith("START RequestId:")
+    assert activity["memoryMb"] > 1
+
+
+def test_activities_are_streamed_as_they_happen(cloud: LiveCloud) -> None:
+    with requests.get(f"{cloud.cloud.gateway}/_local/events", stream=True, timeout=60) as events:
+        lines = events.iter_lines(decode_unicode=True)
+        assert next(lines) == ": connected"
+        cloud.post("/_local/fire/collect-audio", data="null")
+        told: list[dict[str, Any]] = []
+        while len(told) < 2:
+            line = str(next(lines))
+            told += [json.loads(line[6:])] if line.startswith("data: ") else []
+    assert [(each["route"], each["status"]) for each in told] == [
+        ("timer collect-audio", 0),
+        ("timer collect-audio", 200),
+    ]
+
+
+def test_objects_are_listed_read_and_deleted(cloud: LiveCloud) -> None:
+    key = "media-query/a b/ü.json"
+    cloud.cloud.store.put(key, b'{"a": 1}', {})
+    (described,) = [each for each in get(cloud, "objects") if each["key"] == key]
+    assert described["size"] == 8
+    path = f"/_local/objects/{quote(key, safe='')}"
+    response = cloud.get(path)
+    assert (response.text, response.headers["X-Content-Type-Options"]) == ('{"a": 1}', "nosniff")
+    assert requests.delete(cloud.cloud.gateway + path, timeout=60).status_code == 200
+    assert cloud.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("service", ["media", "cos", "ci", "scf"])
+def test_faults_and_calls_of_each_service_are_reached(cloud: LiveCloud, service: str) -> None:
+    path = f"/_local/services/{service}/faults"
+    assert cloud.post(path, json=[{"kind": "delay", "value": 0}]).json() == {"faults": 1}
+    assert get(cloud, f"services/{service}/faults")[0]["kind"] == "delay"
+    assert cloud.post(path, json=[]).json() == {"faults": 0}
+    assert isinstance(get(cloud, f"services/{service}/calls"), dict)
+
+
+def test_tasks_are_listed_as_they_can_be_added(cloud: LiveCloud) -> None:
+    tasks = get(cloud, "services/media/tasks")
+    assert VIDEO in {task["vid"] for task in tasks}
+    assert cloud.media("tasks", json=tasks) == {"tasks": len(tasks)}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "invoke/nothing", 400),
+        ("POST", "fire/nothing", 400),
+        ("GET", "services/media/nothing", 404),
+        ("GET", "services/nothing/calls", 404),
+        ("GET", "nothing", 404),
+    ],
+)
+def test_what_is_not_there_is_said(cloud: LiveCloud, method: str, path: str, status: int) -> None:
+    response = requests.request(method, f"{cloud.cloud.gateway}/_local/{path}", data="null", timeout=60)
+    assert response.status_code == status
+    assert response.json()["error"]
+
+
+def test_another_site_s_page_gets_nothing(cloud: LiveCloud, tmp_path: Path) -> None:
+    headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
+    for path in ("invoke/query-video", "fire/collect-video", "faults", "services/media/tasks"):
+        response = cloud.post(f"/_local/{path}", data="null", headers=headers)
+        assert response.status_code == 403
+    for url in (cloud.cloud.media, cloud.cloud.cos, cloud.cloud.ci, cloud.cloud.gateway):
+        assert requests.get(url, headers={"Host": "evil.example"}, timeout=60).status_code == 403

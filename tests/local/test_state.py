@@ -1,0 +1,79 @@
+"""The state directory: one cloud at a time, exported, imported, emptied."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from local.__main__ import main
+from local.cos.store import CosStore
+from local.state import StateError, StateLock, export_state, import_state, reset_state
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state directory with one object in it."""
+    CosStore(tmp_path / "state").put("a/b.json", b"[1]", {"Content-Type": "application/json"})
+    return tmp_path / "state"
+
+
+def content(state: Path) -> dict[str, bytes]:
+    store = CosStore(state)
+    return {key: store.get(key).body for key in store.list().keys}
+
+
+def test_a_directory_is_held_by_one_at_a_time(state: Path) -> None:
+    with StateLock(state):
+        for action in (StateLock(state).take, lambda: reset_state(state), lambda: export_state(state, state / "x.zip")):
+            with pytest.raises(StateError, match=r"in use by another local cloud; see LOCAL_STATE"):
+                action()
+    with StateLock(state):
+        assert content(state) == {"a/b.json": b"[1]"}
+
+
+def test_a_directory_that_can_not_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="LOCAL_STATE"):
+        StateLock(tmp_path / "file" / "state").take()
+
+
+def test_an_export_comes_back_in_place_of_what_is_there(state: Path, tmp_path: Path) -> None:
+    exported, other = tmp_path / "state.zip", tmp_path / "other"
+    files = export_state(state, exported)
+    CosStore(other).put("old", b"x", {})
+    assert import_state(other, exported) == files
+    assert content(other) == {"a/b.json": b"[1]"}
+    assert CosStore(other).get("a/b.json").headers == {"Content-Type": "application/json"}
+
+
+def test_a_file_that_is_no_export_changes_nothing(state: Path, tmp_path: Path) -> None:
+    (tmp_path / "no.zip").write_text("no zip")
+    with pytest.raises(StateError, match=r"no\.zip can't be read as an exported state"):
+        import_state(state, tmp_path / "no.zip")
+    assert content(state) == {"a/b.json": b"[1]"}
+
+
+def test_an_export_can_not_lead_out_of_the_directory(state: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr("../../escaped", "x")
+    import_state(state, tmp_path / "evil.zip")
+    assert list(tmp_path.parent.rglob("escaped")) == [state / "escaped"]
+
+
+def test_a_reset_leaves_nothing(state: Path) -> None:
+    reset_state(state)
+    assert content(state) == {}
+
+
+def test_the_commands(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--state", str(state)]
+    assert main(["state", "export", str(tmp_path / "out.zip"), *options]) == 0
+    assert main(["state", "reset", *options]) == 0
+    assert content(state) == {}
+    assert main(["state", "import", str(tmp_path / "out.zip"), *options]) == 0
+    assert content(state) == {"a/b.json": b"[1]"}
+    with StateLock(state):
+        assert main(["state", "reset", *options]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,159 @@
+"""The local cloud's account as a deployer meets it: Tencent's own clients, on real sockets, and a clock to turn."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from tencentcloud.common.common_client import CommonClient
+from tencentcloud.common.credential import Credential
+from tencentcloud.common.exception import TencentCloudSDKException
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+
+from local.cloud import Cloud, Ports
+from local.keys import PERMANENT, REGION
+from shared.signing.credentials import Credentials
+from tests.support.paths import ROOT
+
+T = TypeVar("T")
+VERSIONS = {"scf": "2018-04-16", "cam": "2019-01-16", "sts": "2018-08-13"}
+NAME = "my-function"
+CODE = "def main(event, context):\n    return {'event': event, 'version': context['function_version'], 'code': 1}\n"
+#: Who may take the run role.
+TRUST = {
+    "version": "2.0",
+    "statement": [
+        {"action": "name/sts:AssumeRole", "effect": "allow", "principal": {"service": ["scf.qcloud.com"]}},
+    ],
+}
+
+
+class Clock:
+    """Unix time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Desk:
+    """A running cloud, its clock and its clients."""
+
+    def __init__(self, cloud: Cloud, clock: Clock, loop: asyncio.AbstractEventLoop, log: list[str]) -> None:
+        self.cloud = cloud
+        self.clock = clock
+        self.log = log
+        self._loop = loop
+
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the cloud's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def scf(self, action: str, /, **parameters: object) -> dict[str, Any]:
+        """Call an action of SCF on NAME, or on the FunctionName that is given."""
+        named = parameters if action == "ListFunctions" else {"FunctionName": NAME, **parameters}
+        return self.call("scf", action, named)
+
+    def cam(self, action: str, /, **parameters: object) -> dict[str, Any]:
+        """Call an action of CAM."""
+        return self.call("cam", action, parameters)
+
+    def call(
+        self, service: str, action: str, parameters: Mapping[str, object], keys: Credentials = PERMANENT
+    ) -> dict[str, Any]:
+        """Call an action with Tencent's client. Raises TencentCloudSDKException."""
+        endpoint = self.cloud.gateway.removeprefix("http://")
+        profile = ClientProfile(httpProfile=HttpProfile(protocol="http", endpoint=endpoint))
+        client = CommonClient(service, VERSIONS[service], Credential(*keys), REGION, profile)
+        try:
+            response: dict[str, Any] = client.call_json(action, dict(parameters))["Response"]
+        finally:
+            client.request.conn._session.close()
+        return response
+
+    def refusal(self, action: str, given: Mapping[str, object] | None = None, /, **parameters: object) -> str:
+        """The code of an action of SCF, or `cam.<action>`, that is refused."""
+        service, _, name = action.rpartition(".")
+        with pytest.raises(TencentCloudSDKException) as refused:
+            (self.cam if service else self.scf)(name, **(given or {}), **parameters)
+        assert refused.value.get_message()
+        return str(refused.value.get_code())
+
+    def settle(self) -> None:
+        """Let the time pass that a state lasts."""
+        self.clock.now += self.cloud.account.delay
+
+    def create(self, name: str = NAME, code: str = CODE, **parameters: object) -> None:
+        """Create a function, and let it become active, or fail."""
+        given = {"Handler": "index.main", "Runtime": "Python3.10", "Code": {"ZipFile": package(code)}, **parameters}
+        self.scf("CreateFunction", FunctionName=name, **given)
+        self.settle()
+
+    def update(self, code: str, name: str = NAME) -> None:
+        """Give a function other code, and let it become active, or fail."""
+        self.scf("UpdateFunctionCode", FunctionName=name, ZipFile=package(code))
+        self.settle()
+
+    def publish(self, name: str = NAME) -> str:
+        """Publish a version and return its number."""
+        number = str(self.scf("PublishVersion", FunctionName=name)["FunctionVersion"])
+        self.settle()
+        return number
+
+    def status(self, name: str = NAME) -> str:
+        """The state of a function."""
+        return str(self.scf("GetFunction", FunctionName=name)["Status"])
+
+    def run(self, name: str = NAME, **parameters: object) -> Any:
+        """What a function returns when it is invoked."""
+        result = self.scf("Invoke", FunctionName=name, **parameters)["Result"]
+        return json.loads(result["RetMsg"])
+
+
+def package(code: str, file: str = "index.py") -> str:
+    """A zip with one file, as Base64."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(file, code)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def variables(**values: str) -> dict[str, object]:
+    """Environment variables as the API takes and returns them."""
+    return {"Variables": [{"Key": key, "Value": value} for key, value in values.items()]}
+
+
+@contextmanager
+def desk(state: Path, timers: bool = False) -> Iterator[Desk]:
+    """A cloud whose state lies in `state`, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    log: list[str] = []
+    try:
+        cloud, clock = Cloud(ROOT, state, {}, Ports(), log.append), Clock()
+        cloud.account.clock = clock
+        opened = Desk(cloud, clock, loop, log)
+        opened.wait(cloud.start())
+        try:
+            if timers:
+                loop.call_soon_threadsafe(cloud.start_timers)
+            yield opened
+        finally:
+            opened.wait(cloud.stop())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
