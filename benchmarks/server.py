@@ -29,7 +29,7 @@ class MediaProcess(NamedTuple):
 
     @property
     def api(self) -> str:
-        """What MEDIA_API_URL is set to."""
+        """The value of MEDIA_API_URL."""
         return self.url + API2_PATH
 
     @property
@@ -86,7 +86,7 @@ async def _serve() -> None:
     front = Faulty(Repeating(service), service.routes)
     server = Server(front.handle, routes=front.routes)
     print(json.dumps(await server.start()), flush=True)
-    await asyncio.to_thread(sys.stdin.read)  # its end is the end of whoever started this
+    await asyncio.to_thread(sys.stdin.read)  # it ends with the process that started this one
     await server.stop()
 
 

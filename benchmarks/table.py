@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Bar(NamedTuple):
-    """What a ratio is held to: at most `limit`, or at least it when more is better."""
+    """The bar for a ratio: at most `limit`, or at least that when more is better."""
 
     limit: float
     at_least: bool = False
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """One table: its title, what was measured in a few sentences, its rows."""
+    """One table: its title, a note on what was measured, its rows."""
 
     title: str
     note: str

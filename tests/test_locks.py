@@ -1,4 +1,4 @@
-"""The locks of requirements/ say everything: pip is told to resolve nothing, so what they leave out is not installed.
+"""The locks of requirements/ are complete: pip resolves nothing, so a package that they leave out is not installed.
 
 The needs of a release are read from its installed metadata, so those of pins for another Python can't be seen here
 (tomli is for 3.10 only, say). CI runs this file on 3.10 and on the default Python: each sees the half that it installs.

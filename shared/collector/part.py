@@ -33,7 +33,7 @@ Content = dict[str, object]
 class Part(Ledger):
     """The tasks of one object in COS. `stored` is the object as it was read or written, `held` the notes in it.
 
-    `announced` are further parts that the journal tells of.
+    `announced` are further parts that notes of the journal name.
     """
 
     def __init__(self, work: Work, name: str) -> None:

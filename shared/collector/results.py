@@ -282,14 +282,14 @@ class Results:
 
 
 def _place(kept: object) -> Place:
-    told = kept if isinstance(kept, Mapping) else {}
-    etag, byte, invalid = told.get("etag"), told.get("byte"), told.get("invalid")
+    known = kept if isinstance(kept, Mapping) else {}
+    etag, byte, invalid = known.get("etag"), known.get("byte"), known.get("invalid")
     if not (isinstance(etag, str) and isinstance(byte, int) and isinstance(invalid, list)):
         return Place()
-    return Place(etag, byte, bool(told.get("damaged")), tuple(map(str, invalid)))
+    return Place(etag, byte, bool(known.get("damaged")), tuple(map(str, invalid)))
 
 
 def _entry(kept: object) -> Entry:
     """The entry of a part. A part without a usable entry is due."""
-    told = kept if isinstance(kept, Mapping) else {}
-    return Entry(counts_in(told.get("counts")), again_in(told), str(told.get("listed") or ""))
+    known = kept if isinstance(kept, Mapping) else {}
+    return Entry(counts_in(known.get("counts")), again_in(known), str(known.get("listed") or ""))

@@ -95,11 +95,11 @@ class Index:
         if isinstance(known, Mapping):
             self.shards = {name: _shard(one) for name, one in known.items() if isinstance(one, Mapping)}
         folder = f"{self._sweep.results}summary/"
-        told = {item.name.removeprefix(folder): item for item in self._work.objects.list(folder, deadline)}
-        changed = [name for name, item in told.items() if self.shards.get(name, Shard()).told != item.etag]
+        listed = {item.name.removeprefix(folder): item for item in self._work.objects.list(folder, deadline)}
+        changed = [name for name, item in listed.items() if self.shards.get(name, Shard()).told != item.etag]
 
         def read(name: str, until: Deadline) -> Shard:
-            return _shard(_content(self._work, told[name].name, until))._replace(told=told[name].etag)
+            return _shard(_content(self._work, listed[name].name, until))._replace(told=listed[name].etag)
 
         for name, shard in each(changed, read, WORKERS, deadline):
             if isinstance(shard, QueryError):

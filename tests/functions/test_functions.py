@@ -60,7 +60,7 @@ EVENTS = JSON | PARAMS | HTTP_EVENTS | TIMER_EVENTS
 
 
 def code_of(event: Any, reply: Any) -> int:
-    """The code of a reply in whichever form its caller gets it; a table, and what has no body, tells of no error."""
+    """The code of a reply in any form; a table and a reply without a body count as success."""
     if source(event) == TIMER or isinstance(reply, str):
         return 0
     if source(event) == DIRECT:

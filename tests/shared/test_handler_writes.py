@@ -1,4 +1,4 @@
-"""Answers that go to COS, and who may have them written."""
+"""Answers that are written to COS, and the permission to write."""
 
 from __future__ import annotations
 

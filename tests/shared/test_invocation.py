@@ -1,4 +1,4 @@
-"""One invocation's id, time and log line, with a clock that moves when told to."""
+"""One invocation's id, deadline and log line, on a clock that the test moves."""
 
 from __future__ import annotations
 

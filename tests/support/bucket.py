@@ -26,12 +26,12 @@ FOUND, ADDED = "results/video.found/", "watch/video.added/"
 WATCHED = Sweep(None, WATCH, RESULTS)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-#: Told of each operation, its method and the object's name, before it takes effect.
+#: Called for each operation with its method and the object's name.
 Hook = Callable[[str, str], None]
 
 
 def nothing(_method: str, _name: str) -> None:
-    """The hook of whoever is not disturbed."""
+    """A hook that does nothing."""
 
 
 class Bucket:
@@ -82,7 +82,7 @@ class Bucket:
 
 
 class Objects(CosObjects):
-    """A bucket as one invocation uses it. `before` and `after` are told of each operation."""
+    """A bucket as one invocation uses it. `before` and `after` are called for each operation."""
 
     def __init__(self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing) -> None:
         self.prefix = "prefix/"
@@ -159,7 +159,7 @@ class Run(Invocation):
 
 
 class Api:
-    """A back end that tells records by id, or the error to raise; `seconds` is what a call takes."""
+    """A back end with a record or an error for each id; a call takes `seconds`."""
 
     ids = VIDS
 
@@ -202,7 +202,7 @@ def sweep(
     after: Hook = nothing,
     asked: Sweep = WATCHED,
 ) -> Summary:
-    """One sweep over the bucket, by an API that tells these tasks."""
+    """One sweep over the bucket, with an API that has these tasks."""
     return collect(working(bucket, Api(bucket, tasks), before, after), asked)
 
 

@@ -174,7 +174,7 @@ class Service:
 
 
 class Media(Service):
-    """A media API that serves tasks by id; a task may be a turn instead, for whoever asks about it."""
+    """A media API that serves tasks by id. A turn in the place of a task answers every call about that id."""
 
     def __init__(self, clock: SleepClock, tasks: Mapping[str, JsonObject | Turn], script: Iterable[Turn]) -> None:
         super().__init__(clock, script)

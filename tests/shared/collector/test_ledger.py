@@ -1,4 +1,4 @@
-"""What became of some tasks: who counts, who is asked about again, and what gives way to what."""
+"""The ledger: outcomes, pending ids, and which of two records wins."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def all_done(vids: Iterable[str]) -> dict[str, Record]:
 
 
 def lying(bucket: Bucket) -> list[list[str]]:
-    """The ids in the head and in each part, as whoever reads the objects finds them."""
+    """The ids in the head and in each part, as a reader of the objects finds them."""
     names = [RESULTS, *bucket.json(RESULTS).get("parts", [])]
     return [sorted(load_part(bucket, name=name).ids()) for name in names]
 

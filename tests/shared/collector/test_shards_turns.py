@@ -1,4 +1,4 @@
-"""A watch prefix: who sweeps the shards, which comes first, and what becomes of the ids that callers have added."""
+"""A watch prefix: the order of the shards, refused invocations, and the shard of added ids."""
 
 from __future__ import annotations
 

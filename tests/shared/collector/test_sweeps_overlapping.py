@@ -90,7 +90,7 @@ def with_a_note(age: float) -> Bucket:
 
 
 def with_old_notes() -> Bucket:
-    """The killed sweep's note is old enough to go, and so is that of a caller who has added an id."""
+    """The notes of a killed sweep and of a caller who added an id are old enough to be deleted."""
     bucket = with_a_note(KEPT + 1)
     bucket.store(f"{ADDED}2023-caller.json", {"vids": ["old", "w"]}, KEPT + 1)
     return bucket

@@ -1,4 +1,4 @@
-"""Addresses of names: one lookup for all who ask, kept for a while, and errors that are not kept."""
+"""Addresses of names: one lookup for all callers, cached for a while; errors are not cached."""
 
 from __future__ import annotations
 
