@@ -32,7 +32,7 @@ END = -1
 class Place(NamedTuple):
     """How far a watch object has been read: the ETag of the version, and the byte to continue from (`END`: none).
 
-    `damaged` says that it is no list, `invalid` is what in it is no id, as far as a summary names it.
+    `damaged` means that it is not a list. `invalid` are the entries that are not ids, as many as a summary names.
     """
 
     etag: str = ""
