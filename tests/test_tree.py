@@ -12,11 +12,9 @@ import pytest
 from tests.support.paths import ROOT
 
 MODULE_LINES, FUNCTION_LINES = 300, 40
-FOLDERS = ("functions", "shared", "client", "deploy", "benchmarks", "tests")
+FOLDERS = ("functions", "shared", "client", "deploy", "local", "benchmarks", "tests")
 #: Tencent's client has no public way to close its connections.
 OF_THE_SDK = "client.request.conn._session"
-#: Where private names of ours may be defined.
-OURS = ("functions", "shared", "client", "local", "deploy", "benchmarks", "tests")
 
 
 def modules(*folders: str) -> list[Path]:
@@ -74,7 +72,7 @@ def private_of_others(tree: ast.Module, ours: set[str]) -> Iterator[str]:
 @cache
 def private_names() -> set[str]:
     """The private names that the modules of this tree define. Those of libraries are not ours to judge."""
-    return {name for path in modules(*OURS) for name in defined(parsed(path))}
+    return {name for path in MODULES for name in defined(parsed(path))}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.text import Text
 
 from local.console.feed import Activity
+
+if TYPE_CHECKING:
+    from local.cloud import Cloud
+    from local.config import Config
 
 
 def show(console: Console, activity: Activity) -> None:
@@ -34,3 +40,24 @@ def line(activity: Activity) -> Text:
     if activity.outcome.error is not None:
         text.append_text(Text(f"  {activity.outcome.error['errorMessage']}", "red"))
     return text
+
+
+def hints(cloud: Cloud) -> list[str]:
+    """Return what to try, a line each."""
+    config = cloud.config
+    api, url = next(iter(config.apis), None), next(iter(config.urls), None)
+    timer, function = next(iter(config.timers), None), next(iter(config.functions))
+    return [
+        f"  the console   {cloud.gateway}/_local/",
+        *([f"  an API        curl '{cloud.gateway}{api.path}'"] if api else []),
+        *([f"  a URL         curl '{cloud.gateway}/_url/{url.function}/'"] if url else []),
+        f"  an event      python -m local invoke {function} --event FILE",
+        *([f"  a timer       python -m local fire {timer.name}"] if timer else []),
+        *_debuggers(cloud.debugging.port, config),
+    ]
+
+
+def _debuggers(port: int, config: Config) -> list[str]:
+    return [
+        f"  debugger of {name} on 127.0.0.1:{port + number}" for number, name in enumerate(config.functions) if port
+    ]

@@ -56,6 +56,7 @@ def test_run_checks_the_promise_of_every_event(here: int, capsys: pytest.Capture
     assert f"{events} of {events} replies are what their events' names promise." in out
     assert json.dumps(VIDEO["data"][0]["result"][0]) in out
     assert "cold start" in out
+    assert out.count("\n") <= 150
     assert "media-query/results/video.json" in out
 
 
