@@ -36,7 +36,7 @@ class MediaProcess(NamedTuple):
 
     @property
     def api(self) -> str:
-        """What MEDIA_API_URL is set to."""
+        """The value of MEDIA_API_URL."""
         return self.url + API2_PATH
 
     @property
@@ -98,7 +98,7 @@ async def _serve(certificate: str) -> None:
     url, ci_url = [await server.start() for server in servers]
     tls = await _serve_tls(url, certificate) if certificate else ""
     print(json.dumps([url, tls, ci_url]), flush=True)
-    await asyncio.to_thread(sys.stdin.read)  # its end is the end of whoever started this
+    await asyncio.to_thread(sys.stdin.read)  # it ends with the process that started this one
     for server in servers:
         await server.stop()
 

@@ -1,4 +1,4 @@
-"""Lays out what is compared: bundles, peers and the Python that runs them, all in one temporary directory."""
+"""The bundles, the peers and the Python that runs them, in one temporary directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOCKS = ROOT / "requirements"
 
 
 class BenchError(Exception):
-    """There is nothing to measure; the message says what is missing or what a function answered."""
+    """Measuring is impossible; the message says what is missing, or the reply of the function that failed."""
 
 
 class Stage(NamedTuple):
@@ -68,7 +68,7 @@ def lay_out(work: Path) -> Stage:
 def _install_peers(runtime: str, installer: Path, stage: Stage) -> None:
     """Install `requests` as pip does, and the SDK function as people ship it.
 
-    The latter is what `pip install --target` makes, zipped by the CLI without byte code.
+    The latter is the result of `pip install --target`, zipped by the CLI without byte code.
     """
     subprocess.run([runtime, "-m", "venv", str(installer)], check=True)
     install = ["sh", str(LOCKS / "install.sh"), str(installer)]

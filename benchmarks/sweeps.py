@@ -1,4 +1,4 @@
-"""Sweeps: rate and memory of one shard, a million ids spread over instances, and what kills and faults do to them."""
+"""Sweeps: rate and memory of one shard, a million ids over several instances, and sweeps with kills and faults."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def _swept(stage: Stage, order: load_test.Order) -> load_test.Figures:
 
 
 def _cost(outcome: load_test.Figures) -> str:
-    """What the invocations would cost on SCF, waiting for the API included, without the free tier and traffic."""
+    """The cost of the invocations on SCF, with the time of waiting for the API, without free tier and traffic."""
     seconds = sum(outcome.invocation_ms) / 1000
     yuan = outcome.invocations / 10_000 * YUAN_PER_10K + seconds * MEMORY_GB * YUAN_PER_GBS
     return (

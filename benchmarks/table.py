@@ -10,7 +10,7 @@ from benchmarks.charts import Chart
 
 
 class Bar(NamedTuple):
-    """What a ratio is held to: at most `limit`, or at least it when more is better."""
+    """The bar for a ratio: at most `limit`, or at least that when more is better."""
 
     limit: float
     at_least: bool = False
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """One table: its title, what was measured in a few sentences, its rows; what follows it, and its pictures."""
+    """One table: its title, a note on what was measured, its rows; what follows it, and its pictures."""
 
     title: str
     note: str

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from shared.replies.json_text import to_bytes
+from shared.net.json_text import to_bytes
 
 #: What is asked of a record again and again: with it, `state` need not read the text.
 TOLD = ("status", "deleted")

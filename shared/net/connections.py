@@ -1,8 +1,8 @@
-"""Connections on which each wait ends with the time of the attempt that they serve.
+"""Connections whose every wait ends with the deadline of the attempt.
 
 A socket's own timeout bounds one wait, not a reply: an upstream that sends a byte now and then holds a reader for ever.
-So these sockets look at the clock before each wait, whoever it is that reads: status line, headers, chunk sizes,
-trailers, gzip. What requests and urllib3 offer for it are an adapter's pool manager, its pools' classes and theirs.
+These sockets look at the clock before each wait, for any part of a reply: status line, headers, chunk sizes, trailers,
+gzip. requests and urllib3 let us put them in place through the adapter's pool manager and the pools' classes.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 from shared.invocation import Deadline
 from shared.net.names import names
 
-#: Hosts with warm connections: what answers, COS, SCF.
+#: Hosts with warm connections: the back end, COS, SCF.
 HOSTS = 4
 #: Bytes of a request that leave in one piece, head and body: two would be two packets, and two waits of the receiver.
 ONE_PIECE = 64 * 1024
 
 
 class Attempt:
-    """One attempt at a call, as a block of the thread that makes it.
+    """One attempt at a call, as a `with` block in the calling thread.
 
-    urllib3 tells a connection nothing of the call but a number of seconds, so the sockets find the attempt through
-    their thread. When the deadline is called off, the socket is shut: that ends a wait from another thread.
+    urllib3 passes only a number of seconds to a connection, so a socket finds its attempt through the thread. When the
+    deadline is called off, in whatever thread, the socket is shut, which ends a wait on it.
     """
 
     def __init__(self, deadline: Deadline, longest: float) -> None:
@@ -55,24 +55,23 @@ class Attempt:
         _thread.attempt = None
 
     def left(self) -> float:
-        """Seconds that a wait may take. Raises TimeoutError when there are none."""
+        """Return the seconds that a wait may take. Raises TimeoutError when none are left."""
         seconds = min(self._longest, self.deadline.remaining())
         if not seconds:
-            raise TimeoutError("the time is over")
+            raise TimeoutError("no time is left")
         return seconds
 
     def takes(self, sock: BoundedSocket) -> None:
-        """The attempt uses this socket from now on."""
+        """Use this socket for the attempt from now on."""
         sock.attempt = self
         self._socket = sock
 
     def _shut(self) -> None:
         sock = self._socket
         if sock is not None and sock.attempt is self:
-            with suppress(OSError):  # it is closed already
-                socket.socket.shutdown(
-                    sock, socket.SHUT_RDWR
-                )  # an SSLSocket's own would pull TLS from under its reader
+            with suppress(OSError):  # closed already
+                # Not an SSLSocket's own shutdown: it would pull TLS from under the reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _Thread(threading.local):
@@ -110,7 +109,7 @@ class BoundedSocket(socket.socket):
 
 
 class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):
-    """The same with TLS. It takes over the file descriptor of a connected socket, so it joins the attempt anew."""
+    """The same with TLS. It takes over a connected socket's file descriptor, so it joins the attempt anew."""
 
     def do_handshake(self, block: bool = False) -> None:
         """As in SSLSocket, whose timeout bounds all of it."""
@@ -120,7 +119,7 @@ class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):
 
 
 class BoundedConnection(HTTPConnection):
-    """A connection of bounded sockets, to an address that was looked up elsewhere."""
+    """A connection of bounded sockets. The address is looked up in names.py."""
 
     _held: bytes | None = None  # while a request is made: its beginning, which has not been sent yet
 
@@ -152,7 +151,7 @@ class BoundedConnection(HTTPConnection):
     def request(  # type: ignore[override]  # as urllib3's own overrides http.client's
         self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, **options: bool
     ) -> None:
-        """As in urllib3; a connection that is warm joins the attempt here."""
+        """As in urllib3. A warm connection joins the attempt here."""
         if isinstance(self.sock, BoundedSocket):
             _attempt().takes(self.sock)
         self._held = b""
@@ -179,10 +178,10 @@ class BoundedConnection(HTTPConnection):
 
 
 class BoundedTlsConnection(BoundedConnection, HTTPSConnection):
-    """The same with TLS: server name and certificate check are those of the host's name."""
+    """The same with TLS. Server name and certificate are checked against the host's name."""
 
     def connect(self) -> None:
-        """As in urllib3, which would make the same context, but for the class of its sockets, for each connection."""
+        """As in urllib3, with one context for all connections, but for the class of its sockets."""
         if self.ssl_context is None:
             self.ssl_context = _tls_context(self.cert_reqs, self.ca_certs, self.ca_cert_dir, self.cert_file)
             self.ca_certs = self.ca_cert_dir = None  # they are loaded
@@ -210,9 +209,9 @@ class _TlsPool(HTTPSConnectionPool):
 class BoundedAdapter(HTTPAdapter):
     """requests' adapter over such connections.
 
-    A pool of size 0 keeps each connection: there are never more than calls were in flight at once. Retries are off: a
-    resent signature is a replay. What requests works out anew for each request, though it depends on its host alone,
-    is remembered.
+    A pool of size 0 keeps every connection; there are never more than calls in flight. Retries are off: a resent
+    signature is a replay. requests works out anew for each request what depends on its host alone; here it is
+    remembered.
     """
 
     def __init__(self) -> None:

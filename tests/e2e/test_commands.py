@@ -49,7 +49,7 @@ def served(here: int) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_run_keeps_what_every_event_promises(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_checks_the_promise_of_every_event(here: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run"]) == 0
     out = capsys.readouterr().out
     events = len([*(ROOT / "events").glob("*.json"), *(ROOT / "events" / "ci").glob("*.json")])
@@ -60,7 +60,7 @@ def test_run_keeps_what_every_event_promises(here: int, capsys: pytest.CaptureFi
     assert "media-query/results/video.json" in out
 
 
-def test_run_tells_a_broken_promise(
+def test_run_reports_a_broken_promise(
     here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     read = replay.read_event

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.collector.records import Kept, keep, read_content, to_text
-from shared.replies.json_text import to_bytes
+from shared.net.json_text import to_bytes
 from shared.tasks import SUCCEEDED, state
 
 RECORD = {"vid": "a", "status": 5, "deleted": "no", "result": ["http://例子.example/1", None, {"a": [1.5, True]}]}

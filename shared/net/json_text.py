@@ -1,21 +1,24 @@
-"""JSON as this product writes it."""
+"""JSON objects as Python has them, and the text that this product writes."""
 
 from __future__ import annotations
 
 import json
 import re
+from typing import TypeVar
 
-#: A JSON object that can still be changed.
+#: A JSON object.
 JsonObject = dict[str, object]
 
 #: What `json.dumps` would make anew for each value.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
+T = TypeVar("T")
+
 
 def to_bytes(value: object) -> bytes:
-    """Return compact JSON in UTF-8 that people can read in their own language.
+    """Return compact JSON in UTF-8, without escapes for other languages' letters.
 
-    A lone surrogate, which UTF-8 can't carry, stays the JSON escape that it came as.
+    A lone surrogate, which UTF-8 can't express, stays a JSON escape.
     """
     return _ENCODER.encode(value).encode("utf-8", "backslashreplace")
 
@@ -25,15 +28,16 @@ def to_json(value: object) -> str:
     return to_bytes(value).decode()
 
 
-def measured(value: object) -> tuple[object, int]:
+def measured(value: T) -> tuple[T, int]:
     """Return a value that SCF can pass on, and its size in bytes as SCF counts it.
 
-    SCF's runtime serialises what a handler returns (scf bootstrap: json.dumps with ensure_ascii=False), and UTF-8 has
-    no lone surrogates: in a text of the value each becomes the replacement character.
+    SCF's runtime writes the value as JSON (scf bootstrap: json.dumps with ensure_ascii=False). UTF-8 has no lone
+    surrogates, so each becomes the replacement character.
     """
     text = json.dumps(value, ensure_ascii=False)
     try:
         return value, len(text.encode())
     except UnicodeEncodeError:
         text = re.sub("[\ud800-\udfff]", "\ufffd", text)
-        return json.loads(text), len(text.encode())
+        cleaned: T = json.loads(text)
+        return cleaned, len(text.encode())
