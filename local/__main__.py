@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
+# Until everything is imported Ctrl-C just ends the process: there is nothing to tidy up, and no use for a traceback.
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import errno
 import json
 import os
-import signal
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
@@ -282,4 +287,5 @@ def _ignore(_: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
