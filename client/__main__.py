@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo("stopped; with --out, the same command continues", err=True)
         return STOPPED
     except click.ClickException as error:
-        message = error.format_message()
+        message = " ".join(error.format_message().split())
     except QueryError as error:
         message = error.message
     except OSError as error:

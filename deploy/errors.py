@@ -131,4 +131,6 @@ def _missing_permission(asked: str, error: Refused) -> str:
     """Return the missing permission: CAM's message often names it; it can be broader than the action."""
     named = _NAMED.search(error.message)
     permission = named[1] if named else f"name/{asked}" if error.service == "cos" else asked
-    return f"the keys lack the permission {permission}: add it to the deployer's policy, see docs/deploying.md"
+    # COS has the same code for a bucket name with another account's APPID.
+    or_else = ", or give COS_BUCKET this account's APPID" if error.service == "cos" else ""
+    return f"the keys lack the permission {permission}: add it to the deployer's policy, see docs/deploying.md{or_else}"

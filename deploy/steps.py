@@ -73,7 +73,7 @@ class Plan(NamedTuple):
 
 
 def differences(old: Configuration, new: Configuration) -> Iterator[Difference]:
-    """Yield the fields in which two configurations differ, environment variables one by one, secrets masked."""
+    """Yield the fields in which two configurations differ: each environment variable by itself, secrets masked."""
     for field in Configuration._fields:
         before, after = getattr(old, field), getattr(new, field)
         if field == "environment":

@@ -44,7 +44,7 @@ class Order(NamedTuple):
     """The options of a load test.
 
     `kind` is video or audio, `delay` the seconds per call, `faults` the share of failing calls, `kills` the number of
-    instances to kill at random moments.
+    instances to kill at random moments, `outputs` the number of outputs of an audio task.
     """
 
     kind: str
@@ -55,6 +55,7 @@ class Order(NamedTuple):
     instances: int
     concurrency: int
     kills: int = 0
+    outputs: int = 1
 
 
 class Figures(NamedTuple):
@@ -93,10 +94,13 @@ class Figures(NamedTuple):
 class CountingTasks(MediaTasks):
     """Knows every id as a task. One in eight is pending at first; in the end one in sixteen fails."""
 
-    def __init__(self, action: str) -> None:
+    def __init__(self, action: str, outputs: int = 1) -> None:
         super().__init__()
         data = documented(action)["data"]
         self._example = data[0] if isinstance(data, list) else data
+        if action == AUDIO_ACTION:
+            audio = self._example["result"]["audio"]
+            audio["info"] = [{**audio["info"][0], "name": f"output {number}"} for number in range(outputs)]
         self._asked: Counter[tuple[str, str]] = Counter()
 
     def find(self, action: str, vid: str) -> Record | None:
@@ -114,8 +118,8 @@ def final_status(vid: str) -> int:
 class CountingApi(Faulty):
     """The media API with faults; it counts the records that reached the functions intact."""
 
-    def __init__(self, action: str) -> None:
-        super().__init__(MediaService(CountingTasks(action)))
+    def __init__(self, action: str, outputs: int = 1) -> None:
+        super().__init__(MediaService(CountingTasks(action, outputs)))
         self.final: set[str] = set()
         self.repeated = 0
         self.call_ms: list[float] = []
@@ -142,7 +146,7 @@ async def run(
     The objects in `state` are removed first. `bundle` replaces the checkout's functions. Raises ValueError if the sweep
     makes no progress.
     """
-    log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION)
+    log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION, order.outputs)
     settings = {"CONCURRENCY": str(order.concurrency)}
     cloud = Cloud(root, state, settings, Ports(), log.take, Options(bundle, order.instances))
     _prepare(cloud, api, order)

@@ -32,6 +32,7 @@ LINES = [
         "the keys lack the permission cam:CreateRole: add it to",
     ),
     ("cos", "HeadBucket", "AccessDenied", "the keys lack the permission name/cos:HeadBucket: add it to"),
+    ("cos", "PutBucket", "AccessDenied", "docs/deploying.md, or give COS_BUCKET this account's APPID"),
     ("cos", "PutBucket", "BucketAlreadyExists", "COS_BUCKET is taken, by another account or in another region"),
     ("cos", "PutBucket", "InvalidBucketName", "it ends with the account's APPID"),
     ("cos", "PutBucket", "TooManyBuckets", "a quota of the account is full (TooManyBuckets)"),
