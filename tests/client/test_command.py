@@ -53,7 +53,7 @@ def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPat
 
 
 class _Input(io.BytesIO):
-    """Standard input that is no file on a disk."""
+    """Standard input that is not a file."""
 
     def fileno(self) -> int:
         return 0
@@ -86,7 +86,7 @@ def sheet(live: LiveCloud, tmp_path: Path) -> Path:
     return path
 
 
-def test_thousands_of_rows_come_in_order_whoever_is_asked(live: LiveCloud, sheet: Path, run: Command) -> None:
+def test_thousands_of_rows_come_in_order_from_any_source(live: LiveCloud, sheet: Path, run: Command) -> None:
     live.media("faults", json=[{"kind": "http", "value": 503, "rate": 0.2}])
     by_url = run("video", sheet, "--url", f"{live.cloud.gateway}/query-video")
     assert by_url.status == 0

@@ -248,7 +248,7 @@ def test_what_the_engine_takes_is_no_problem(change: Change, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("document", [None, [], "component: multi-scf"])
-def test_what_is_no_document_is_said(document: object, tmp_path: Path) -> None:
+def test_a_malformed_document_is_reported(document: object, tmp_path: Path) -> None:
     assert problems(document, tmp_path) == ["serverless.yml must be a map of keys"]
 
 

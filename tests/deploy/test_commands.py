@@ -1,4 +1,4 @@
-"""The commands as a person types them: what is printed, what it ends with, and that no key is ever printed."""
+"""The commands: output, exit status, and no key in any output."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_machine_gets_objects_and_errors_too(desk: Desk, web: responses.Reques
     assert desk.error == "deploy: MAX_VIDS must be a whole number above 0\n"
 
 
-def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
+def test_ctrl_c_says_how_to_continue(desk: Desk) -> None:
     def interrupted(around: commands.Surroundings) -> None:
         raise KeyboardInterrupt
 

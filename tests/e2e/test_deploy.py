@@ -214,7 +214,7 @@ def test_what_is_wrong_is_said_in_a_line(desk: Desk, command: Command, changes: 
 
 
 @pytest.mark.parametrize("permission", ["scf:GetFunction", "scf:CreateFunction", "cam:CreateRole", "cam:GetRole"])
-def test_a_missing_permission_is_named_and_given_it_goes_on(desk: Desk, permission: str) -> None:
+def test_a_missing_permission_is_named_and_once_given_deploying_continues(desk: Desk, permission: str) -> None:
     desk.live.cloud.scf.denied.add(permission)
     desk.type(commands.deploy, status=2, API_TOKEN="hush-token")
     assert desk.error == (

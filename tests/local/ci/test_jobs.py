@@ -1,4 +1,4 @@
-"""The jobs of the local Cloud Infinite: of every state, moving with time, and what people add."""
+"""The jobs of the local Cloud Infinite: all states, changes with time, jobs added by users."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ WRONG: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("spec", "message"), WRONG)
-def test_what_can_not_be_added_is_named_and_nothing_is(jobs: CiJobs, spec: Any, message: str) -> None:
+def test_a_wrong_job_is_named_and_nothing_is_added(jobs: CiJobs, spec: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         jobs.add(spec)
     assert jobs.find("y") is None
