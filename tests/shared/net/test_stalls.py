@@ -15,9 +15,10 @@ import pytest
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from shared.errors import OutOfTime, QueryError
+from shared.errors import OutOfTime, QueryError, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import prepare, retrying, send
+from shared.net.connections import MOST_HEAD
 from shared.net.parallel import each
 from tests.support.upstream import HEAD, NEVER, STALLS, Line, Script, Upstream, answering, upstream
 from tests.support.wire import CONTEXT
@@ -89,6 +90,25 @@ def test_many_calls_are_out_of_time_and_leave_nothing_behind(stalling: Upstream)
     now_threads, now_descriptors = held()
     assert now_threads <= threads
     assert now_descriptors <= descriptors + 3, "a warm connection a worker, at most"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [HEAD + (b"X: " + b"y" * 60_000 + b"\r\n") * 90, b"HTTP/1.1 100 Continue\r\n\r\n" * 5000 + HEAD],
+    ids=["headers", "interim replies"],
+)
+def test_a_head_of_any_size_is_not_read_to_its_end(head: bytes) -> None:
+    """Each reply's headers took 5 MB, and 16 at once killed an instance of 128 MB."""
+    with upstream(answering(head + OK.removeprefix(HEAD), Line.hold)) as server:
+        failure = outcome(lambda: send(prepare("GET", server.url, {}), Unsigned(), soon(NEVER), "it"))
+        assert isinstance(failure, UpstreamFailed)
+        assert server.left_alone()
+
+
+def test_a_body_may_be_larger_than_a_head() -> None:
+    body = b"y" * 2 * MOST_HEAD
+    with upstream(answering(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body, Line.hold)) as server:
+        assert outcome(lambda: ask(server.url, soon(NEVER))) == body
 
 
 def test_a_handshake_that_stalls() -> None:
