@@ -6,6 +6,7 @@ A list of up to `PART_IDS` ids has a head and nothing else. When the head is ful
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -210,8 +211,8 @@ class Results:
 
     def _number(self, name: str) -> int:
         """The number of a part, 0 of what is none."""
-        number = name.removeprefix(f"{self._base}.").removesuffix(".json")
-        return int(number) if number.isdecimal() else 0
+        found = re.fullmatch(rf"{re.escape(self._base)}\.([0-9]{{4,9}})\.json", name)
+        return int(found[1]) if found else 0
 
     def _due_part(self, name: str, deadline: Deadline) -> Part | None:
         """The head, or a part that can be read. Raises OutOfTime when there is none left."""
