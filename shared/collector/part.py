@@ -14,7 +14,7 @@ from typing import NamedTuple
 from shared.backends.base import Record
 from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, leave_note, read_notes
-from shared.cos.objects import CosObjects
+from shared.cos.objects import MAX_OBJECT, CosObjects
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
 from shared.replies.json_text import to_bytes
@@ -28,6 +28,8 @@ PART_BYTES = 6 * 1024 * 1024
 MOST_BYTES = 16 * 1024 * 1024
 #: Bytes of records in one note.
 NOTE_BYTES = 4 * 1024 * 1024
+#: Unix seconds that are never reached.
+FOREVER = 1e12
 
 Content = dict[str, object]
 
@@ -72,12 +74,13 @@ class Part(Ledger):
         _fill(self, value, state_of(value))
         held = state_of(value).get("held")
         if isinstance(held, Mapping):
-            self.held = {str(name): float(at) for name, at in held.items() if isinstance(at, (int, float))}
+            times = {str(name): _seconds(at) for name, at in held.items()}
+            self.held = {name: at for name, at in times.items() if at is not None}
 
     def read_journal(self, deadline: Deadline) -> None:
         """Merge the notes that the object does not hold yet. What there is no time for waits for the next sweep."""
         try:
-            for note in read_notes(self._book.objects, self._folder, self.held, deadline):
+            for note in read_notes(self._book.objects, self._folder, self.held, deadline, MAX_OBJECT):
                 self._merge_note(note)
         except OutOfTime:
             if deadline.remaining():
@@ -204,7 +207,12 @@ def counts_in(value: object) -> Counts:
 def again_in(told: Mapping[str, object]) -> float | None:
     """Return when to look at something again, as an object remembers it; at once where it says nothing usable."""
     again = told.get("again", 0.0)
-    return again if again is None else float(again) if isinstance(again, (int, float)) else 0.0
+    return None if again is None else _seconds(again) or 0.0
+
+
+def _seconds(kept: object) -> float | None:
+    """A time as an object remembers it, in Unix seconds; None of what is no time, as NaN and 1e400 are none."""
+    return float(kept) if isinstance(kept, (int, float)) and 0 <= kept < FOREVER else None
 
 
 def _fill(ledger: Ledger, value: Mapping[str, object], marks: Mapping[str, object]) -> None:

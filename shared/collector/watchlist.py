@@ -14,10 +14,12 @@ from shared.invocation import Deadline, Invocation
 from shared.replies.json_text import to_json
 from shared.tasks import IdForm, split_ids
 
-#: Ids in one note.
-NOTE_IDS = 1000
+#: Ids in one note, and bytes that they never fill.
+NOTE_IDS, NOTE_BYTES = 1000, 128 * 1024
 #: More new notes than this are folded into one for each `NOTE_IDS` ids: that many need not wait for a long time to go.
 FOLD_FROM = 50
+#: With so many ids, the notes that are left wait for the next sweep: the ids of a sweep have to fit in memory.
+MOST_ADDED = 50_000
 #: One entry of a JSON list of plain values, and what ends it; and what stands before the first one.
 _ENTRY = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|[^\s"\[\]{},]+)\s*([],])')
 _HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
@@ -92,10 +94,12 @@ def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocati
     folder = added_folder(watch)
     vids, notes, damaged = dict[object, None](), list[str](), list[str]()
     try:
-        for note in read_notes(objects, folder, held, deadline):
+        for note in read_notes(objects, folder, held, deadline, NOTE_BYTES):
             listed = ids_of(note.content)
             (damaged if listed is None else notes).append(note.name)
             vids.update(dict.fromkeys(vid for vid in listed or [] if isinstance(vid, str)))
+            if len(vids) >= MOST_ADDED:
+                break
     except OutOfTime:
         if deadline.remaining():
             raise

@@ -35,6 +35,8 @@ FOLDED = 2 * STALE
 NEVER = 0.0
 #: Notes read, or deleted, at once.
 WORKERS = 16
+#: Notes whose content is in memory at once, at most; and bytes of it.
+MOST_NOTES, MOST_BYTES = 64, 16 * 1024 * 1024
 
 #: The notes that an object holds: from when each may go (Unix seconds), by name.
 Held = dict[str, float]
@@ -60,26 +62,20 @@ def leave_note(
     return objects.put(f"{folder}{now}-{invocation.request_id}-{digest}.json", content, deadline)
 
 
-def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline) -> Iterator[Note]:
-    """Yield the notes of a folder that are not held yet, page by page, the oldest page first.
+def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline, most: int) -> Iterator[Note]:
+    """Yield the notes of a folder that are not held yet, of at most `most` bytes each, the oldest first.
 
-    One that is gone between list and read is passed over; an unreadable one that is gone is no longer held. Raises a
-    QueryError, OutOfTime when there are more than there is time for: what was yielded before can be kept.
+    They are read a few at a time, for a folder may hold more than memory does. A larger one is unreadable. One that is
+    gone between list and read is passed over; an unreadable one that is gone is no longer held. Raises a QueryError,
+    OutOfTime when there are more than there is time for: what was yielded before can be kept.
     """
     unreadable = {name for name, at in held.items() if at == NEVER and name.startswith(folder)}
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
         fresh = [item.name for item in page if item.etag and item.name not in held]
-        read = dict(each(fresh, lambda name, until: _read(objects, name, until), WORKERS, deadline))
-        failures = []
-        for name in fresh:
-            note = read[name]
-            if isinstance(note, QueryError):
-                failures.append(note)
-            elif note is not None:
-                yield Note(name, note or None)
-        if failures:
-            raise failures[0]
+        size = max(1, min(MOST_NOTES, MOST_BYTES // most))
+        for start in range(0, len(fresh), size):
+            yield from _read_all(objects, fresh[start : start + size], deadline, most)
     for name in unreadable:
         del held[name]
 
@@ -98,10 +94,23 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
     return gone
 
 
-def _read(objects: CosObjects, name: str, deadline: Deadline) -> Mapping[str, object] | None:
+def _read_all(objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int) -> Iterator[Note]:
+    read = dict(each(names, lambda name, until: _read(objects, name, until, most), WORKERS, deadline))
+    failures = []
+    for name in names:
+        note = read.pop(name)
+        if isinstance(note, QueryError):
+            failures.append(note)
+        elif note is not None:
+            yield Note(name, note or None)
+    if failures:
+        raise failures[0]
+
+
+def _read(objects: CosObjects, name: str, deadline: Deadline, most: int) -> Mapping[str, object] | None:
     """What a note says; nothing, but not None, for one that is no object of JSON."""
     try:
-        found = objects.get(name, deadline)
+        found = objects.get(name, deadline, most)
     except DamagedObject:
         return {}
     if found is None:
