@@ -21,7 +21,8 @@ FOLD_FROM = 50
 #: With so many ids, the notes that are left wait for the next sweep: the ids of a sweep have to fit in memory.
 MOST_ADDED = 50_000
 #: One entry of a JSON list of plain values, and what ends it; and what stands before the first one.
-_ENTRY = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|[^\s"\[\]{},]+)\s*([],])')
+#: A repeated group takes memory for each time, so a text may have some escapes, and any number of plain characters.
+_ENTRY = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*){0,999}"|[^\s"\[\]{},]+)\s*([],])')
 _HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
 #: How many of a watch object's invalid entries a summary names, each cut to the length of an id.
 MOST_NAMED, LONGEST_NAME = 20, 64
