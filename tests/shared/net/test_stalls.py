@@ -9,13 +9,14 @@ import gc
 import os
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 
 import pytest
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from shared.errors import OutOfTime, QueryError, UpstreamFailed
+from shared.errors import OutOfTime, QueryError, ReplyTooLarge, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import prepare, retrying, send
 from shared.net.connections import MOST_HEAD
@@ -109,6 +110,22 @@ def test_a_body_may_be_larger_than_a_head() -> None:
     body = b"y" * 2 * MOST_HEAD
     with upstream(answering(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body, Line.hold)) as server:
         assert outcome(lambda: ask(server.url, soon(NEVER))) == body
+
+
+def test_an_error_about_a_reply_that_is_too_large_does_not_hold_it() -> None:
+    """Who asks for less while it is handled, and does so again, once held them all."""
+    size, kept = 1_000_000, list[object]()
+    with upstream(answering(HEAD + b"Content-Length: %d\r\n\r\n" % size + b"y" * size, Line.hold)) as server:
+        request = prepare("GET", server.url, {})
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                kept.append(outcome(lambda: send(request, Unsigned(), soon(NEVER), "it", size - 1)))
+            held_now, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert {type(error) for error in kept} == {ReplyTooLarge}
+    assert held_now < 5 * size
 
 
 def test_a_handshake_that_stalls() -> None:
