@@ -11,10 +11,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.local ## start the local cloud, replay every file of events/, print the replies, stop
+run: $(VENV)/.local ## replay every file of events/ on a local cloud of its own (V=1: every reply in full)
 	@$(BIN)/python -m local run
 
-serve: $(VENV)/.local ## the local cloud until Ctrl-C (LOCAL_PORT, LOCAL_STATE)
+serve: $(VENV)/.local ## the local cloud until Ctrl-C (LOCAL_PORT, LOCAL_STATE); python -m local --help has invoke, fire, load-test, state
 	@exec $(BIN)/python -m local serve
 
 test: lint ## the whole gate: lint, types, tests with a branch coverage floor

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
+# Until everything is imported Ctrl-C just ends the process: there is nothing to tidy up, and no use for a traceback.
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import errno
 import json
 import os
-import signal
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
@@ -18,9 +23,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from local import load_test, replay
 from local.cloud import Cloud, Debugging, Ports
-from local.config import Config, ConfigError, read_config
+from local.config import ConfigError, read_config
 from local.console.remote import CommandError, ask_running
-from local.console.terminal import show
+from local.console.terminal import USUAL_PORT, hints, show
 from local.scf.project import notes
 from local.state import StateError, export_state, import_state, reset_state
 
@@ -34,7 +39,7 @@ FAULTS = (CommandError, ConfigError, StateError, ValueError, OSError)
 port_option = click.option(
     "--port",
     type=click.IntRange(1, 65532),
-    default=9000,
+    default=USUAL_PORT,
     envvar="LOCAL_PORT",
     show_envvar=True,
     show_default=True,
@@ -83,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         click.echo(f"local: {error.format_message()}", err=True)
     except FAULTS as error:
-        click.echo(f"local: {error}", err=True)
+        click.echo("\n".join(f"local: {line}" for line in str(error).splitlines()), err=True)
     except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
         return 130
     return 2
@@ -224,32 +229,11 @@ async def _serve(cloud: Cloud, console: Console, port: int) -> None:
     try:
         cloud.start_timers()
         click.echo(f"ready gateway={cloud.gateway} media={cloud.media} cos={cloud.cos} ci={cloud.ci}")
-        for line in (*_hints(cloud), *notes(cloud.config)):
+        for line in (*hints(cloud), *notes(cloud.config)):
             console.print(line, markup=False, style="dim", soft_wrap=True)
         await stopped.wait()
     finally:
         await cloud.stop()
-
-
-def _hints(cloud: Cloud) -> list[str]:
-    """What to try."""
-    config = cloud.config
-    api, url = next(iter(config.apis), None), next(iter(config.urls), None)
-    timer, function = next(iter(config.timers), None), next(iter(config.functions))
-    return [
-        f"  the console   {cloud.gateway}/_local/",
-        *([f"  an API        curl '{cloud.gateway}{api.path}'"] if api else []),
-        *([f"  a URL         curl '{cloud.gateway}/_url/{url.function}/'"] if url else []),
-        f"  an event      python -m local invoke {function} --event FILE",
-        *([f"  a timer       python -m local fire {timer.name}"] if timer else []),
-        *_debuggers(cloud.debugging.port, config),
-    ]
-
-
-def _debuggers(port: int, config: Config) -> list[str]:
-    return [
-        f"  debugger of {name} on 127.0.0.1:{port + number}" for number, name in enumerate(config.functions) if port
-    ]
 
 
 async def _invoke_privately(cloud: Cloud, function: str, event: object) -> dict[str, Any]:
@@ -303,4 +287,5 @@ def _ignore(_: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

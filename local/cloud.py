@@ -14,6 +14,7 @@ from local.ci.service import CiService, CosAndCi
 from local.console.feed import Feed
 from local.console.routes import console_routes
 from local.cos.buckets import Buckets
+from local.cos.service import too_large
 from local.cos.store import CosStore
 from local.faults import Faulty
 from local.media.service import MediaService
@@ -31,7 +32,7 @@ from local.scf.project import find_python, function_spec, read_project
 from local.scf.runtime import Function, FunctionSpec, Outcome
 from local.scf.services import finder, services
 from local.scf.timer import Timers
-from local.server import Handler, Reply, Request, Route, Server, json_reply
+from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json_reply
 from local.state import StateLock
 from shared.settings import NAMES
 
@@ -147,7 +148,8 @@ class Cloud:
     async def _start_servers(self) -> None:
         media, ports = self.media_front, self._ports
         self.media = f"{await self._listen(media.handle, ports.media, media.routes)}/v2/index.php"
-        self.cos = await self._listen(CosAndCi(self.cos_front, self.ci_front).handle, ports.cos, self.cos_front.routes)
+        cos = CosAndCi(self.cos_front, self.ci_front)
+        self.cos = await self._listen(cos.handle, ports.cos, self.cos_front.routes, too_large())
         self.ci = await self._listen(self.ci_front.handle, ports.ci, self.ci_front.routes)
         routes = [*self.scf_front.routes, *console_routes(self)]
         self.gateway = await self._listen(self._answer, ports.gateway, routes)
@@ -159,6 +161,7 @@ class Cloud:
 
     async def stop(self) -> None:
         """End every instance and close every port."""
+        self.feed.close()
         await self._timers.stop()
         await self.deployed_timers.stop()
         await self.asynchronous.stop()
@@ -209,8 +212,8 @@ class Cloud:
             self.feed.end(activity, reply.status, reply)
         return reply
 
-    async def _listen(self, handle: Handler, port: int, routes: Iterable[Route]) -> str:
-        server = Server(handle, port, routes)
+    async def _listen(self, handle: Handler, port: int, routes: Iterable[Route], too_large: Reply = TOO_LARGE) -> str:
+        server = Server(handle, port, routes, too_large)
         url = await server.start()
         self._servers.append(server)
         return url

@@ -81,14 +81,20 @@ def json_reply(value: object, status: int = 200) -> Reply:
     return Reply(status, JSON_HEADERS, json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
+TOO_LARGE = json_reply({"error": f"a body may have {MAX_BODY} bytes here"}, 413)
+
+
 class Server:
     """One listening HTTP server on the loopback interface; `url` is known once `start` returns.
 
-    `routes` are its local paths, all else is for `handle`.
+    `routes` are its local paths, all else is for `handle`; a body above MAX_BODY is answered with `too_large`.
     """
 
-    def __init__(self, handle: Handler, port: int = 0, routes: Iterable[Route] = ()) -> None:
+    def __init__(
+        self, handle: Handler, port: int = 0, routes: Iterable[Route] = (), too_large: Reply = TOO_LARGE
+    ) -> None:
         self.url = ""
+        self._too_large = too_large
         self._handle = handle
         self._port = port
         self._routes = routes
@@ -100,7 +106,7 @@ class Server:
         for route in self._routes:
             app.router.add_route(route.method, route.path, _answering(route.handle))
         app.router.add_route("*", LOCAL + "{rest:.*}", _answering(_no_such_path))
-        app.router.add_route("*", r"/{path:[\s\S]*}", _answering(self._handle))
+        app.router.add_route("*", r"/{path:[\s\S]*}", _answering(self._handle, self._too_large))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -148,14 +154,17 @@ async def _refuse_foreign(request: web.Request, handler: WebHandler) -> web.Stre
     return await handler(request)
 
 
-def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]]) -> WebHandler:
+def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]], too_large: Reply = TOO_LARGE) -> WebHandler:
     """Return aiohttp's kind of handler for one of ours."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
         # Header bytes that are no UTF-8 can't go into an event, which is JSON.
         headers = {name.lower(): value.encode(errors="replace").decode() for name, value in request.headers.items()}
-        body, remote = await request.read(), request.remote or ""
+        try:
+            body, remote = await request.read(), request.remote or ""
+        except web.HTTPRequestEntityTooLarge:
+            return _response(too_large)
         parameters = dict(request.match_info) if path.startswith(LOCAL) else {}
         answer = handle(Request(request.method, path, query, headers, body, remote, parameters))
         reply = answer if isinstance(answer, Reply) else await answer

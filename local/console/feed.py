@@ -53,6 +53,7 @@ class Feed:
     def __init__(self) -> None:
         self.kept: deque[Activity] = deque(maxlen=KEPT)
         self._listeners: list[Listener] = []
+        self._queues: set[asyncio.Queue[Activity | None]] = set()
         self._number = 0
         self._current: ContextVar[Activity | None] = ContextVar("activity", default=None)
 
@@ -62,13 +63,23 @@ class Feed:
 
     async def stream(self) -> AsyncIterator[Activity]:
         """Yield activities as they change; ends when the reader is too slow."""
-        queue: asyncio.Queue[Activity] = asyncio.Queue()
+        queue: asyncio.Queue[Activity | None] = asyncio.Queue()
+        self._queues.add(queue)
         self._listeners.append(queue.put_nowait)
         try:
             while queue.qsize() < WAITING:
-                yield await queue.get()
+                activity = await queue.get()
+                if activity is None:
+                    return
+                yield activity
         finally:
             self._listeners.remove(queue.put_nowait)
+            self._queues.discard(queue)
+
+    def close(self) -> None:
+        """End every stream."""
+        for queue in self._queues:
+            queue.put_nowait(None)
 
     @contextmanager
     def request(self, route: str) -> Iterator[Activity]:

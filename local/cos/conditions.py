@@ -1,16 +1,13 @@
-"""Whether a GET or HEAD Object gets the object, and which part of it (436/7753)."""
+"""Whether a GET or HEAD Object gets the object, and which part of it (436/7753); werkzeug knows the headers."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import timezone
-from email.utils import parsedate_to_datetime
+
+from werkzeug.http import parse_date, parse_etags, parse_range_header
 
 from local.cos.replies import CosError
 from local.cos.store import StoredObject
-
-_RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 def not_modified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
@@ -18,15 +15,15 @@ def not_modified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
 
     A date counts only where the ETag condition of its kind is absent (RFC 9110, 13.2.2).
     """
-    since, until = _http_date(headers.get("if-modified-since")), _http_date(headers.get("if-unmodified-since"))
+    since, until = parse_date(headers.get("if-modified-since")), parse_date(headers.get("if-unmodified-since"))
     if "if-match" in headers:
-        if not _matches(headers["if-match"], stored.etag):
+        if stored.etag not in parse_etags(headers["if-match"]):
             raise CosError("PreconditionFailed")
-    elif until is not None and stored.modified > until:
+    elif until is not None and stored.modified > until.timestamp():
         raise CosError("PreconditionFailed")
     if "if-none-match" in headers:
-        return _matches(headers["if-none-match"], stored.etag)
-    return since is not None and stored.modified <= since
+        return parse_etags(headers["if-none-match"]).contains_weak(stored.etag)
+    return since is not None and stored.modified <= since.timestamp()
 
 
 def byte_range(text: str, size: int) -> tuple[int, int]:
@@ -34,25 +31,12 @@ def byte_range(text: str, size: int) -> tuple[int, int]:
 
     Raises CosError for anything else. The page says that there can be but one range, not what more of them get.
     """
-    match = _RANGE.fullmatch(text.strip())
-    if match is None or match[1] == match[2] == "":
+    parsed = parse_range_header(text)
+    if parsed is None or parsed.units != "bytes" or len(parsed.ranges) > 1:
         raise CosError("InvalidRange")
-    first = int(match[1]) if match[1] else max(0, size - int(match[2]))
-    end = min(size, int(match[2]) + 1) if match[1] and match[2] else size
-    if first >= end:
+    if size and parsed.ranges[0][0] < -size:
+        return 0, size  # more than the whole is the whole (RFC 9110, 14.1.2), which werkzeug takes for no range
+    found = parsed.range_for_length(size)
+    if found is None:
         raise CosError("InvalidRange")
-    return first, end
-
-
-def _matches(condition: str, etag: str) -> bool:
-    tags = {tag.strip().removeprefix("W/").strip('"') for tag in condition.split(",")}
-    return not tags.isdisjoint({"*", etag})
-
-
-def _http_date(text: str | None) -> float | None:
-    """Unix seconds of an HTTP date; None when there is none, or none that can be read (RFC 9110, 13.1.3)."""
-    try:
-        moment = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return found

@@ -18,7 +18,7 @@ from local.cos.operations import KEPT, META, NOT_HEADER, Target, action_of, chec
 from local.cos.replies import XML_HEADERS, CosError, ListQuery, common_headers, error_reply, list_body
 from local.cos.signature import Signed, bare_host, check_signature
 from local.cos.store import CosStore, StoredObject
-from local.server import Reply, Request
+from local.server import MAX_BODY, Reply, Request
 
 logger = logging.getLogger(__name__)
 
@@ -224,3 +224,9 @@ def _list_query(query: Mapping[str, str]) -> ListQuery:
     # More than the maximum is taken as the maximum, which no page says.
     limit = min(int(max_keys or MAX_KEYS), MAX_KEYS)
     return ListQuery(query.get("prefix", ""), delimiter, query.get("marker", ""), limit, encoding == "url")
+
+
+def too_large() -> Reply:
+    """Return the answer to an object that is larger than this COS takes: the real one takes 5 GB (436/7749)."""
+    detail = f"The local COS takes objects of at most {MAX_BODY} bytes, unlike COS, which takes 5 GB."
+    return error_reply("EntityTooLarge", keys.BUCKET, time.time(), detail)

@@ -136,7 +136,7 @@ class CosStore:
         """
         # No page says what becomes of a common prefix that a marker lies in. Here an entry is listed when it comes
         # after the marker itself, so that a page that ends in a common prefix is not followed by the same one.
-        entries = {_entry(key, prefix, delimiter) for key in self._keys() if key.startswith(prefix)}
+        entries = {_entry(key, prefix, delimiter) for key in self._keys(prefix) if key.startswith(prefix)}
         after = sorted((entry for entry in entries if entry[0].encode() > marker.encode()), key=_utf8)
         page = after[:max_keys]
         return Page(
@@ -149,9 +149,14 @@ class CosStore:
         """Return the file that holds the content of an object. Raises ValueError when the key is empty."""
         return self._objects / _file_name(key)
 
-    def _keys(self) -> Iterator[str]:
-        """The key of every object. A file that `put` would not have called so is not one: no key leads to it."""
-        for folder, _, names in os.walk(self._objects):
+    def _keys(self, prefix: str) -> Iterator[str]:
+        """The key of every object in the folder that a prefix begins with, and below it.
+
+        A file that `put` would not have called so is no object: no key leads to it.
+        """
+        *folders, _ = prefix.split("/")
+        top = self._objects.joinpath(*(part for name in folders for part in _parts(name, is_folder=True)))
+        for folder, _, names in os.walk(top):
             for name in names:
                 path = (Path(folder) / name).relative_to(self._objects)
                 if str(path).isascii() and path == _file_name(key := _key(path)):

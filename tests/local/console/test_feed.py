@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
 
 import pytest
 from rich.console import Console
@@ -83,6 +84,23 @@ def test_what_is_long_is_not_kept_whole() -> None:
     assert (
         max(map(len, (kept.event, kept.reply.body, *kept.outcome.log, str(kept.outcome.result)))) <= feed_module.SHOWN
     )
+
+
+def test_streams_end_with_the_cloud() -> None:
+    async def run() -> list[int]:
+        feed = Feed()
+        stream = feed.stream()
+        seen = asyncio.ensure_future(_all(stream))
+        await asyncio.sleep(0)
+        invoked(feed)
+        feed.close()
+        return await asyncio.wait_for(seen, 60)
+
+    assert asyncio.run(run()) == [1, 1]
+
+
+async def _all(stream: AsyncIterator[Activity]) -> list[int]:
+    return [activity.number async for activity in stream]
 
 
 def test_only_the_last_are_kept() -> None:

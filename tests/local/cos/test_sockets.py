@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
-from local.cos.service import CosService
+from local.cos.service import CosService, too_large
 from local.cos.store import CosStore
 from local.faults import Faulty
 from local.keys import BUCKET, PERMANENT, REGION, ROLE
-from local.server import Server
+from local.server import MAX_BODY, Server
 from shared.signing.cos import CosAuth, cos_authorization
 from shared.signing.credentials import Credentials
 from tests.support.cos import Client
@@ -51,7 +51,7 @@ def served(service: CosService) -> Iterator[str]:
     """The URL of a service that listens on a free port, behind its faults."""
     with background_loop() as loop:
         front = Faulty(service)
-        server = Server(front.handle, routes=front.routes)
+        server = Server(front.handle, routes=front.routes, too_large=too_large())
         start: Future[str] = asyncio.run_coroutine_threadsafe(server.start(), loop)
         try:
             yield start.result()
@@ -249,3 +249,10 @@ def test_any_key_and_any_content_come_back(client: Client, key: str, body: bytes
     assert client("GET", key).body == body
     assert client("DELETE", key).status == 204
     assert client("GET", key).status == 404
+
+
+def test_an_object_that_is_too_large_here_is_refused_as_cos_would(url: str, session: requests.Session) -> None:
+    with pytest.raises(CosServiceError) as caught:
+        by_domain(url, session).put_object(Bucket=BUCKET, Key="k", Body=bytes(MAX_BODY + 1))
+    assert caught.value.get_error_code() == "EntityTooLarge"
+    assert str(MAX_BODY) in caught.value.get_error_msg()
