@@ -1,1 +1,1 @@
-"""What `make bench` runs: how the functions compare with what they are made of and with what else could be written."""
+"""The benchmarks of `make bench`: the functions beside bare `requests`, an empty function and a peer with the SDK."""

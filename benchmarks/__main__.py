@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import cold_start, memory, size, sweeps, throughput, warm_query
+from benchmarks import cold_start, cold_start_parts, memory, scale, size, sweeps, throughput, warm_query
 from benchmarks.machine import description
 from benchmarks.server import media_process
 from benchmarks.stage import BenchError, Stage, lay_out
@@ -18,16 +18,18 @@ from benchmarks.table import Topic, markdown
 from deploy.package import PackageError
 
 RESULTS = Path(__file__).resolve().parent / "results.md"
-TOPICS = (size, cold_start, warm_query, throughput, memory, sweeps)
+TOPICS = (size, cold_start, cold_start_parts, warm_query, throughput, memory, scale, sweeps)
 INTRODUCTION = """# Benchmarks
 
 `WRITE=1 make bench` writes this file again. What is compared runs by turns in the one run, on the same machine, so that
 what else the machine does touches both: the ratio is the result, the absolute numbers are for orientation. A ratio is
-the median of the ratios of the pairs; beside it is the range that the middle half of them lies in.
+the median of the ratios of the pairs; beside it is the range that the middle half of them lies in. The pictures are of
+the same run.
 """
 
 DESCRIPTION = """Measure cold start, CPU, throughput, memory and size, each beside a peer, and print the tables. With
-WRITE=1 in the environment benchmarks/results.md is written too. It takes some minutes and needs a Python 3.10."""
+WRITE=1 in the environment benchmarks/results.md and its pictures are written too. It takes some minutes and needs a
+Python 3.10."""
 
 
 def main() -> int:
@@ -47,7 +49,9 @@ def main() -> int:
     parts = (INTRODUCTION, f"{told}\n- Duration: {minutes} min {seconds} s\n", *map(markdown, topics))
     if os.environ.get("WRITE") == "1":
         RESULTS.write_text("\n".join(parts), encoding="utf-8")
-        _say(f"wrote {RESULTS.name}")
+        for chart in (chart for topic in topics for chart in topic.charts):
+            (RESULTS.parent / chart.name).write_text(chart.svg, encoding="utf-8")
+        _say(f"wrote {RESULTS.name} and its pictures")
     missed = [f"{topic.title}: {row.what}" for topic in topics for row in topic.rows if row.missed]
     _say(f"missed: {'; '.join(missed)}" if missed else "every bar is met")
     return 1 if missed else 0
@@ -55,7 +59,7 @@ def main() -> int:
 
 async def _measure(stage: Stage) -> list[Topic]:
     topics = []
-    with media_process() as media:
+    with media_process(stage.certificate) as media:
         for topic in TOPICS:
             _say(topic.__name__.rpartition(".")[2].replace("_", " "))
             topics.append(await topic.measure(stage, media))

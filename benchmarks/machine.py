@@ -1,4 +1,4 @@
-"""Says where the numbers come from."""
+"""The machine that the numbers come from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def description(python: str) -> str:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the CPU's name; where there is no such file, what the platform calls it."""
+    """Return the CPU's name from `cpuinfo`, or else the platform's name for it."""
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition(":")

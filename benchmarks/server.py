@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 
+from local.ci.jobs import CiJobs
+from local.ci.service import CiService
 from local.faults import Faulty, Service
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks, documented
@@ -23,13 +28,15 @@ SAME_PATH = "/same"
 
 
 class MediaProcess(NamedTuple):
-    """A running media API, by the URL of its server."""
+    """A running media API, by the URL of its server; `tls` is the same with TLS, `ci` a running Cloud Infinite."""
 
     url: str
+    tls: str = ""
+    ci: str = ""
 
     @property
     def api(self) -> str:
-        """What MEDIA_API_URL is set to."""
+        """The value of MEDIA_API_URL."""
         return self.url + API2_PATH
 
     @property
@@ -73,22 +80,50 @@ class Repeating:
 
 
 @contextmanager
-def media_process() -> Iterator[MediaProcess]:
-    """Run the media API as long as the context is open. It also ends when this process does, however that may be."""
-    command = [sys.executable, "-m", "benchmarks.server"]
+def media_process(certificate: Path | None = None) -> Iterator[MediaProcess]:
+    """Run the media API as long as the context is open; with a certificate for `localhost` and its key also with TLS.
+
+    It also ends when this process does, however that may be.
+    """
+    command = [sys.executable, "-m", "benchmarks.server", *([str(certificate)] if certificate else [])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield MediaProcess(json.loads(process.stdout.readline()))
+        yield MediaProcess(*json.loads(process.stdout.readline()))
 
 
-async def _serve() -> None:
-    service = MediaService(MediaTasks())
+async def _serve(certificate: str) -> None:
+    service, ci = MediaService(MediaTasks()), CiService(CiJobs())
     front = Faulty(Repeating(service), service.routes)
-    server = Server(front.handle, routes=front.routes)
-    print(json.dumps(await server.start()), flush=True)
-    await asyncio.to_thread(sys.stdin.read)  # its end is the end of whoever started this
-    await server.stop()
+    servers = [Server(front.handle, routes=front.routes), Server(Faulty(ci).handle)]
+    url, ci_url = [await server.start() for server in servers]
+    tls = await _serve_tls(url, certificate) if certificate else ""
+    print(json.dumps([url, tls, ci_url]), flush=True)
+    await asyncio.to_thread(sys.stdin.read)  # it ends with the process that started this one
+    for server in servers:
+        await server.stop()
+
+
+async def _serve_tls(url: str, certificate: str) -> str:
+    """Listen with TLS and pass everything on to the server at `url`; return the URL."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = urlsplit(url).port
+        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(_pass_on(reader, upstream_writer), _pass_on(upstream_reader, writer))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
+    return f"https://localhost:{server.sockets[0].getsockname()[1]}"
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):  # an instance that is closed hangs up
+        while piece := await reader.read(64 * 1024):
+            writer.write(piece)
+            await writer.drain()
+    writer.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(sys.argv[1] if len(sys.argv) > 1 else ""))

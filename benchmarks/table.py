@@ -6,9 +6,11 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from benchmarks.charts import Chart
+
 
 class Bar(NamedTuple):
-    """What a ratio is held to: at most `limit`, or at least it when more is better."""
+    """The bar for a ratio: at most `limit`, or at least that when more is better."""
 
     limit: float
     at_least: bool = False
@@ -45,11 +47,13 @@ class Row(NamedTuple):
 
 
 class Topic(NamedTuple):
-    """One table: its title, what was measured in a few sentences, its rows."""
+    """One table: its title, a note on what was measured, its rows; what follows it, and its pictures."""
 
     title: str
     note: str
     rows: list[Row]
+    more: str = ""
+    charts: tuple[Chart, ...] = ()
 
 
 def quartiles(numbers: Sequence[float]) -> Quartiles:
@@ -85,6 +89,8 @@ def markdown(topic: Topic) -> str:
         "| | ours | reference | ratio | middle half | bar | |",
         "|---|---:|---:|---:|---:|---:|---|",
         *(_line(row) for row in topic.rows),
+        *(["", topic.more] if topic.more else []),
+        *(line for chart in topic.charts for line in ("", f"![{chart.title}]({chart.name})")),
     ]
     return "\n".join(lines) + "\n"
 

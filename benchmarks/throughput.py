@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Sequence
 
+from benchmarks.charts import Chart, Line, line_chart
 from benchmarks.server import MediaProcess
 from benchmarks.stage import Stage, function_of, invoke, spec
 from benchmarks.table import Row, Topic, against
@@ -25,13 +28,14 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:
     vids = media.add_tasks(AUDIO_ACTION, 20 * max(IN_FLIGHT))
     media.set_delay(DELAY)
     try:
-        rows = [await _row(stage, media, vids, in_flight, times) for in_flight, times in IN_FLIGHT.items()]
+        measured = [await _row(stage, media, vids, in_flight, times) for in_flight, times in IN_FLIGHT.items()]
     finally:
         media.set_delay(0)
-    return Topic("Throughput 50 ms away", NOTE, rows)
+    return Topic("Throughput 50 ms away", NOTE, [row for row, _ in measured], charts=(_chart(measured),))
 
 
-async def _row(stage: Stage, media: MediaProcess, vids: list[str], in_flight: int, times: int) -> Row:
+async def _row(stage: Stage, media: MediaProcess, vids: list[str], in_flight: int, times: int) -> tuple[Row, float]:
+    """The row of so many calls in flight, and the ids a second."""
     asked = vids[: max(200, 20 * in_flight)]
     function = function_of(spec(stage, stage.bundle, "query_audio.main_handler", media, CONCURRENCY=str(in_flight)))
     try:
@@ -42,4 +46,12 @@ async def _row(stage: Stage, media: MediaProcess, vids: list[str], in_flight: in
     # With a whole number of rounds the ideal is exactly in_flight / DELAY.
     ideal = len(asked) / (math.ceil(len(asked) / in_flight) * DELAY)
     what = f"{in_flight} in flight, {len(asked)} ids, {times} times"
-    return against(what, [len(asked) / seconds for seconds in took], ideal, "/s")
+    rates = [len(asked) / seconds for seconds in took]
+    return against(what, rates, ideal, "/s"), statistics.median(rates)
+
+
+def _chart(measured: Sequence[tuple[Row, float]]) -> Chart:
+    points = list(zip(IN_FLIGHT, (rate for _, rate in measured), strict=True))
+    ideal = Line("ideal", [(in_flight, in_flight / DELAY) for in_flight in IN_FLIGHT])
+    title = f"Ids a second, the API {DELAY * 1000:.0f} ms away"
+    return line_chart("throughput.svg", title, ("calls in flight", "ids a second"), [Line("measured", points), ideal])

@@ -33,5 +33,5 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:
     cpu = outcome.result
     assert isinstance(cpu, dict)
     ours, bare = ([seconds * 1e6 for seconds in cpu[name]] for name in ("ours", "requests"))
-    rows = [compared("one query against one bare request", ours, bare, "µs", Bar(1.3))]
+    rows = [compared("one query against one bare request", ours, bare, "µs", Bar(1.1))]
     return Topic("CPU of a warm query", f"{NOTE}, {BLOCKS} pairs of blocks of {CALLS} calls.", rows)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from client.errors import ClientError
 from client.sheet import read_rows
-from shared.replies.json_text import to_json
+from shared.net.json_text import to_json
 from shared.replies.table import BYTE_ORDER_MARK, COLUMNS, Row, safe_cell
 
 #: The columns that are added to the input's own.

@@ -1,17 +1,21 @@
-"""query-video: what became of video clip and crop tasks (`GetVpResult`)."""
+"""query-video: the outcome of video clip and crop tasks (`GetVpResult`)."""
 
 from __future__ import annotations
 
 from shared.handler import handle
+from shared.invocation import Context
+from shared.net.json_text import JsonObject
 from shared.tasks import VIDEO
 
 
-def main_handler(event: object, context: object) -> object:
-    """SCF's entry point: an event of an API gateway, a function URL, a timer or a direct call to its reply.
+def main_handler(event: object, context: Context) -> JsonObject | str:
+    """Answer one event of an API gateway, a function URL or a timer, or one direct invocation. SCF calls this.
 
-    Takes `vids`: ids of any number, in the query string, a form, a JSON body, a table or the event itself. HTTP callers
-    get an integrated response whose body is the document's envelope, direct callers the envelope, a timer its summary;
-    with `format=csv` it is a table, with `output=cos` it goes to COS and the reply says where, and a browser gets a
-    page. Raises for a timer only, so that SCF runs it again.
+    The query gives `vids`, any number of ids, in the query string, a form, a JSON body, a table or the direct event.
+
+    - An HTTP caller gets an integrated response whose body is the document's envelope; a browser gets the page.
+    - A direct caller gets the envelope itself.
+    - `format=csv` gives a table instead. `output=cos` writes the answer to COS and returns where it is.
+    - A timer gets the summary of its sweep, or the error is raised, so that SCF runs the event again.
     """
     return handle(VIDEO, event, context)

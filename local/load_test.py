@@ -43,7 +43,7 @@ REPORT = re.compile(r"Report RequestId:\S+ Duration:(\S+)ms Memory:\S+MB MemUsag
 class Order(NamedTuple):
     """What is to be swept: `kind` is video or audio, `delay` seconds a call, `faults` the share of calls that fail.
 
-    `kills` is how many instances are killed at random moments on the way.
+    `kills` is how many instances are killed at random moments on the way; an audio task has so many `outputs`.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class Order(NamedTuple):
     instances: int
     concurrency: int
     kills: int = 0
+    outputs: int = 1
 
 
 class Figures(NamedTuple):
@@ -91,10 +92,13 @@ class Figures(NamedTuple):
 class CountingTasks(MediaTasks):
     """Any id is a task: pending at first for one in eight, then succeeded or, for one in sixteen, failed."""
 
-    def __init__(self, action: str) -> None:
+    def __init__(self, action: str, outputs: int = 1) -> None:
         super().__init__()
         data = documented(action)["data"]
         self._example = data[0] if isinstance(data, list) else data
+        if action == AUDIO_ACTION:
+            audio = self._example["result"]["audio"]
+            audio["info"] = [{**audio["info"][0], "name": f"output {number}"} for number in range(outputs)]
         self._asked: Counter[tuple[str, str]] = Counter()
 
     def find(self, action: str, vid: str) -> Record | None:
@@ -112,8 +116,8 @@ def final_status(vid: str) -> int:
 class CountingApi(Faulty):
     """The media API behind its faults, with a count of what reached the functions whole."""
 
-    def __init__(self, action: str) -> None:
-        super().__init__(MediaService(CountingTasks(action)))
+    def __init__(self, action: str, outputs: int = 1) -> None:
+        super().__init__(MediaService(CountingTasks(action, outputs)))
         self.final: set[str] = set()
         self.repeated = 0
         self.call_ms: list[float] = []
@@ -140,7 +144,7 @@ async def run(
     The objects in `state` are removed first; `bundle` is what runs, the checkout's functions when None. Raises
     ValueError when ticks no longer get anywhere.
     """
-    log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION)
+    log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION, order.outputs)
     settings = {"CONCURRENCY": str(order.concurrency)}
     cloud = Cloud(root, state, settings, Ports(), log.take, bundle, order.instances)
     _prepare(cloud, api, order)

@@ -1,16 +1,16 @@
-"""Everything that can go wrong, each with the envelope's code and the HTTP status that callers see.
+"""Everything that can go wrong, each error with its code in the envelope and its HTTP status.
 
 Messages are for callers: they name the field or the setting, never a key, a host or an upstream's own words.
 """
 
 from __future__ import annotations
 
-#: The platform's own code for a batch of which only a part succeeded (public error codes, 213/6982).
+#: The platform's own code for a batch that succeeded in part (public error codes, 213/6982).
 PARTLY_DONE = 5400
 
 
 class QueryError(Exception):
-    """The root: something that a caller is told in the envelope. `retryable`: the same call may succeed later."""
+    """The root: an error that the envelope reports. `retryable` means that the same call may succeed later."""
 
     code = 6000
     http_status = 500
@@ -22,7 +22,7 @@ class QueryError(Exception):
         self.retryable = retryable
 
     def headers(self) -> dict[str, str]:
-        """HTTP headers that go with this error."""
+        """Return the HTTP headers that go with this error."""
         return {}
 
 
@@ -33,7 +33,7 @@ class BadInput(QueryError):
 
 
 class MethodNotAllowed(QueryError):
-    """What is asked can't be done with this method; `allowed` are those that can."""
+    """The HTTP method does not fit the request; `allowed` are the methods that do."""
 
     code, http_status, description = 4000, 405, "MethodNotAllowed"
 
@@ -42,24 +42,24 @@ class MethodNotAllowed(QueryError):
         self.allowed = allowed
 
     def headers(self) -> dict[str, str]:
-        """RFC 9110 asks a 405 to say what is allowed."""
+        """Return `Allow`, which RFC 9110 requires with a 405."""
         return {"Allow": ", ".join(self.allowed)}
 
 
 class NotFound(QueryError):
-    """A path that the function does not serve. Not 5000, which says that a task is unknown."""
+    """The function does not serve this path. The code is not 5000, which means an unknown task."""
 
     code, http_status, description = 4000, 404, "NotFound"
 
 
 class TooManyIds(QueryError):
-    """More ids in one HTTP query than MAX_VIDS, or more text than so many ids need."""
+    """One HTTP query has more ids than MAX_VIDS, or more text than that many ids need."""
 
     code, http_status, description = 4000, 413, "TooManyIds"
 
 
 class UnsupportedMedia(QueryError):
-    """A body of a type that is not read."""
+    """The body has a media type that is not supported."""
 
     code, http_status, description = 4000, 415, "UnsupportedMediaType"
 
@@ -70,7 +70,7 @@ class Unauthorized(QueryError):
     code, http_status, description = 4100, 401, "Unauthorized"
 
     def headers(self) -> dict[str, str]:
-        """RFC 6750 asks a 401 to name the scheme."""
+        """Return `WWW-Authenticate`, which RFC 6750 requires with a 401."""
         return {"WWW-Authenticate": "Bearer"}
 
 
@@ -81,7 +81,7 @@ class Forbidden(QueryError):
 
 
 class UnknownTask(QueryError):
-    """Nothing of what was asked is known."""
+    """None of the ids is known."""
 
     code, http_status, description = 5000, 404, "ResourceNotFound"
 
@@ -92,28 +92,28 @@ class Throttled(QueryError):
     code, http_status, description = 4400, 429, "QuotaExceeded"
 
     def headers(self) -> dict[str, str]:
-        """Tencent documents no waiting time; its quotas count by the second or the minute."""
+        """Return `Retry-After`. Tencent documents no waiting time; its quotas count by the second or the minute."""
         return {"Retry-After": "10"}
 
 
 class KeysRejected(QueryError):
-    """The upstream refuses our keys, signature or permissions: for the operator, not the caller, to mend."""
+    """The upstream refuses our keys, signature or permissions. The operator can mend that, not the caller."""
 
     code, http_status, description = 4100, 502, "UpstreamAuthFailure"
 
 
 class UpstreamFailed(QueryError):
-    """The upstream can't be reached, fails, or answers with something else than its documents say."""
+    """The upstream can't be reached, fails, or sends what its documents do not describe."""
 
     code, http_status, description = 6000, 502, "UpstreamError"
 
 
 class ReplyTooLarge(UpstreamFailed):
-    """A reply is larger than what is read; one about fewer things may not be."""
+    """A reply is larger than the limit; a reply about fewer ids may be small enough."""
 
 
 class OutOfTime(QueryError):
-    """The invocation's time is over before the upstream has answered."""
+    """The invocation's time ran out before the upstream had answered."""
 
     code, http_status, description = 6000, 504, "Timeout"
 
@@ -125,6 +125,6 @@ class Misconfigured(QueryError):
 
 
 class DamagedObject(QueryError):
-    """An object in COS is not what this function wrote or reads; it is left as it is."""
+    """An object in COS is not in a form that this function writes or reads. It is left unchanged."""
 
     description = "DamagedObject"

@@ -1,4 +1,4 @@
-"""One invocation: its id, its time, and what it did, told in one log line."""
+"""One invocation: its request id, its deadline, its counters and its log line."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+#: What SCF passes to a handler: the event, when a trigger made it, and the context. Both are JSON objects.
+Event = Mapping[str, object]
+Context = Mapping[str, object]
+
 #: SCF's default timeout, for a context that does not say (reference: component multi-scf).
 DEFAULT_LIMIT_MS = 3000
 #: SCF's longest timeout in seconds (quota page).
 LONGEST_LIMIT = 900.0
-#: Seconds kept for turning the answer into a reply, and for writing what has come to COS; each at most the given share
-#: of the time limit, so that a three-second function still has time to ask.
+#: Seconds reserved for making the reply, and for writing the answer to COS. Each is at most the given share of the time
+#: limit, so that a three-second function still has time to ask.
 REPLY_MARGIN, REPLY_SHARE = 0.5, 0.1
 WRITE_MARGIN, WRITE_SHARE = 3.0, 0.2
 
 
 class Deadline:
-    """A point in time that work has to end by; the work may be called off before. Thread-safe."""
+    """The time by which some work has to end. The work can also be called off before. Thread-safe."""
 
     def __init__(self, at: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._at = at
@@ -31,20 +35,20 @@ class Deadline:
         self._stops: set[Callable[[], None]] = set()
 
     def remaining(self) -> float:
-        """Seconds left, never below 0; none once the work is called off."""
+        """Return the seconds left, never below 0; 0 once the work is called off."""
         return 0.0 if self._off.is_set() else max(0.0, self._at - self._clock())
 
     def earlier(self, seconds: float) -> Deadline:
-        """A deadline that many seconds before this one."""
+        """Return a deadline so many seconds before this one."""
         return Deadline(self._at - seconds, self._clock)
 
     def half(self) -> Deadline:
-        """A deadline at half of the time that is left."""
+        """Return a deadline after half of the time left."""
         return self.earlier(self.remaining() / 2)
 
     @contextmanager
     def scope(self) -> Iterator[Deadline]:
-        """The same deadline for work that is done by others until the block ends: what is left of it is called off."""
+        """Yield the same deadline for the work of a block. Work that is left at the end of the block is called off."""
         inner = Deadline(self._at, self._clock)
         self.on_call_off(inner.call_off)
         try:
@@ -54,13 +58,13 @@ class Deadline:
             inner.call_off()
 
     def call_off(self) -> None:
-        """Leave no time, from now on, and wake whoever waits."""
+        """Leave no time from now on, and wake every waiting thread."""
         self._off.set()
         for stop in tuple(self._stops):
             stop()
 
     def on_call_off(self, stop: Callable[[], None]) -> None:
-        """Have `stop` called when the work is called off, or now if it is already; until it is forgotten."""
+        """Call `stop` when the work is called off, or now if it is already, unless `forget` comes first."""
         self._stops.add(stop)
         if self._off.is_set():
             stop()
@@ -70,11 +74,11 @@ class Deadline:
         self._stops.discard(stop)
 
     def pause(self, seconds: float) -> None:
-        """Sleep for some seconds, less when the work is called off."""
+        """Sleep for some seconds, or until the work is called off."""
         self._off.wait(seconds)
 
     def wait_for(self, changed: threading.Condition, ready: Callable[[], bool]) -> bool:
-        """Wait on a condition, which the caller holds, until something is ready or no time is left; whether it is."""
+        """Wait on a condition that the caller holds, until `ready()` or no time is left. Return `ready()`."""
 
         def wake() -> None:
             with changed:
@@ -89,7 +93,7 @@ class Deadline:
 
 
 class Function(NamedTuple):
-    """What function is running, as SCF's own API names it."""
+    """The running function, in the terms of SCF's own API."""
 
     name: str
     namespace: str
@@ -98,7 +102,7 @@ class Function(NamedTuple):
 
 
 class Invocation:
-    """What SCF's context says of one invocation, and what has been done so far. Counting is thread-safe."""
+    """One invocation, from SCF's context, and what it has done so far. Counting is thread-safe."""
 
     def __init__(self, context: object, clock: Callable[[], float] = time.monotonic) -> None:
         known: Mapping[str, object] = context if isinstance(context, Mapping) else {}
@@ -120,30 +124,30 @@ class Invocation:
         self._clock = clock
 
     def now(self) -> float:
-        """Unix seconds, by the clock of the services once they have told that ours is off."""
+        """Return Unix seconds, corrected once a service has found our clock wrong."""
         return time.time() + self._skew
 
     def follow(self, date: str) -> None:
-        """Follow a service's clock: `date` is the Date header of a reply that finds our time wrong."""
+        """Set our clock by a service's: `date` is the Date header of a reply that finds our time wrong."""
         try:
             self._skew = parsedate_to_datetime(date).timestamp() - time.time()
         except (ValueError, OverflowError):
-            self._skew = 0.0  # no usable Date: our own clock is the best there is
+            self._skew = 0.0  # without a usable Date, keep our own clock
 
     def count(self, what: str) -> None:
-        """Count something that happened: a call, a retry."""
+        """Count an event such as a call or a retry."""
         with self._lock:
             self._counts[what] = self._counts.get(what, 0) + 1
 
     def log(self) -> None:
-        """Print the invocation's one line. CLS splits a line that is one JSON object into fields."""
+        """Print the invocation's log line, one JSON object, which CLS splits into fields."""
         milliseconds = round((self._clock() - self.started) * 1000)
         line = {"request_id": self.request_id, **self.facts, **self._counts, "ms": milliseconds}
         print(json.dumps(line), flush=True)
 
 
 def peak_memory_mb() -> int:
-    """The most memory that this instance has held, in MB, as Linux counts it; 0 where there is no /proc."""
+    """Return the peak memory of this instance in MB, as Linux counts it; 0 where there is no /proc."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
             found = re.search(r"^VmHWM:\s+(\d+) kB", status.read(), re.MULTILINE)
@@ -161,9 +165,9 @@ def _seconds(limit_ms: object) -> float:
 
 
 def _request_id(given: object) -> str:
-    """The platform's request id, or one of our own: it becomes part of a COS key, so anything odd is replaced."""
+    """The platform's request id. It becomes part of a COS key, so one that is not plain is replaced."""
     if isinstance(given, str) and re.fullmatch(r"[\w-]{1,64}", given, re.ASCII):
         return given
-    import uuid  # only an emulator sends no request id, so a cold start need not load it
+    import uuid  # late: the platform always sends a request id
 
     return str(uuid.uuid4())

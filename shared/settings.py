@@ -15,17 +15,18 @@ from shared.errors import Misconfigured
 from shared.signing.api2 import HMAC_SHA1, HMAC_SHA256
 from shared.signing.credentials import Credentials
 
-#: Parameters that signing sets itself, so that MEDIA_API_PARAMS can't contradict them.
+#: Parameters that signing sets; MEDIA_API_PARAMS must not contain them.
 _RESERVED_PARAMS = {"Action", "SecretId", "Timestamp", "Nonce", "Signature", "SignatureMethod", "Token", "Region"}
-#: What may answer: the API 2.0, or Cloud Infinite.
+#: The back ends: API 2.0, or Cloud Infinite.
 API2, CI = "api2", "ci"
 #: Who may write to COS over HTTP: a caller with the token, anyone, nobody.
 BY_TOKEN, OPEN, OFF = "token", "open", "off"
-#: Calls in flight, each in a thread: SCF allows 1,024 processes and threads, connections and files (quota limits).
+#: The most calls in flight, each in a thread: SCF allows 1,024 processes and threads, and 1,024 descriptors (quota
+#: limits).
 MOST_THREADS = 500
-#: The longest that an id may be asked about that the API does not know.
+#: The most days that an unknown id may be asked about.
 MOST_DAYS = 3650
-#: Every variable that is read.
+#: Every variable that is read. This is the one list of the settings.
 NAMES = (
     *("SECRET_ID", "SECRET_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
     *("MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD", "API_TOKEN", "HTTP_WRITES"),
@@ -36,7 +37,7 @@ _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 class Settings(NamedTuple):
-    """What the environment says. The names are those of the variables, in lower case."""
+    """The checked settings. Their names are those of the variables, in lower case."""
 
     credentials: Credentials
     media_api_url: str
@@ -58,7 +59,7 @@ class Settings(NamedTuple):
     invoke_url: str
 
     def __repr__(self) -> str:
-        """Never the token."""
+        """Show neither the token nor the keys."""
         return f"Settings(media_api_url={self.media_api_url!r}, cos_bucket={self.cos_bucket!r}, …)"
 
 
@@ -73,7 +74,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 @lru_cache(maxsize=1)
 def _checked(values: tuple[str | None, ...]) -> Settings:
-    """The settings of some values of `NAMES`; those of one invocation are mostly those of the next."""
+    """The settings for the values of `NAMES`, cached: one invocation mostly has those of the last."""
     environ = {name: value for name, value in zip(NAMES, values, strict=True) if value}
     bucket = _matching(environ, "COS_BUCKET", r"[a-z0-9][a-z0-9-]*-[0-9]+", "like name-1250000000")
     region = _matching(environ, "COS_REGION", r"[a-z0-9-]+", "like ap-guangzhou")
@@ -113,13 +114,13 @@ def _credentials(environ: Mapping[str, str]) -> Credentials:
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:
-    """An https URL without a trailing slash; plain http only to this machine, for the local cloud."""
+    """An https URL without a trailing slash. Plain http is for this machine only, where the local cloud runs."""
     url = environ.get(name) or default
     if not url:
         return ""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port  # reading the port checks it
+        host, _ = parts.hostname or "", parts.port  # urlsplit checks the port when it is read
     except ValueError as error:
         raise Misconfigured(f"{name} is not a URL") from error
     safe = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
@@ -129,7 +130,7 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
 
 
 def _with_path(url: str) -> str:
-    """The URL of the media API, whose signature covers the path as the caller writes it: `/` is sent for none."""
+    """The URL of the media API, which needs a path: the signature covers the path, and HTTP sends `/` for none."""
     if not urlsplit(url).path:
         raise Misconfigured("MEDIA_API_URL must have a path, like https://cdn.api.cloud.tencent.com/v2/index.php")
     return url
@@ -137,7 +138,7 @@ def _with_path(url: str) -> str:
 
 def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     text = environ.get("MEDIA_API_PARAMS", "")
-    try:  # strict parsing refuses an empty text, in some versions of Python
+    try:  # some versions of Python refuse an empty text when strict
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
     except ValueError as error:
         raise Misconfigured("MEDIA_API_PARAMS must be a query string like Uin=1&AppId=2") from error
@@ -147,7 +148,7 @@ def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """One of the values that a setting may have; the first is the default."""
+    """The value of a setting that has a few choices; the first is the default."""
     value = environ.get(name) or choices[0]
     if value not in choices:
         raise Misconfigured(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}")
@@ -169,7 +170,7 @@ def _prefix(environ: Mapping[str, str]) -> str:
 
 
 def is_safe_key(key: str) -> bool:
-    """Whether a COS key is a plain relative path: no empty, `.` or `..` part, nothing that needs escaping."""
+    """Return whether a COS key is a plain relative path: no empty, `.` or `..` part, nothing that needs escaping."""
     parts = key.split("/")
     return len(key) <= 512 and all(re.fullmatch(r"[\w.-]+", part, re.ASCII) and part.strip(".") for part in parts)
 

@@ -1,20 +1,23 @@
-"""The two kinds of task: their records and status codes, as the two API documents define them."""
+"""The two kinds of task, as the two API documents define them: ids, status codes, and which states are final."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
-#: What becomes of a task, as a timer's summary counts it.
+#: A record as the API sent it: no field is renamed, dropped or retyped, and unknown fields are kept.
+Record = Mapping[str, object]
+
+#: The outcomes of a task, as a timer's summary counts them.
 PENDING, SUCCEEDED, FAILED, DELETED = "pending", "succeeded", "failed", "deleted"
-#: What becomes of an id that has no record: the API does not know it, or did not answer.
+#: The outcomes of an id without a record: the API does not know it, or did not answer.
 MISSING, UNANSWERED = "missing", "unanswered"
 
 
 class Kind(NamedTuple):
-    """One kind of task: its name, the function that serves it and the action that it asks."""
+    """A kind of task: its name, the function that serves it, and the action that the function calls."""
 
     name: str
     function: str
@@ -26,13 +29,13 @@ AUDIO = Kind("audio", "query-audio", "GetCtsaudioInfo")
 
 
 class IdForm(NamedTuple):
-    """What the ids of a back end look like: an id is hostile until it matches. `words` tell it to people."""
+    """The form of a back end's ids, as a pattern and in words for people. An id is hostile until it matches."""
 
     pattern: re.Pattern[str]
     words: str
 
 
-#: The documents print ids of 27 to 42 characters, so length alone refuses none.
+#: The documents print ids of 27 to 42 characters; up to 64 are accepted.
 VID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 #: The form of ids for back ends without a stricter one.
 VIDS = IdForm(VID, "letters, digits, '_', '-', up to 64")
@@ -48,83 +51,27 @@ class Status(IntEnum):
     SUCCEEDED = 5
 
 
-class Record(TypedDict, total=False):
-    """What both documents' records share. Records pass through as they come, unknown fields kept."""
-
-    vid: str
-    app_id: int
-    bucket_name: str
-    bucket_region: str
-    url: str
-    create_time: str  # YYYY-MM-DD HH:MM:SS, UTC+8
-    status: int
-    error_code: int | None
-    error_msg: str | None
-    deleted: str  # "yes" or "no"
+#: The meaning of a final status. A number may arrive as text: one sample of API 2.0 shows `"code": "5100"`.
+_FINAL = {str(int(Status.FAILED)): FAILED, str(int(Status.SUCCEEDED)): SUCCEEDED}
 
 
-class VideoRecord(Record, total=False):
-    """A record of GetVpResult."""
+def state(record: Record) -> str:
+    """Return the outcome of a task: pending, succeeded, failed or deleted.
 
-    finish_time: str | None
-    result: list[str] | None  # the document's table says objects with a url, its example says strings
-
-
-class AudioInfo(TypedDict, total=False):
-    """One output of an audio transcode."""
-
-    name: str
-    bitrate: int  # bit/s; 0 for ape and flac
-    sample_rate: int  # Hz
-    format: str
-    encoder: str
-    path: str
-    trans_size: int  # bytes
-
-
-class AudioOutputs(TypedDict, total=False):
-    """`result.audio`: the outputs, and the bucket that holds them."""
-
-    info: list[AudioInfo]
-    dst: Mapping[str, object]
-
-
-class AudioRecord(Record, total=False):
-    """A record of GetCtsaudioInfo; the fields here describe the source file."""
-
-    name: str
-    url_f0: str
-    v_type: str
-    size: int  # bytes
-    duration: int  # seconds
-    bitrate: int  # kbit/s
-    format: str
-    sample_rate: int  # Hz
-    encoder: str
-    update_time: str
-    result: Mapping[str, AudioOutputs] | None  # the document's table says Array, its example shows an object
-
-
-def state(record: Mapping[str, object]) -> str:
-    """Return what became of a task: pending, succeeded, failed or deleted.
-
-    `deleted: "yes"` wins over the status: the file was submitted again and this task replaced, so its status may never
-    change (audio document, notes). A status that no document lists counts as pending.
+    `deleted: "yes"` wins over the status: a newer submission has replaced this task, so its status may never change
+    (audio document, notes). A status that no document lists counts as pending.
     """
     if record.get("deleted") == "yes":
         return DELETED
-    # Numbers arrive as text now and then: one sample of API 2.0 shows `"code": "5100"`.
-    return {str(int(Status.FAILED)): FAILED, str(int(Status.SUCCEEDED)): SUCCEEDED}.get(
-        str(record.get("status")), PENDING
-    )
+    return _FINAL.get(str(record.get("status")), PENDING)
 
 
-def is_final(record: Mapping[str, object]) -> bool:
-    """Whether a task will not change any more, so that nobody needs to ask again."""
+def is_final(record: Record) -> bool:
+    """Return whether a task will not change any more."""
     return state(record) != PENDING
 
 
 def split_ids(values: list[object], ids: IdForm = VIDS) -> tuple[list[str], list[object]]:
-    """Sort values into valid ids, each once and in order, and the rest."""
+    """Split values into the valid ids, each once and in order, and the other values."""
     valid = {value: None for value in values if isinstance(value, str) and ids.pattern.fullmatch(value)}
     return list(valid), [value for value in values if not (isinstance(value, str) and value in valid)]

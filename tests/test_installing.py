@@ -99,7 +99,7 @@ def test_an_environment_made_by_hand_is_kept(venv: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["gone", "unfinished", "without pip"])
-def test_what_can_not_be_used_is_made_again(harm: str, tmp_path: Path) -> None:
+def test_an_unusable_environment_is_made_again(harm: str, tmp_path: Path) -> None:
     venv, python = tmp_path / "venv", stub(tmp_path / "python3", "")
     assert sh("environment.sh", venv, python).returncode == 0
     (venv / "old").touch()
@@ -125,7 +125,7 @@ def test_another_python_makes_it_again_when_it_was_asked_for(given: str, kept: b
     assert (venv / "old").exists() is kept
 
 
-def test_what_a_lock_leaves_out_is_not_installed(venv: Path, tmp_path: Path) -> None:
+def test_a_package_outside_the_lock_is_not_installed(venv: Path, tmp_path: Path) -> None:
     inner = wheel(tmp_path, "inner")
     lock = tmp_path / "lock.txt"
     lock.write_text(outer := wheel(tmp_path, "outer", needs="Requires-Dist: inner\n"))

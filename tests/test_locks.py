@@ -1,4 +1,4 @@
-"""The locks of requirements/ say everything: pip is told to resolve nothing, so what they leave out is not installed.
+"""The locks of requirements/ are complete: pip resolves nothing, so a package that they leave out is not installed.
 
 The needs of a release are read from its installed metadata, so those of pins for another Python can't be seen here
 (tomli is for 3.10 only, say). CI runs this file on 3.10 and on the default Python: each sees the half that it installs.
@@ -53,7 +53,7 @@ def test_the_needs_of_each_pin_for_this_python_can_be_read(lock: Path) -> None:
 
 
 @every_lock
-def test_what_pyproject_asks_for_is_pinned(lock: Path) -> None:
+def test_every_requirement_of_pyproject_is_pinned(lock: Path) -> None:
     locked = read(lock)
     for environment in environments():
         here = {pin.name: pin.version for pin in locked if pin.applies(environment)}
@@ -124,7 +124,7 @@ def test_a_pin_that_is_too_old_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["outer>=1.0", "outer==1.*", "outer", "outer==1.0,<2", "outer @ file:///outer.whl"])
-def test_what_is_not_an_exact_pin_is_refused(line: str, tmp_path: Path) -> None:
+def test_an_inexact_pin_is_refused(line: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not an exact pin"):
         pins(line, tmp_path)
 

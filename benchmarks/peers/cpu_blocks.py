@@ -9,8 +9,10 @@ from typing import Any
 import query_video
 import requests
 
+from shared.invocation import Context
 
-def main_handler(event: Mapping[str, Any], context: object) -> dict[str, list[float]]:
+
+def main_handler(event: Mapping[str, Any], context: Context) -> dict[str, list[float]]:
     """Return the CPU seconds a call, user and system, of all threads, of each block of either kind.
 
     The event says what query-video is asked (`event`), the `url` of the bare GET, and how many `blocks` of how many

@@ -1,4 +1,4 @@
-"""The other floor: a function that imports what one signed POST needs anyway, and does nothing with it."""
+"""The other floor: a function that only imports `requests`, which every signed POST needs."""
 
 import requests
 

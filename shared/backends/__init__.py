@@ -1,1 +1,1 @@
-"""What answers about tasks: API 2.0, or Cloud Infinite."""
+"""The services that have records of tasks: API 2.0, or Cloud Infinite."""

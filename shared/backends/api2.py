@@ -1,4 +1,4 @@
-"""The two actions of the media API on the wire: parameters in, records out, error codes to exceptions."""
+"""API 2.0: the two actions of the media API. Parameters go in, records come out, error codes become exceptions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from sys import intern
 from typing import NoReturn
 from urllib.parse import urlencode
 
+from shared.backends.base import Answered, Records
 from shared.errors import (
     PARTLY_DONE,
     BadInput,
@@ -25,25 +25,22 @@ from shared.net.client import Response, prepare, retrying, send
 from shared.net.limiter import Pace
 from shared.settings import Settings
 from shared.signing.api2 import Api2Auth, flatten
-from shared.tasks import VIDEO, VIDS, Kind
+from shared.tasks import VIDEO, VIDS, Kind, Record
 
 UPSTREAM = "the media API"
-#: Codes that a later attempt may mend, signed anew (public error codes, docs 213/6982 and 228/5078): request expired,
-#: quota, replay, operation failed, internal error, interface in maintenance.
+#: Codes after which another attempt, signed anew, may succeed (public error codes, docs 213/6982 and 228/5078):
+#: request expired, quota, replay, operation failed, internal error, interface in maintenance.
 RETRYABLE = frozenset({4200, 4400, 4500, 5100, 6000, 6200})
-#: Codes that say our clock is off: the server's Date tells by how much.
+#: Codes that mean our clock is wrong; the Date header of the reply has the server's time.
 CLOCK_CODES = frozenset({4200, 4500})
-#: Codes that say our keys, signature, token or account are refused.
+#: Codes that refuse our keys, signature, token or account.
 REFUSED = frozenset({4100, 4101, 4102, 4103, 4104, 4105, 4106, 4110, 4200, 4300, 4500})
 
-#: Bytes of a reply: in all, for each id asked, and at most. The documents' own records have some 500 and 900 bytes.
-#: The worst that 3 MB can be takes 72 MB and 0.2 s to parse: a list of `{}`.
+#: Bytes allowed for a reply: a base, an addition for each id, and the most. The documents' own records have some 500
+#: and 900 bytes. The worst 3 MB, a list of `{}`, take 72 MB and 0.2 s to parse.
 ROOM, ROOM_FOR_ONE, MOST_ROOM = 512 * 1024, 16 * 1024, 3_000_000
 
-Found = dict[str, Mapping[str, object]]
-Answered = dict[str, Mapping[str, object] | QueryError]
-
-#: Held while a reply is parsed, which no second thread could make faster: so one reply at a time takes that memory.
+#: Held while a reply is parsed, so that only one reply at a time takes that memory. Threads would not parse faster.
 _parsing = threading.Lock()
 
 
@@ -59,11 +56,11 @@ class MediaApi:
         self._auth = Api2Auth(settings.credentials, settings.signature_method, invocation.now)
 
     def batch_size(self, kind: Kind) -> int:
-        """How many ids one call can ask about: GetCtsaudioInfo takes one."""
+        """Return how many ids one call can ask about: GetCtsaudioInfo takes one."""
         return self._settings.batch_size if kind == VIDEO else 1
 
     def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Answered:
-        """Ask about up to `batch_size` ids; return the records of those that the API knows, by id.
+        """Ask about up to `batch_size` ids and return the records of known ids.
 
         Raises a QueryError when the API can't be asked or refuses.
         """
@@ -74,28 +71,28 @@ class MediaApi:
         try:
             return ask(vids)
         except (UnknownTask, ReplyTooLarge) as refusal:
-            from shared.backends.refused import by_halves, told_apart  # hardly ever needed
+            from shared.backends.refused import by_halves, by_sample  # late: hardly ever needed
 
             if isinstance(refusal, UnknownTask):
-                return told_apart(vids, ask) if len(vids) > 1 else {}
+                return by_sample(vids, ask) if len(vids) > 1 else {}
             if len(vids) == 1:
                 raise
             return by_halves(vids, ask)
 
     def _records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Answered:
-        """What one call tells. Raises UnknownTask when the API refuses all of the ids, or another QueryError."""
+        """The answers of one call. Raises UnknownTask when the API refuses all of the ids, or another QueryError."""
         if kind != VIDEO:
             data = self._call(kind.action, {"vid": vids[0]}, len(vids), deadline)[1]
-            return {vids[0]: _record(data, vids[0])} if data else {}  # code 0 without data: not known
+            return {vids[0]: _record(data, vids[0])} if data else {}  # code 0 without data: unknown
         code, data = self._call(kind.action, flatten("vids", vids), len(vids), deadline)
         found: Answered = dict(_by_vid(data, vids))
         if code == PARTLY_DONE:
-            unsaid = UpstreamFailed(f"{UPSTREAM} answered for other ids only")
-            found.update({vid: unsaid for vid in vids if vid not in found})
+            unanswered = UpstreamFailed(f"{UPSTREAM} answered for other ids only")
+            found.update({vid: unanswered for vid in vids if vid not in found})
         return found
 
-    def joined(self, kind: Kind, records: Found) -> Found:  # noqa: ARG002 - as the protocol has it
-        """Return the records as they are: the API has one a task."""
+    def joined(self, kind: Kind, records: Records) -> Records:  # noqa: ARG002 - as the protocol has it
+        """Return the records as they are: the API has one record a task."""
         return records
 
     def without_ids(self, kind: Kind, deadline: Deadline) -> object:
@@ -103,11 +100,10 @@ class MediaApi:
         return self._call(kind.action, {}, 1, deadline)[1]
 
     def _call(self, action: str, params: Mapping[str, str], ids: int, deadline: Deadline) -> tuple[int, object]:
-        """Call one action, with retries, and return the code, 0 or partly done, and the `data` (None when absent).
+        """Call one action, with retries; return the code, 0 or partly done, and `data` (None when absent).
 
-        `ids` is how many records may come, for the size of the reply.
-        It goes by POST: a GET is answered 501 above 32 KB (CDN document RefreshCdnUrl), a batch may be larger.
-        Raises a QueryError.
+        `ids` is the number of records expected, which bounds the size of the reply. The call is a POST: a GET over
+        32 KB is answered 501 (CDN document RefreshCdnUrl), and a batch may be larger. Raises a QueryError.
         """
         form = urlencode({"Action": action, **dict(self._settings.media_api_params), **params})
         request = prepare("POST", self._settings.media_api_url, {}, form)
@@ -137,30 +133,29 @@ def _parse(body: bytes) -> tuple[int, Mapping[str, object]]:
     """The code, as a number (one sample shows it as text), and the envelope."""
     try:
         with _parsing:
-            envelope = json.loads(body, parse_constant=_no_json, parse_float=_finite, object_pairs_hook=_object)
+            envelope = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
         return int(str(envelope["code"])), envelope
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise UpstreamFailed(f"{UPSTREAM} answered with something that is no envelope", retryable=True) from error
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object whose names are shared with all others: a sweep holds thousands of records with the same ones."""
-    return {intern(name): value for name, value in pairs}
+        raise UpstreamFailed(f"{UPSTREAM} did not answer with an envelope", retryable=True) from error
 
 
 def _finite(number: str) -> float:
-    """A number that JSON can say again: 1e999 is infinite in Python."""
+    """A number that JSON can express: Python reads 1e999 as infinity."""
     value = float(number)
     return value if isfinite(value) else _no_json(number)
 
 
 def _no_json(constant: str) -> NoReturn:
-    """Python reads NaN and Infinity, JSON has neither, and our own replies must be JSON."""
+    """Refuse NaN and Infinity: Python reads them, but JSON has neither, and our own replies must be JSON."""
     raise ValueError(constant)
 
 
+#: What `json.loads` would make anew for each reply. It serves one at a time, as `_parsing` has it.
+_DECODER = json.JSONDecoder(parse_constant=_no_json, parse_float=_finite)
+
+
 def _error(code: int) -> QueryError:
-    """What a code means for the caller, in our words: the API's own may name hosts, keys and accounts."""
+    """The error for a code, in our own words: the API's message may name hosts, keys and accounts."""
     retryable = code in RETRYABLE
     if code == 4000:
         return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter")
@@ -173,8 +168,8 @@ def _error(code: int) -> QueryError:
     return UpstreamFailed(f"{UPSTREAM} answered code {code}", retryable=retryable)
 
 
-def _record(data: object, vid: str) -> Mapping[str, object]:
-    """The record of one id. The audio document has `vid` in every record: one without it, or with another, is none."""
+def _record(data: object, vid: str) -> Record:
+    """The record of one id. The audio document's record has `vid`: one with another `vid`, or none, is refused."""
     if not isinstance(data, Mapping):
         raise UpstreamFailed(f"{UPSTREAM} sent no record")
     if data.get("vid") != vid:
@@ -182,8 +177,8 @@ def _record(data: object, vid: str) -> Mapping[str, object]:
     return data
 
 
-def _by_vid(data: object, asked: Sequence[str]) -> Found:
-    """Records by id. The document says nothing of unknown ids: an entry left out is how they are read here."""
+def _by_vid(data: object, asked: Sequence[str]) -> Records:
+    """Records by id. The document does not mention unknown ids; an id without a record is taken as unknown."""
     if data is None:
         return {}
     if not isinstance(data, list) or not all(isinstance(record, Mapping) for record in data):

@@ -1,59 +1,114 @@
-"""What answers: the protocol of a back end, and asking it about any number of ids in batches."""
+"""The protocol of a back end, the choice of one, and a query in batches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from shared.errors import QueryError
-from shared.invocation import Deadline
+from shared.invocation import Deadline, Invocation
 from shared.net.parallel import each
-from shared.tasks import IdForm, Kind
+from shared.settings import CI, Settings, read_settings
+from shared.tasks import IdForm, Kind, Record
 
-Record = Mapping[str, object]
+if TYPE_CHECKING:
+    from shared.cos.objects import CosObjects
+
+#: Seconds.
+DAY = 86_400.0
+
+#: Records by id; and the same with the error of each id that has no answer.
+Records = dict[str, Record]
+Answered = dict[str, Record | QueryError]
 
 
 class Backend(Protocol):
-    """What answers: the API 2.0 or one of its successors."""
+    """A service that has records of tasks: API 2.0, or one of its successors."""
 
     @property
     def ids(self) -> IdForm:
-        """What its ids look like."""
+        """The form of its ids."""
         ...
 
     def batch_size(self, kind: Kind) -> int:
-        """How many ids one call can ask about."""
+        """Return how many ids one call can ask about."""
         ...
 
     def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Mapping[str, Record | QueryError]:
-        """The records of those ids that are known, by id, or why one id of several has none. Raises a QueryError."""
+        """Return the records of known ids, and the errors of single ids. Raises a QueryError for all of them."""
         ...
 
-    def joined(self, kind: Kind, records: dict[str, Record]) -> dict[str, Record]:
-        """The records as a list shows them, still by id: several ids may share one record, the same object."""
+    def joined(self, kind: Kind, records: Records) -> Records:
+        """Return the records as a list shows them, still by id: several ids may share one record, the same object."""
         ...
 
     def without_ids(self, kind: Kind, deadline: Deadline) -> object:
-        """Whatever it answers when no id is given. Raises a QueryError."""
+        """Return the answer to a query without an id, which may be any JSON value. Raises a QueryError."""
         ...
 
 
+class Work:
+    """What one invocation works with: the kind of task, the settings, the back end, and the objects in COS."""
+
+    def __init__(self, kind: Kind, settings: Settings, backend: Backend, invocation: Invocation) -> None:
+        self.kind = kind
+        self.settings = settings
+        self.backend = backend
+        self.invocation = invocation
+
+    @cached_property
+    def objects(self) -> CosObjects:
+        """The objects in COS. Raises Misconfigured when no bucket is set."""
+        from shared.cos.objects import CosObjects  # late: most queries use no COS
+
+        return CosObjects(self.settings, self.invocation)
+
+    @property
+    def patience(self) -> float:
+        """MISSING_DAYS in seconds: how long an unknown id is asked about before it is final as missing."""
+        return self.settings.missing_days * DAY
+
+
 class Answers(NamedTuple):
-    """What came: records by id in the order asked, ids that are not known, and why other ids have no answer.
+    """The answers to a query: records by id in the order asked, unknown ids, and the errors of ids without an answer.
 
     Each id asked is in exactly one of the three.
     """
 
-    records: dict[str, Record]
+    records: Records
     missing: list[str]
     failed: dict[str, QueryError]
 
 
-def ask(backend: Backend, kind: Kind, vids: Sequence[str], workers: int, deadline: Deadline) -> Answers:
-    """Ask about all ids, in batches and in parallel, until the deadline. A call that fails costs its own ids only."""
+def start(kind: Kind, invocation: Invocation) -> Work:
+    """Read the settings of the environment and choose the back end. Raises Misconfigured."""
+    settings = read_settings(os.environ)
+    if settings.backend == CI:
+        from shared.backends.ci.client import CloudInfinite  # late: only one of the two back ends is needed
+
+        return Work(kind, settings, CloudInfinite(settings, invocation), invocation)
+    from shared.backends.api2 import MediaApi
+
+    return Work(kind, settings, MediaApi(settings, invocation), invocation)
+
+
+def ask(
+    backend: Backend,
+    kind: Kind,
+    vids: Sequence[str],
+    workers: int,
+    deadline: Deadline,
+    keep: Callable[[Record], Record] | None = None,
+) -> Answers:
+    """Ask about all ids, in batches and in parallel, until the deadline. A call that fails costs its own ids only.
+
+    `keep` turns each record, as it comes, into what is kept of it.
+    """
     size = backend.batch_size(kind)
     batches = [vids[start : start + size] for start in range(0, len(vids), size)]
-    found: dict[str, Record] = {}
+    found: Records = {}
     failed: dict[str, QueryError] = {}
     for batch, result in each(batches, lambda batch, until: backend.records(kind, batch, until), workers, deadline):
         if isinstance(result, QueryError):
@@ -63,7 +118,7 @@ def ask(backend: Backend, kind: Kind, vids: Sequence[str], workers: int, deadlin
                 if isinstance(record, QueryError):
                     failed[vid] = record
                 else:
-                    found[vid] = record
+                    found[vid] = keep(record) if keep else record
     return Answers(
         records={vid: found[vid] for vid in vids if vid in found},
         missing=[vid for vid in vids if vid not in found and vid not in failed],

@@ -1,34 +1,35 @@
-"""A batch that the API refuses as a whole: what it knows of the ids, for a bounded number of calls.
+"""A batch that the API refuses as a whole: find the known ids with a bounded number of calls.
 
-No document says whether a batch is answered 5000 when one of its ids is unknown, or only when all are. Asking each
-half alone, and so on, would find out, with 199 calls for 100 unknown ids. So some ids are asked alone first, drawn at
-random. When none of them is known, none of the batch is taken to be: a batch half of which is known passes for that
-once in 350 times, and a timer's next sweep draws anew. When one is known, the API refuses batches for a single unknown
-id, and halving finds the others; where that takes too many calls, the rest has no answer this time, and is not missing.
+No document says whether the API answers 5000 when one id of a batch is unknown, or only when all are. Halving the batch
+again and again would find out, but takes 199 calls for 100 unknown ids. So a random sample of ids is asked first, one
+id a call. If none of them is known, the whole batch counts as unknown. With half of a batch known that is wrong once in
+350 times, and a timer's next sweep draws another sample. If one of them is known, the API refuses a batch for a single
+unknown id, and halving finds the others. When that takes too many calls, the remaining ids have no answer this time;
+they do not count as missing.
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from shared.backends.base import Answered
 from shared.errors import QueryError, ReplyTooLarge, UnknownTask, UpstreamFailed
 
-Answered = dict[str, Mapping[str, object] | QueryError]
 Ask = Callable[[Sequence[str]], Answered]
 
-#: Ids that are asked alone.
+#: Ids in the sample.
 SAMPLE = 8
-#: Calls about parts of a batch: three unknown ids among a hundred are found with 37.
+#: The most calls while halving: three unknown ids among a hundred take 37.
 MOST_PARTS = 40
 
 
-def told_apart(vids: Sequence[str], ask: Ask) -> Answered:
-    """What `ask` says of the ids of a batch that it has answered with UnknownTask; unknown ids are left out.
+def by_sample(vids: Sequence[str], ask: Ask) -> Answered:
+    """Return the answers to a batch that `ask` has refused with UnknownTask. Unknown ids are left out.
 
-    Raises its other errors while not one id is known.
+    Raises other errors of `ask` while no id is known to exist.
     """
     sample = random.sample(vids, min(SAMPLE, len(vids)))
     found: Answered = {}
@@ -40,12 +41,12 @@ def told_apart(vids: Sequence[str], ask: Ask) -> Answered:
 
 
 def by_halves(vids: Sequence[str], ask: Ask) -> Answered:
-    """What `ask` says of a batch's halves, and of the halves of those that are refused or whose reply is too large.
+    """Return the answers to a batch's halves. A half that is refused, or whose reply is too large, is halved again.
 
-    An id without an answer has the error for it: another one that came, or that the calls are used up.
+    When the calls are used up or another error comes, the remaining ids have that error.
     """
     todo, found, calls = deque(_halves(vids)), Answered(), 0
-    failure: QueryError = UpstreamFailed("some ids of a batch are unknown, not yet told which; ask for fewer")
+    failure: QueryError = UpstreamFailed("some ids of a batch are unknown; ask for fewer to find out which")
     while todo and calls < MOST_PARTS:
         part, calls = todo.popleft(), calls + 1
         try:

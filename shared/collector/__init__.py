@@ -1,1 +1,1 @@
-"""A timer's work: sweep what is watched, keep the results."""
+"""A timer's work: sweep a watch list, keep the results."""

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from shared.errors import KeysRejected, QueryError, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import prepare, retrying, send
-from shared.replies.json_text import to_bytes, to_json
+from shared.net.json_text import to_bytes, to_json
 from shared.settings import Settings
 from shared.signing.tc3 import Tc3Auth
 
 UPSTREAM = "SCF"
-#: The largest reply read, in bytes: it is a request id, or an error.
-MAX_REPLY = 128 * 1024
+#: The largest reply read, in bytes: a request id, or an error.
+MAX_ANSWER = 128 * 1024
 VERSION = "2018-04-16"
-#: Error codes, or the part before the dot, that a later attempt may mend (Invoke page 583/17243, public codes).
+#: Error codes, or their part before the dot, after which another attempt may succeed (Invoke page 583/17243, public
+#: codes).
 THROTTLED = frozenset({"RequestLimitExceeded", "LimitExceeded"})
 RETRYABLE = frozenset({"InternalError", "FailedOperation", "ResourceUnavailable"})
 REFUSED = frozenset({"AuthFailure", "UnauthorizedOperation"})
@@ -31,7 +32,7 @@ class ScfApi:
         self._auth = Tc3Auth(settings.credentials, "scf", invocation.now)
 
     def invoke(self, event: Mapping[str, object], deadline: Deadline) -> None:
-        """Have SCF run this function with an event, some time soon. An event may arrive twice.
+        """Have SCF run this function with an event, asynchronously. SCF may deliver an event twice.
 
         Raises KeysRejected when the run role does not allow it, or another QueryError.
         """
@@ -55,7 +56,7 @@ class ScfApi:
 
         def attempt() -> None:
             self._invocation.count("invokes")
-            response = send(request, self._auth, deadline, UPSTREAM, MAX_REPLY)
+            response = send(request, self._auth, deadline, UPSTREAM, MAX_ANSWER)
             if response.status != 200:
                 raise UpstreamFailed(f"SCF answered HTTP {response.status}", retryable=response.status >= 500)
             if code := _error_code(response.body):
@@ -72,7 +73,7 @@ def _error_code(body: bytes) -> str:
         failure = json.loads(body)["Response"].get("Error")
         return str(failure["Code"]) if failure else ""
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UpstreamFailed("SCF answered with something that is no reply", retryable=True) from error
+        raise UpstreamFailed("SCF did not answer with an API 3.0 reply", retryable=True) from error
 
 
 def _error(code: str) -> QueryError:

@@ -1,4 +1,4 @@
-"""What became of some tasks, in memory: their records, which ids are asked about again, and who has asked for them."""
+"""The outcomes of some tasks in memory: records, missing ids, and the ids that are still asked about."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from shared.backends.base import Record
-from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, is_final, state
+from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, Record, is_final, state
 
-#: The order in which a summary counts what became of tasks.
+#: The outcomes in the order of a summary.
 OUTCOMES = (SUCCEEDED, FAILED, PENDING, DELETED, MISSING)
 
 Counts = dict[str, int]
@@ -28,7 +27,7 @@ class Ledger:
     """
 
     def __init__(self, now: Callable[[], float], patience: float) -> None:
-        """`now` tells Unix seconds; an id that is not known for `patience` seconds is final as missing."""
+        """`now` returns Unix seconds. An id that is unknown for `patience` seconds is final as missing."""
         self.tasks: dict[str, Record] = {}
         self.missing: dict[str, str] = {}
         self.pending: dict[str, None] = {}
@@ -39,35 +38,35 @@ class Ledger:
         self._patience = patience
 
     def known(self, vid: str) -> bool:
-        """Whether an id is in here."""
+        """Return whether the ledger has an id."""
         return vid in self.tasks or vid in self.missing or vid in self.pending
 
     def ids(self) -> list[str]:
-        """All ids in here, each once."""
+        """Return all ids, each once."""
         return list({**self.tasks, **self.missing, **self.pending})
 
     def outcome(self, vid: str) -> str:
-        """What became of a task, in the words of a summary."""
+        """Return the outcome of a task, as a summary counts it."""
         record = self.tasks.get(vid)
         if record is not None and is_final(record):
             return state(record)
         return MISSING if vid in self.missing and (record is None or self._given_up(vid)) else PENDING
 
     def is_over(self, vid: str) -> bool:
-        """Whether nobody needs to ask about an id any more."""
+        """Return whether an id is final: its task, or the id as missing."""
         return is_final(self.tasks.get(vid, {})) or self._given_up(vid)
 
     def watched(self) -> list[str]:
-        """The ids that count: those to ask about, and those that have come to an end, but for the unwatched."""
+        """Return the ids that count: the pending ones and the settled ones, without the unwatched."""
         over = (vid for vid in {**self.tasks, **self.missing} if vid not in self.pending and self._is_settled(vid))
         return [*self.pending, *(vid for vid in over if vid not in self.unwatched)]
 
     def counts(self) -> Counts:
-        """How many of the watched tasks have come to what."""
+        """Return the number of watched tasks by outcome."""
         return count(map(self.outcome, self.watched()))
 
     def take(self, vids: Iterable[str], *, added: bool = False) -> None:
-        """Watch these ids: those that have not come to an end are asked about."""
+        """Watch these ids. Those that are not final become pending."""
         for vid in vids:
             self.unwatched.discard(vid)
             if added:
@@ -85,13 +84,13 @@ class Ledger:
             self.changed = True
 
     def merge(self, records: Mapping[str, Record]) -> None:
-        """Take over records; a final one never gives way to one that is not."""
+        """Take over records. A record that is not final never replaces a final one."""
         for vid, record in records.items():
             old = self.tasks.get(vid)
             if old is not None and is_final(old) and not is_final(record):
                 continue
             if not self.known(vid):
-                self.unwatched.add(vid)  # somebody has asked about just this one
+                self.unwatched.add(vid)  # only this id was asked about, by name
             if vid in self.missing:
                 del self.missing[vid]
                 self.changed = True
@@ -104,7 +103,7 @@ class Ledger:
                 self.changed = True
 
     def note_missing(self, vids: Iterable[str]) -> None:
-        """Note which ids the API does not know; those that it has not known for long are not asked about again."""
+        """Note which ids the API does not know. An id that is unknown for long enough is not asked about again."""
         for vid in vids:
             if not self.known(vid):
                 self.unwatched.add(vid)
@@ -116,7 +115,7 @@ class Ledger:
                 self.changed = True
 
     def reorder(self, first: Iterable[str]) -> None:
-        """Let these of the pending ids have their turn before the others."""
+        """Put these pending ids before the others."""
         order = dict.fromkeys([*(vid for vid in first if vid in self.pending), *self.pending])
         self.changed |= list(order) != list(self.pending)
         self.pending = order
@@ -134,7 +133,7 @@ class Ledger:
         return other
 
     def absorb(self, other: Ledger) -> None:
-        """Take over all that another ledger has."""
+        """Take over all tasks of another ledger."""
         fresh = {vid for vid in other.ids() if not self.known(vid)}
         self.merge(other.tasks)
         for vid, since in other.missing.items():
@@ -149,20 +148,20 @@ class Ledger:
         self.changed = True
 
     def _given_up(self, vid: str) -> bool:
-        """Whether an id has not been known for so long that nobody needs to ask again."""
+        """Whether an id has been unknown for long enough to be final."""
         try:
             since = datetime.fromisoformat(self.missing[vid].replace("Z", "+00:00")).timestamp()
-        except (KeyError, ValueError):  # it is known, or a person has written another time
+        except (KeyError, ValueError):  # it is known, or a person has edited the time
             return False
         return self._now() - since >= self._patience
 
     def _is_settled(self, vid: str) -> bool:
-        """Whether a task that is not pending has come to an end."""
+        """Whether an id that is not pending has an outcome."""
         return is_final(self.tasks.get(vid, {})) or vid in self.missing
 
 
 def count(outcomes: Iterable[str]) -> Counts:
-    """Return a summary of outcomes: how many are watched, and how many have come to what."""
+    """Return a summary: the number of outcomes in all, and of each."""
     counted = Counter(outcomes)
     return {"watched": sum(counted.values()), **{outcome: counted[outcome] for outcome in OUTCOMES}}
 

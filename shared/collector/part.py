@@ -1,4 +1,4 @@
-"""One object of the results, and its journal.
+"""One object of the results, with its journal.
 
 A small watch list has one such object, the head. The head of a large one moves what it can't hold into further parts.
 
@@ -9,16 +9,14 @@ found at the same time, and a sweep that is killed leaves the old object or the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from shared.backends.base import Record
+from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
+from shared.collector.records import keep, read_content, to_text
 from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, leave_note, read_notes
-from shared.cos.objects import CosObjects
 from shared.errors import DamagedObject, OutOfTime
-from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_bytes
-from shared.tasks import Kind, is_final
+from shared.invocation import Deadline
+from shared.tasks import Record, is_final
 
 #: Tasks in one object. With the longest records seen, audio with three outputs, that is some 6 MB of JSON.
 PART_IDS = 5000
@@ -32,64 +30,54 @@ NOTE_BYTES = 4 * 1024 * 1024
 Content = dict[str, object]
 
 
-class Book(NamedTuple):
-    """Where one sweep keeps its objects, for which kind of task.
-
-    `patience` is how long, in seconds, an id is asked about that the API does not know.
-    """
-
-    kind: Kind
-    objects: CosObjects
-    invocation: Invocation
-    patience: float
-
-
 class Part(Ledger):
-    """The tasks of one object in COS: `stored` is the object as it lies there, `held` are the notes that it holds.
+    """The tasks of one object in COS. `stored` is the object as it was read or written, `held` the notes in it.
 
-    `announced` are further parts that the journal tells of.
+    Of the object's tasks `stored` has nothing: they are the ledger's.
+    `announced` are further parts that notes of the journal name.
     """
 
-    def __init__(self, book: Book, name: str) -> None:
-        super().__init__(book.invocation.now, book.patience)
+    def __init__(self, work: Work, name: str) -> None:
+        super().__init__(work.invocation.now, work.patience)
         self.name = name
         self.held: Held = {}
         self.stored: Content | None = None
         self.announced: list[str] = []
-        self._book = book
+        self._work = work
         self._folder = f"{name.removesuffix('.json')}.found/"
 
     def read_object(self, deadline: Deadline) -> None:
         """Read the object without its journal. Raises DamagedObject when it is not ours, or another QueryError."""
-        found = self._book.objects.get(self.name, deadline, MOST_BYTES)
+        found = self._work.objects.get(self.name, deadline, MOST_BYTES, read_content)
         if found is None:
             return
         value = self._ours(found.value)
         if value is None:
-            message = f"the object {self.name} holds no {self._book.kind.action} results; it is left as it is"
+            message = f"the object {self.name} holds no {self._work.kind.action} results; it is left as it is"
             raise DamagedObject(message)
-        self.stored = dict(value)
         _fill(self, value, state_of(value))
+        self.stored = _without_tasks(value)
         held = state_of(value).get("held")
         if isinstance(held, Mapping):
             self.held = {str(name): float(at) for name, at in held.items() if isinstance(at, (int, float))}
 
     def read_journal(self, deadline: Deadline) -> None:
-        """Merge the notes that the object does not hold yet. What there is no time for waits for the next sweep."""
+        """Merge the notes that the object does not hold yet. Notes for which time runs out wait for the next sweep."""
         try:
-            for note in read_notes(self._book.objects, self._folder, self.held, deadline):
+            for note in read_notes(self._work.objects, self._folder, self.held, deadline, read_content):
                 self._merge_note(note)
         except OutOfTime:
             if deadline.remaining():
                 raise
 
     def record(self, records: Mapping[str, Record], deadline: Deadline) -> None:
-        """Take new records. Those that are final go into the journal first. Raises a QueryError."""
+        """Take new records. Final ones are written to the journal first. Raises a QueryError."""
         batch: dict[str, Record] = {}
         size = 0
         for vid, record in records.items():
             if is_final(record):
-                batch[vid], size = record, size + len(to_bytes(record))
+                batch[vid] = kept = keep(record)
+                size += len(kept.text)
             if size > NOTE_BYTES:
                 self._note({"tasks": batch}, deadline)
                 batch, size = {}, 0
@@ -98,14 +86,14 @@ class Part(Ledger):
         self.merge(records)
 
     def announce(self, part: str, deadline: Deadline) -> None:
-        """Note that there is another part: who writes the head at the same time must not forget it."""
+        """Note that there is another part, so that a head written at the same time does not lose it."""
         self._note({"tasks": {}, "part": part}, deadline)
 
     def receive(self, other: Ledger, deadline: Deadline) -> None:
-        """Take over all that another object has, by way of the journal. Raises a QueryError."""
+        """Take over all tasks of another object, through the journal. Raises a QueryError."""
         content = {"tasks": other.tasks, "missing": other.missing, **_marks(other)}
         ids = other.ids()
-        if len(ids) > 1 and len(to_bytes(content)) > NOTE_BYTES:
+        if len(ids) > 1 and len(to_text(content)) > NOTE_BYTES:
             self.receive(other.part_with(ids[len(ids) // 2 :]), deadline)
             self.receive(other, deadline)
             return
@@ -113,40 +101,40 @@ class Part(Ledger):
         self.absorb(other)
 
     def save(self, deadline: Deadline, head: Content | None = None, state_of_head: Content | None = None) -> bool:
-        """Write the object in one PUT; `head` and `state_of_head` are what only the head has.
+        """Write the object in one PUT; `head` and `state_of_head` are what only the head contains.
 
         Returns False when it is too large and can be halved: it is not written then. Raises a QueryError.
         """
-        now = self._book.invocation.now()
-        value: Content = {"action": self._book.kind.action, "updated_at": timestamp(now), **(head or {})}
+        now = self._work.invocation.now()
+        value: Content = {"action": self._work.kind.action, "updated_at": timestamp(now), **(head or {})}
         value |= {"missing": self.missing, "tasks": self.tasks}
         kept = {**_marks(self), "held": self.held, **(state_of_head or {})}
         if kept := {name: one for name, one in kept.items() if one}:
             value["state"] = kept
-        body = to_bytes(value)
+        body = to_text(value)
         if len(body) > PART_BYTES and len(self.ids()) > 1:
             return False
-        self._book.objects.store(self.name, body, deadline)
-        self.stored, self.changed = value, False
+        self._work.objects.store(self.name, body, deadline)
+        self.stored, self.changed = _without_tasks(value), False
         return True
 
     def tidy(self, deadline: Deadline) -> None:
-        """Delete the notes that the object, as it was read, has held for long enough."""
-        now = self._book.invocation.now()
+        """Delete the notes that the object has held for long enough."""
+        now = self._work.invocation.now()
         old = [name for name, at in self.held.items() if NEVER < at <= now]
-        for name in delete_notes(self._book.objects, old, self._book.invocation, deadline):
+        for name in delete_notes(self._work.objects, old, self._work.invocation, deadline):
             del self.held[name]
             self.changed = True
 
     def again(self) -> float | None:
-        """When this object has to be looked at again (Unix seconds, 0: at each sweep), None: never."""
+        """Return when this object is due again (Unix seconds; 0: at each sweep, None: never)."""
         if self.pending:
             return 0.0
         return max((at for at in self.held.values() if at > NEVER), default=None)
 
     def hold(self, name: str, seconds: float = KEPT) -> None:
-        """Remember that this object holds a note, which may go after that time."""
-        self.held[name] = round(self._book.invocation.now() + seconds)
+        """Remember that this object holds a note, which may be deleted after so many seconds."""
+        self.held[name] = round(self._work.invocation.now() + seconds)
         self.changed = True
 
     def leave(self, name: str) -> None:
@@ -155,13 +143,13 @@ class Part(Ledger):
         self.changed = True
 
     def damaged_notes(self) -> list[str]:
-        """The notes that can't be read."""
+        """Return the names of the notes that can't be read."""
         return [name for name, at in self.held.items() if at == NEVER]
 
     def _note(self, content: Content, deadline: Deadline) -> None:
-        said = {"action": self._book.kind.action, **content}
-        objects = self._book.objects
-        stored = leave_note(objects, self._folder, said, self._book.invocation, deadline)
+        said = {"action": self._work.kind.action, **content}
+        objects = self._work.objects
+        stored = leave_note(objects, self._folder, to_text(said), self._work.invocation, deadline)
         self.hold(stored.key.removeprefix(objects.prefix))
 
     def _merge_note(self, note: Note) -> None:
@@ -171,8 +159,8 @@ class Part(Ledger):
             return
         if isinstance(part := content.get("part"), str):
             self.announced.append(part)
-        if "pending" in content:  # another object has moved here all that it had
-            other = Ledger(self._book.invocation.now, self._book.patience)
+        if "pending" in content:  # another object has moved all its tasks here
+            other = Ledger(self._work.invocation.now, self._work.patience)
             _fill(other, content, content)
             self.absorb(other)
         else:
@@ -180,8 +168,8 @@ class Part(Ledger):
         self.hold(note.name)
 
     def _ours(self, value: object) -> Mapping[str, object] | None:
-        """The content of an object or a note, None when it is about another kind of task, or damaged."""
-        if not isinstance(value, Mapping) or value.get("action") != self._book.kind.action:
+        """The content of an object or a note, None when it is damaged or about another kind of task."""
+        if not isinstance(value, Mapping) or value.get("action") != self._work.kind.action:
             return None
         tasks = value.get("tasks")
         if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):
@@ -189,26 +177,30 @@ class Part(Ledger):
         return value
 
 
+def _without_tasks(content: Mapping[str, object]) -> Content:
+    return {name: value for name, value in content.items() if name != "tasks"}
+
+
 def state_of(value: Mapping[str, object] | None) -> Mapping[str, object]:
-    """Return what an object remembers for the next sweep, nothing of one of an earlier version."""
+    """Return what an object keeps for the next sweep; nothing for an object of an earlier version."""
     kept = (value or {}).get("state")
     return kept if isinstance(kept, Mapping) else {}
 
 
 def counts_in(value: object) -> Counts:
-    """Return the counts that an object remembers, none of what is no such thing."""
+    """Return the counts that an object keeps, empty when the value is unusable."""
     counts = value if isinstance(value, Mapping) else {}
     return {str(name): number for name, number in counts.items() if isinstance(number, int)}
 
 
-def again_in(told: Mapping[str, object]) -> float | None:
-    """Return when to look at something again, as an object remembers it; at once where it says nothing usable."""
-    again = told.get("again", 0.0)
+def again_in(kept: Mapping[str, object]) -> float | None:
+    """Return when something is due again, as an object keeps it; at once when the value is unusable."""
+    again = kept.get("again", 0.0)
     return again if again is None else float(again) if isinstance(again, (int, float)) else 0.0
 
 
 def _fill(ledger: Ledger, value: Mapping[str, object], marks: Mapping[str, object]) -> None:
-    """Read a ledger from an object or a note: tasks and missing ids, and the marks that are kept beside them."""
+    """Fill a ledger from an object or a note: tasks, missing ids, and the marks kept beside them."""
     missing = value.get("missing")
     ledger.tasks = _records(value)
     ledger.missing = {str(vid): str(at) for vid, at in missing.items()} if isinstance(missing, Mapping) else {}

@@ -1,7 +1,7 @@
-"""The results of one watch list: the head, which people read first, and the parts that hold what the head can't.
+"""The results of one watch list: the head, which people read first, and the parts with what the head has no room for.
 
-A list of up to `PART_IDS` ids has a head and nothing else. When the head is full, all of it moves into a further part,
-`results/video.0001.json` and so on, and the head lists it. A part whose tasks are all final is not read again.
+A list of up to `PART_IDS` ids has only a head. When the head is full, its tasks move to a new part,
+`results/video.0001.json` and so on, which the head lists. A part whose tasks are all final is not read again.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger
-from shared.collector.part import PART_IDS, Book, Content, Part, again_in, counts_in, state_of
+from shared.collector.part import PART_IDS, Content, Part, again_in, counts_in, state_of
 from shared.collector.watchlist import Added, Listing, Place
 from shared.cos.journal import FOLDED, KEPT
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
 
-#: A part is nearly finished when not more than one in so many of its tasks is pending.
+#: A part is nearly finished when at most one in so many of its tasks is pending.
 NEARLY = 4
 
 
 class Entry(NamedTuple):
-    """What the head knows of a part: its counts, and when to look at it again (Unix seconds, 0: at each sweep).
+    """What the head knows of a part: its counts, and when it is due (Unix seconds; 0: at each sweep, None: never).
 
-    `listed` is the version of the watch object that it was last compared with.
+    `listed` is the version of the watch object that the part was last compared with.
     """
 
     counts: Counts
@@ -35,25 +36,25 @@ class Entry(NamedTuple):
 class Results:
     """The head and its parts, as one sweep reads and writes them.
 
-    `damaged` names a results object that is not ours: it is left as it is, and a new one is kept beside it.
+    `damaged` names results objects that are not ours. They are left unchanged, and a new one is kept beside them.
     """
 
-    def __init__(self, book: Book, name: str) -> None:
-        self.head = Part(book, name)
+    def __init__(self, work: Work, name: str) -> None:
+        self.head = Part(work, name)
         self.damaged: list[str] = []
         self.place = Place()
-        self._book = book
+        self._work = work
         self._base = name.removesuffix(".json")
         self._entries: dict[str, Entry] = {}
         self._turn = ""
 
     def load(self, deadline: Deadline) -> None:
-        """Read the head. Raises DamagedObject when the one kept beside a damaged object is damaged as well."""
+        """Read the head. Raises DamagedObject when it and the one kept beside it are both damaged."""
         try:
             self.head.read_object(deadline)
         except DamagedObject:
             self.damaged.append(self.head.name)
-            self.head = Part(self._book, f"{self._base}.recovered.json")
+            self.head = Part(self._work, f"{self._base}.recovered.json")
             self.head.read_object(deadline)
         self.head.read_journal(deadline)
         kept = state_of(self.head.stored)
@@ -67,10 +68,10 @@ class Results:
                 self._adopt(name, deadline)
 
     def follow(self, listing: Listing, deadline: Deadline) -> None:
-        """Watch what a watch object lists now; drop what a whole list leaves out, unless callers have added it.
+        """Watch the ids that a watch object lists now. Drop those that a whole list omits, unless callers added them.
 
-        Every part is read for that, only when the list is another one than before. When half of the time is not enough,
-        the next sweep goes on with the others, and new ids wait for that. Raises a QueryError.
+        A changed list is compared with every part. When half of the time is not enough, the next sweep continues with
+        the other parts, and new ids wait until then. Raises a QueryError.
         """
         if listing.place == self.place and not listing.vids:
             return
@@ -83,15 +84,15 @@ class Results:
                 part.drop(vid for vid in watched if vid not in listed and vid not in part.added)
             for vid in part.ids():
                 fresh.pop(vid, None)
-            self.keep(part, self._book.invocation.deadline)
+            self.keep(part, self._work.invocation.deadline)
         compared = all(entry.listed == version for entry in self._entries.values())
         if compared and self._take(fresh, deadline, added=False):
             self.place, self.head.changed = listing.place, True
 
     def add(self, vids: Iterable[str], notes: Added, deadline: Deadline) -> None:
-        """Watch ids that callers have added, and hold the notes that say so. Raises a QueryError.
+        """Watch ids that callers have added, and hold their notes. Raises a QueryError.
 
-        The parts are not searched for them: an id that is added again is asked about again.
+        The parts are not searched: an id that is added again is asked about again.
         """
         if self._take(vids, deadline, added=True):
             for name in notes.notes:
@@ -102,11 +103,11 @@ class Results:
             self.head.leave(name)
 
     def due(self, deadline: Deadline) -> Iterator[Part]:
-        """Yield the parts that are to be looked at, the head among them, one at a time for as long as time lasts.
+        """Yield the head and the parts that are due, one at a time, while time lasts.
 
-        The one whose turn it is comes first. Raises a QueryError.
+        The one at which the previous sweep stopped comes first. Raises a QueryError.
         """
-        now = self._book.invocation.now()
+        now = self._work.invocation.now()
         due = (name for name, one in self._entries.items() if one.again is not None and one.again <= now)
         names = [self.head.name, *due]
         start = names.index(self._turn) if self._turn in names else 0
@@ -122,9 +123,10 @@ class Results:
         self._pass_turn_to("")
 
     def gather(self, part: Part, deadline: Deadline) -> None:
-        """Let the head take the last pending ids of a part that is nearly finished: the part is not read again then.
+        """Move the last pending ids of a nearly finished part to the head, so that the part is not read again.
 
-        What a sweep costs would otherwise depend on how the pending ids are spread over the parts. Raises a QueryError.
+        Otherwise the cost of a sweep would depend on how the pending ids are spread over the parts. Raises a
+        QueryError.
         """
         left = list(part.pending)
         if part is self.head or not left or len(left) * NEARLY > len(part.ids()):
@@ -144,14 +146,14 @@ class Results:
         if part is self.head:
             return
         while part.changed:
-            self.head.changed = True  # who writes a part last shall also be who says last what it holds
+            self.head.changed = True  # the last writer of a part also has to be the last to enter it
             if not part.save(deadline):
                 self._enter(part)  # its number is taken
                 self._move_half(part, deadline)
         self._enter(part)
 
     def save(self, summary: Mapping[str, object], deadline: Deadline) -> None:
-        """Write the head if it says anything new. Raises a QueryError."""
+        """Write the head if anything in it is new. Raises a QueryError."""
         stored = self.head.stored
         if stored is None and not (self.head.ids() or self._entries or self.head.held):
             return
@@ -166,28 +168,28 @@ class Results:
             self._move_half(self.head, deadline)
 
     def counts(self) -> Counts:
-        """How many tasks have come to what, in the head and in all parts."""
+        """Return the number of tasks by outcome, in the head and all parts."""
         total = Counter(self.head.counts())
         for entry in self._entries.values():
             total.update(entry.counts)
         return {outcome: total[outcome] for outcome in self.head.counts()}
 
     def again(self) -> float | None:
-        """When anything of this has to be looked at again (Unix seconds, 0: at each sweep), None: never."""
+        """Return when the head or a part is due again (Unix seconds; 0: at each sweep, None: never)."""
         if self.place.byte > 0:
             return 0.0
         times = [self.head.again(), *(entry.again for entry in self._entries.values())]
         return min((time for time in times if time is not None), default=None)
 
     def _take(self, vids: Iterable[str], deadline: Deadline, *, added: bool) -> bool:
-        """Let the head watch ids; when it is full, all of it moves to a new part. Return whether there was time."""
+        """Watch ids in the head. A full head moves to a new part first. Return whether there was time for all."""
         left = list(dict.fromkeys(vids))
         while left:
             room = PART_IDS - len(self.head.ids())
             if room <= 0:
                 if not deadline.remaining():
                     return False
-                self._move(self.head.part_with(self.head.ids()), self._book.invocation.deadline)
+                self._move(self.head.part_with(self.head.ids()), self._work.invocation.deadline)
                 continue
             self.head.take(left[:room], added=added)
             left = left[room:]
@@ -198,7 +200,7 @@ class Results:
         self._move(part.part_with(ids[len(ids) // 2 :]), deadline)
 
     def _move(self, tasks: Ledger, deadline: Deadline) -> None:
-        """Let a new part take over some tasks."""
+        """Move some tasks to a new part."""
         number = max(map(self._number, self._entries), default=0) + 1
         part = self._read(f"{self._base}.{number:04d}.json", deadline)
         while part is None:  # it is not ours
@@ -209,12 +211,12 @@ class Results:
         self.head.announce(part.name, deadline)
 
     def _number(self, name: str) -> int:
-        """The number of a part, 0 of what is none."""
+        """The number of a part by its name, 0 for another name."""
         number = name.removeprefix(f"{self._base}.").removesuffix(".json")
         return int(number) if number.isdecimal() else 0
 
     def _due_part(self, name: str, deadline: Deadline) -> Part | None:
-        """The head, or a part that can be read. Raises OutOfTime when there is none left."""
+        """The head, or a part, None when it can't be read. Raises OutOfTime."""
         if not deadline.remaining():
             raise OutOfTime("no time is left for this part of the results")
         if name == self.head.name:
@@ -226,23 +228,23 @@ class Results:
         return part
 
     def _adopt(self, name: str, deadline: Deadline) -> None:
-        """Enter a part that another sweep has made: the head that was read does not know of it."""
+        """Enter a part that another sweep has made and that the stored head does not list."""
         self._entries[name] = Entry({}, 0.0)
         if (part := self._read(name, deadline)) is not None and part.stored is not None:
             self._clear_up(part)
-            self.keep(part, self._book.invocation.deadline)
+            self.keep(part, self._work.invocation.deadline)
 
     def _clear_up(self, part: Part) -> None:
-        """Take the ids of a part out of the head: sweeps that ran at the same time may have put them into both."""
+        """Take the ids of a part out of the head: sweeps at the same time may have put them into both."""
         if twice := [vid for vid in part.ids() if self.head.known(vid)]:
-            part.receive(self.head.part_with(twice), self._book.invocation.deadline)
+            part.receive(self.head.part_with(twice), self._work.invocation.deadline)
 
     def _read(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
-        """A part as it is stored, perhaps by a sweep that was killed or runs at the same time; None: it is damaged.
+        """A part as it is stored, perhaps by a sweep that was killed or still runs; None when it is damaged.
 
         A part that was just written may not be there to be read yet: nothing is stored of it then.
         """
-        part = Part(self._book, name)
+        part = Part(self._work, name)
         try:
             part.read_object(deadline)
         except DamagedObject:
@@ -267,7 +269,7 @@ class Results:
         self._turn = name
 
     def _read_all(self, version: str, deadline: Deadline) -> Iterator[Part]:
-        """The head, and every part that can be read while time lasts, those first that were not compared yet."""
+        """The head, then every part that can be read while time lasts, beginning with those not compared yet."""
         yield self.head
         for name in sorted(self._entries, key=lambda name: self._entries[name].listed == version):
             try:
@@ -280,14 +282,14 @@ class Results:
 
 
 def _place(kept: object) -> Place:
-    told = kept if isinstance(kept, Mapping) else {}
-    etag, byte, invalid = told.get("etag"), told.get("byte"), told.get("invalid")
+    known = kept if isinstance(kept, Mapping) else {}
+    etag, byte, invalid = known.get("etag"), known.get("byte"), known.get("invalid")
     if not (isinstance(etag, str) and isinstance(byte, int) and isinstance(invalid, list)):
         return Place()
-    return Place(etag, byte, bool(told.get("damaged")), tuple(map(str, invalid)))
+    return Place(etag, byte, bool(known.get("damaged")), tuple(map(str, invalid)))
 
 
 def _entry(kept: object) -> Entry:
-    """What the head says of a part; one about which it says nothing usable is looked at."""
-    told = kept if isinstance(kept, Mapping) else {}
-    return Entry(counts_in(told.get("counts")), again_in(told), str(told.get("listed") or ""))
+    """The entry of a part. A part without a usable entry is due."""
+    known = kept if isinstance(kept, Mapping) else {}
+    return Entry(counts_in(known.get("counts")), again_in(known), str(known.get("listed") or ""))

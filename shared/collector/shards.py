@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from shared.backends.base import Work
 from shared.collector.invoke import ScfApi
 from shared.collector.ledger import Counts, timestamp
 from shared.collector.part import again_in, counts_in, state_of
-from shared.collector.sweep import Summary, Tools, collect
+from shared.collector.sweep import Summary, collect
 from shared.collector.watchlist import added_folder
 from shared.errors import DamagedObject, KeysRejected, QueryError
-from shared.events import Sweep
+from shared.events.timer import Sweep
 from shared.invocation import Deadline
 from shared.net.parallel import each
 from shared.settings import is_safe_key
@@ -34,7 +35,7 @@ MOST_NAMED = 20
 
 
 class Shard(NamedTuple):
-    """What the last sweep of a shard has said, in an object with the ETag `told`.
+    """The summary of a shard's last sweep; `told` is the ETag of the object that it was in.
 
     It was about the list with the ETag `listed`; `again` is when the shard has to be looked at again (Unix seconds,
     0: at each firing), None: when its list changes.
@@ -47,15 +48,15 @@ class Shard(NamedTuple):
     damaged: Sequence[str] = ()
 
 
-def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
-    """Have every shard swept that is due; return the summary over all shards as they were.
+def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
+    """Have every due shard swept; return the summary over all shards as they were before.
 
     Where the run role does not allow to invoke, this invocation sweeps the shards itself, one after the other, for as
     long as its time lasts. Raises a QueryError when COS can't be asked, or when shards are due and none was swept or
     invoked.
     """
-    deadline = tools.invocation.deadline.earlier(tools.invocation.write_margin)
-    index = Index(tools, sweep)
+    deadline = work.invocation.deadline.earlier(work.invocation.write_margin)
+    index = Index(work, sweep)
     index.load(deadline)
     due, ignored = index.due(deadline)
     sweeps = [_sweep_of(sweep, name) for name in due[:MOST_SHARDS]]
@@ -63,10 +64,10 @@ def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
     invoked = len(sweeps) - len(refused)
     swept, failures = 0, list(refused.values())
     if any(isinstance(error, KeysRejected) for error in failures):
-        swept, failures = _sweep_in_turn(tools, list(refused), deadline)
+        swept, failures = _sweep_in_turn(work, list(refused), deadline)
     left, later = [one.watch.removeprefix(sweep.watch) for one in list(refused)[swept:]], due[MOST_SHARDS:]
-    waiting = left + later if swept else later + left  # what SCF refuses does not keep others from their turn
-    index.save(waiting[0] if waiting else "", tools.invocation.deadline)
+    waiting = left + later if swept else later + left  # a shard that SCF refuses does not take the others' turn
+    index.save(waiting[0] if waiting else "", work.invocation.deadline)
     if failures and not (invoked or swept):
         raise failures[0]
     remarks = {"damaged": index.damaged()[:MOST_NAMED], "ignored": ignored[:MOST_NAMED]}
@@ -75,30 +76,30 @@ def spread(tools: Tools, sweep: Sweep, scf: ScfApi) -> Summary:
 
 
 class Index:
-    """The object beside the results' folder that sums up all shards."""
+    """The object beside the results' folder with the sums over all shards."""
 
-    def __init__(self, tools: Tools, sweep: Sweep) -> None:
+    def __init__(self, work: Work, sweep: Sweep) -> None:
         self.shards: dict[str, Shard] = {}
-        self._tools, self._sweep = tools, sweep
+        self._work, self._sweep = work, sweep
         self._name = f"{sweep.results.removesuffix('/')}.index.json"  # any name in the folder may be a shard's
         self._stored: Mapping[str, object] = {}
         self._turn = ""
-        self._gone: dict[str, Shard] = {}  # remembered, so that what their sweeps have said is not read again
+        self._gone: dict[str, Shard] = {}  # kept, so that their summaries are not read again
 
     def load(self, deadline: Deadline) -> None:
-        """Read the index, and what shards have said since it was written. Raises a QueryError."""
-        self._stored = _content(self._tools, self._name, deadline)
+        """Read the index, and the summaries of sweeps since it was written. Raises a QueryError."""
+        self._stored = _content(self._work, self._name, deadline)
         kept = state_of(self._stored)
         self._turn = str(kept.get("turn") or "")
         known = kept.get("shards")
         if isinstance(known, Mapping):
             self.shards = {name: _shard(one) for name, one in known.items() if isinstance(one, Mapping)}
         folder = f"{self._sweep.results}summary/"
-        told = {item.name.removeprefix(folder): item for item in self._tools.objects.list(folder, deadline)}
-        changed = [name for name, item in told.items() if self.shards.get(name, Shard()).told != item.etag]
+        listed = {item.name.removeprefix(folder): item for item in self._work.objects.list(folder, deadline)}
+        changed = [name for name, item in listed.items() if self.shards.get(name, Shard()).told != item.etag]
 
         def read(name: str, until: Deadline) -> Shard:
-            return _shard(_content(self._tools, told[name].name, until))._replace(told=told[name].etag)
+            return _shard(_content(self._work, listed[name].name, until))._replace(told=listed[name].etag)
 
         for name, shard in each(changed, read, WORKERS, deadline):
             if isinstance(shard, QueryError):
@@ -110,9 +111,9 @@ class Index:
 
         A shard that is not listed any more counts until nothing of it is left to look at. Raises a QueryError.
         """
-        watch, now = self._sweep.watch, self._tools.invocation.now()
-        listed = {item.name.removeprefix(watch): item.etag for item in self._tools.objects.list(watch, deadline)}
-        if any(next(self._tools.objects.pages(added_folder(watch), deadline))):
+        watch, now = self._sweep.watch, self._work.invocation.now()
+        listed = {item.name.removeprefix(watch): item.etag for item in self._work.objects.list(watch, deadline)}
+        if any(next(self._work.objects.pages(added_folder(watch), deadline))):
             listed.setdefault(f"{ADDED.removesuffix('.json')}.added/", "")
         folders = {name for name in listed if name.endswith("/")}
         etags = {name: etag for name, etag in listed.items() if name not in folders and is_safe_key(name)}
@@ -129,28 +130,28 @@ class Index:
         return due[start:] + due[:start], ignored
 
     def summary(self) -> Counts:
-        """The sum over all shards."""
+        """Return the sum over all shards."""
         total: Counter[str] = Counter()
         for shard in self.shards.values():
             total.update(shard.counts)
         return dict(total)
 
     def damaged(self) -> list[str]:
-        """What the sweeps have said to be damaged."""
+        """Return the names of the objects that the sweeps found damaged."""
         return [name for shard in self.shards.values() for name in shard.damaged]
 
     def save(self, turn: str, deadline: Deadline) -> None:
-        """Write the index, if it says anything new; `turn` is the shard that comes first next time."""
+        """Write the index if anything in it is new; `turn` is the shard that comes first next time."""
         shards = {name: one._asdict() for name, one in {**self._gone, **self.shards}.items()}
         index: dict[str, object] = {
-            "action": self._tools.kind.action,
-            "updated_at": timestamp(self._tools.invocation.now()),
+            "action": self._work.kind.action,
+            "updated_at": timestamp(self._work.invocation.now()),
             "summary": self.summary(),
             "shards": {name: dict(shard.counts) for name, shard in self.shards.items()},
             "state": {"turn": turn, "shards": shards},
         }
         if json.dumps({**self._stored, "updated_at": ""}) != json.dumps({**index, "updated_at": ""}):
-            self._tools.objects.put(self._name, index, deadline)
+            self._work.objects.put(self._name, index, deadline)
 
 
 def _is_due(shard: Shard, etag: str, now: float) -> bool:
@@ -162,33 +163,33 @@ def _sweep_of(sweep: Sweep, shard: str) -> Sweep:
 
 
 def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
-    """Invoke this function once for each sweep; return those that SCF did not take, in their order, and why."""
+    """Invoke this function once for each sweep; return the errors of the sweeps that SCF refused, in their order."""
     outcomes = dict(each(sweeps, lambda one, until: scf.invoke(_event(one), until), WORKERS, deadline))
     return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 
-def _sweep_in_turn(tools: Tools, sweeps: Sequence[Sweep], deadline: Deadline) -> tuple[int, list[QueryError]]:
-    """Sweep one shard after the other; return how many had their turn, and the errors of those that failed."""
+def _sweep_in_turn(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> tuple[int, list[QueryError]]:
+    """Sweep one shard after the other; return how many had their turn, and the errors."""
     swept, failures = 0, []
     for one in sweeps:
         if not deadline.remaining():
             break
         swept += 1
         try:
-            collect(tools, one)
+            collect(work, one)
         except QueryError as error:
             failures.append(error)
     return swept, failures
 
 
 def _event(sweep: Sweep) -> dict[str, object]:
-    """A timer's event, so that SCF's retries and this function treat it as one."""
+    """The sweep as a timer's event, so that SCF retries it and this function reads it like any other."""
     message = {"watch": sweep.watch, "results": sweep.results, "summary": sweep.summary}
     return {"Type": "Timer", "TriggerName": "shard", "Time": "", "Message": json.dumps(message)}
 
 
 def _shard(said: Mapping[str, object]) -> Shard:
-    """A shard by what its sweep, or the index, says; with nothing usable it is due."""
+    """A shard from its summary or the index. One without usable content is due."""
     damaged = said.get("damaged")
     return Shard(
         told=str(said.get("told") or ""),
@@ -199,10 +200,10 @@ def _shard(said: Mapping[str, object]) -> Shard:
     )
 
 
-def _content(tools: Tools, name: str, deadline: Deadline) -> Mapping[str, object]:
-    """What an object holds; nothing when it is gone or damaged."""
+def _content(work: Work, name: str, deadline: Deadline) -> Mapping[str, object]:
+    """The content of an object, empty when it is gone or damaged."""
     try:
-        found = tools.objects.get(name, deadline)
+        found = work.objects.get(name, deadline)
     except DamagedObject:
         return {}
     return found.value if found and isinstance(found.value, Mapping) else {}

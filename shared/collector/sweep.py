@@ -1,43 +1,25 @@
-"""One sweep: a watch list in, its results out."""
+"""One sweep: read a watch list, ask about its pending tasks, write the results."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import NamedTuple
 
-from shared.backends.base import Answers, Backend, ask
+from shared.backends.base import Answers, Work, ask
 from shared.collector.ledger import Counts, count
-from shared.collector.part import Book, Part
+from shared.collector.part import Part
+from shared.collector.records import keep
 from shared.collector.results import Results
 from shared.collector.watchlist import read_added, read_watched
-from shared.cos.objects import CosObjects
 from shared.errors import BadInput, QueryError
-from shared.events import Sweep
-from shared.invocation import Deadline, Invocation
-from shared.tasks import Kind, split_ids
-
-DAY = 86_400.0
+from shared.events.timer import Sweep
+from shared.invocation import Deadline
+from shared.tasks import split_ids
 
 Summary = dict[str, object]
 
 
-class Tools(NamedTuple):
-    """What a sweep works with: `workers` is how many calls may be in flight, `patience` is MISSING_DAYS in seconds."""
-
-    kind: Kind
-    backend: Backend
-    objects: CosObjects
-    workers: int
-    invocation: Invocation
-    patience: float = 3 * DAY
-
-    def results(self, name: str) -> Results:
-        """The results kept under a name, not read yet."""
-        return Results(Book(self.kind, self.objects, self.invocation, self.patience), name)
-
-
-def collect(tools: Tools, sweep: Sweep) -> Summary:
+def collect(work: Work, sweep: Sweep) -> Summary:
     """Ask about every watched task that is not final, keep the answers, return the summary.
 
     The ids take turns: a sweep resumes where the previous one stopped. Ids without an answer, because time ran out or
@@ -45,65 +27,65 @@ def collect(tools: Tools, sweep: Sweep) -> Summary:
     changed, so doing the work twice is harmless. Raises a QueryError when an object can't be read or written, or when
     calls failed and none was answered: SCF runs the timer's event again then.
     """
-    deadline = tools.invocation.deadline.earlier(tools.invocation.write_margin)
-    results, asking = tools.results(sweep.results), _Asking()
+    deadline = work.invocation.deadline.earlier(work.invocation.write_margin)
+    results, asking = Results(work, sweep.results), _Asking()
     results.load(deadline.half())
     if sweep.vids is None:
-        _take_in(tools, sweep, results, deadline)
-        _ask_due(tools, results, asking, deadline)
+        _take_in(work, sweep, results, deadline)
+        _ask_due(work, results, asking, deadline)
         summary: Summary = {**results.counts()}
     else:
-        summary = {**_ask_given(tools, sweep.vids, results.head, asking, deadline)}
-    results.save(summary, tools.invocation.deadline)
+        summary = {**_ask_given(work, sweep.vids, results.head, asking, deadline)}
+    results.save(summary, work.invocation.deadline)
     asking.raise_if_hopeless()
     remarks = _remarks(sweep, results, asking)
     if sweep.summary:
-        told = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
-        tools.objects.put(sweep.summary, told, tools.invocation.deadline)
+        content = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
+        work.objects.put(sweep.summary, content, work.invocation.deadline)
     return {**summary, **remarks}
 
 
-def _take_in(tools: Tools, sweep: Sweep, results: Results, deadline: Deadline) -> None:
-    """Watch what the watch object lists and what callers have added."""
-    objects, ids = tools.objects, tools.backend.ids
+def _take_in(work: Work, sweep: Sweep, results: Results, deadline: Deadline) -> None:
+    """Watch the ids of the watch object and those that callers have added."""
+    objects, ids = work.objects, work.backend.ids
     results.follow(read_watched(objects, sweep.watch, ids, results.place, deadline), deadline)
-    added = read_added(objects, sweep.watch, results.head.held, tools.invocation, deadline.half())
+    added = read_added(objects, sweep.watch, results.head.held, work.invocation, deadline.half())
     vids, _ = split_ids(added.vids, ids)
     results.add(vids, added, deadline)
 
 
-def _ask_due(tools: Tools, results: Results, asking: _Asking, deadline: Deadline) -> None:
-    """Ask about what is pending in each part, and write the part before the next one is read."""
+def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) -> None:
+    """Ask about the pending ids of each part, and write the part before reading the next."""
     for part in results.due(deadline):
         pending = list(part.pending)
-        answers = _ask(tools, part, pending, deadline)
-        # An id without an answer has the first turn next time; one that fails each time does not keep others from it.
+        answers = _ask(work, part, pending, deadline)
+        # The last ids without an answer come first next time. An id that always fails does not take the others' turn.
         part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))
         asking.add(answers)
         part.tidy(deadline)
-        results.gather(part, tools.invocation.deadline)
-        results.keep(part, tools.invocation.deadline)
+        results.gather(part, work.invocation.deadline)
+        results.keep(part, work.invocation.deadline)
         if asking.hopeless():
             return
 
 
-def _ask_given(tools: Tools, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
-    """Ask about ids that the timer's event names, whatever is watched; return what became of just those."""
-    asking.add(_ask(tools, head, [vid for vid in vids if not head.is_over(vid)], deadline))
+def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
+    """Ask about the ids that the timer's event gives; return the counts of these ids."""
+    asking.add(_ask(work, head, [vid for vid in vids if not head.is_over(vid)], deadline))
     head.tidy(deadline)
     return count(map(head.outcome, vids))
 
 
-def _ask(tools: Tools, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
-    """Ask about ids and let a part keep the answers."""
-    answers = ask(tools.backend, tools.kind, vids, tools.workers, deadline)
-    part.record(answers.records, tools.invocation.deadline)
+def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
+    """Ask about ids and keep the answers in a part."""
+    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, keep)
+    part.record(answers.records, work.invocation.deadline)
     part.note_missing(answers.missing)
     return answers
 
 
 class _Asking:
-    """What came of the calls of one sweep."""
+    """The answers and failures of one sweep so far."""
 
     def __init__(self) -> None:
         self.answered = 0
@@ -115,18 +97,18 @@ class _Asking:
         self.failed |= answers.failed
 
     def hopeless(self) -> QueryError | None:
-        """Why not one id had an answer; None when any had, or when they were refused for what they are."""
+        """Return why no id has an answer; None when any has, or when the ids themselves were refused."""
         passing = (error for error in self.failed.values() if not isinstance(error, BadInput))
         return None if self.answered else next(passing, None)
 
     def raise_if_hopeless(self) -> None:
-        """Raise why not one id had an answer."""
+        """Raise the error when no id has an answer."""
         if error := self.hopeless():
             raise error
 
 
 def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:
-    """What the caller should know beside the counts; nothing when all is well."""
+    """What the summary says beside the counts; nothing when all is well."""
     damaged = [*([sweep.watch] if results.place.damaged else []), *results.damaged, *results.head.damaged_notes()]
     remarks = {"unanswered": len(asking.failed), "invalid": list(results.place.invalid), "damaged": damaged[:20]}
     return {name: value for name, value in remarks.items() if value}

@@ -1,4 +1,4 @@
-"""What a sweep watches: a watch object that people write, and the notes of callers who have added ids."""
+"""The ids that a sweep watches: a watch object that people write, and notes with the ids that callers have added."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from shared.cos.journal import Held, leave_note, read_notes
 from shared.cos.objects import Chunk, CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_json
+from shared.net.json_text import to_bytes, to_json
 from shared.tasks import IdForm, split_ids
 
 #: Ids in one note.
 NOTE_IDS = 1000
-#: More new notes than this are folded into one for each `NOTE_IDS` ids: that many need not wait for a long time to go.
+#: From this many new notes on, they are folded into one note for each `NOTE_IDS` ids, and soon deleted.
 FOLD_FROM = 50
-#: One entry of a JSON list of plain values, and what ends it; and what stands before the first one.
+#: One entry of a JSON list of plain values, with the character after it; and the text before the first entry.
 _ENTRY = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|[^\s"\[\]{},]+)\s*([],])')
 _HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
-#: How many of a watch object's invalid entries a summary names, each cut to the length of an id.
+#: How many invalid entries of a watch object a summary names, each cut to the length of an id.
 MOST_NAMED, LONGEST_NAME = 20, 64
 
 
-#: The place of a watch object that is read to its end.
+#: The byte of a place at the end of the watch object.
 END = -1
 
 
 class Place(NamedTuple):
-    """How far a watch object has been read: the ETag of the version, the byte to go on from (`END`: all is read).
+    """How far a watch object has been read: the ETag of the version, and the byte to continue from (`END`: none).
 
-    `damaged` says that it is no list, `invalid` is what in it is no id, as far as a summary names it.
+    `damaged` means that it is not a list. `invalid` are the entries that are not ids, as many as a summary names.
     """
 
     etag: str = ""
@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Ids of a watch object, each once, from its beginning or from the place before; and the place behind them.
+    """Ids of a watch object, each once, from its beginning or the place before, and the place after them.
 
     `whole` says that these are all ids of the object.
     """
@@ -53,7 +53,7 @@ class Listing(NamedTuple):
 
 
 class Added(NamedTuple):
-    """What callers have added: ids as they came, and the names of the notes that say so.
+    """The ids that callers have added, unchecked, and the names of their notes.
 
     What the `folded` notes say stands in `notes` too; the `damaged` ones can't be read.
     """
@@ -74,18 +74,18 @@ def added_folder(watch: str) -> str:
 
 
 def add_ids(objects: CosObjects, watch: str, vids: tuple[str, ...], invocation: Invocation) -> Stored:
-    """Add ids to what is watched; return where the last of them are noted. Raises a QueryError.
+    """Add ids to a watch list; return where the last of them are noted. Raises a QueryError.
 
     Two callers at the same moment both count: each writes notes of its own.
     """
     for start in range(0, len(vids), NOTE_IDS):
         content = {"vids": list(vids[start : start + NOTE_IDS])}
-        stored = leave_note(objects, added_folder(watch), content, invocation, invocation.deadline)
+        stored = leave_note(objects, added_folder(watch), to_bytes(content), invocation, invocation.deadline)
     return stored
 
 
 def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocation, deadline: Deadline) -> Added:
-    """Return what callers have added and no object holds yet, as far as there is time; many notes are folded into few.
+    """Return the ids in notes that no object holds yet, as far as time allows. Many notes are folded into few.
 
     Raises a QueryError when COS can't be asked.
     """
@@ -104,13 +104,13 @@ def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocati
     order, folds = list(vids), []
     for start in range(0, len(order), NOTE_IDS):
         content = {"vids": order[start : start + NOTE_IDS]}
-        stored = leave_note(objects, folder, content, invocation, invocation.deadline)
+        stored = leave_note(objects, folder, to_bytes(content), invocation, invocation.deadline)
         folds.append(stored.key.removeprefix(objects.prefix))
     return Added(order, folds, notes, damaged)
 
 
 def read_watched(objects: CosObjects, watch: str, ids: IdForm, place: Place, deadline: Deadline) -> Listing:
-    """Return the next ids of a watch object, at most a chunk of it; none when it is as it was and read to its end.
+    """Return the next ids of a watch object, at most a chunk of it; none when it is unchanged and read to its end.
 
     `ids` is the form of valid ids, `place` how far it was read. A damaged object has no ids. Raises a QueryError when
     COS can't be asked.
@@ -119,23 +119,23 @@ def read_watched(objects: CosObjects, watch: str, ids: IdForm, place: Place, dea
         behind = objects.read(watch, deadline, lambda chunk: _scan(chunk, ids, place), place.byte, place.etag)
         if behind is not None:
             return behind
-        place = Place()  # it is another version by now
+        place = Place()  # the object has changed: read it from the beginning
     try:
         found = objects.read(watch, deadline, lambda chunk: _first(chunk, ids, place), 0, place.etag)
-    except DamagedObject:  # each attempt has come damaged, or its ETag is no MD5: the object is encrypted
+    except DamagedObject:  # every attempt came damaged, or the ETag is no MD5 because the object is encrypted
         return Listing([], Place("", END, damaged=True), whole=False)
     return found or Listing([], Place(), whole=True)
 
 
 def ids_of(value: object) -> list[object] | None:
-    """Return the entries of a JSON list or `{"vids": […]}`, whatever they are; None of anything else."""
+    """Return the entries of a JSON list or of `{"vids": […]}`, unchecked; None for any other value."""
     if isinstance(value, Mapping):
         value = value.get("vids")
     return value if isinstance(value, list) else None
 
 
 def _first(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
-    """What the beginning of a watch object says, which mostly is all of it."""
+    """The listing of the first chunk of a watch object, which mostly is all of it."""
     if place.etag and chunk.etag == place.etag:
         return Listing([], place, whole=False)
     if len(chunk.body) < chunk.total:
@@ -153,7 +153,7 @@ def _first(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
 
 
 def _scan(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
-    """The ids of a chunk of a list that is too large to be read at once; what is no list of plain values is damaged."""
+    """The listing of a chunk of a large list. Anything but a list of plain values counts as damaged."""
     body, at, end = chunk.body, 0, b""
     if chunk.start == 0:
         head = _HEAD.match(body)
@@ -173,5 +173,5 @@ def _scan(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
 
 
 def _named(invalid: list[object]) -> tuple[str, ...]:
-    """Those of a watch object's invalid entries that a summary names, each cut to the length of an id."""
+    """The invalid entries that a summary names, each cut to the length of an id."""
     return tuple(to_json(entry)[:LONGEST_NAME] for entry in invalid[:MOST_NAMED])

@@ -1,1 +1,1 @@
-"""JSON objects in COS, and a journal of small notes that nobody overwrites."""
+"""JSON objects in COS, and a journal of small notes that are never overwritten."""

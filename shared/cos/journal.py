@@ -1,76 +1,76 @@
-"""The journal: small objects, each written once and by one writer, from which objects that people read are made.
+"""The journal: small objects, each written once by one writer. The objects that people read are made from them.
 
-COS has no compare-and-swap, so an object that several invocations write is the last writer's. What must not get lost is
-therefore written twice: first as a note of its own, then merged into the object. The object lists the notes that it
-holds, with the time from which each may go. A writer that did not know of a note writes an object without it; the next
-one finds the note, sees that the object does not hold it, and merges it again.
+COS has no compare-and-swap: when several invocations write one object, the last write wins. What must not get lost is
+therefore written twice, first as a note of its own, then merged into the object. The object lists the notes that it
+holds, each with the time from which it may be deleted. A writer that has not seen a note writes an object without it;
+the next sweep finds the note, sees that the object does not hold it, and merges it again.
 
-A note goes once the object has held it for `KEPT`. Whoever began before the note could be seen has ended by then, and
-whoever began later has read the note, or an object that holds it: nobody is left who could write an object without it.
-That rests on one property of COS: a list or a read shows what was written `STALE` seconds before, or something newer.
+A note is deleted once the object has held it for `KEPT`. An invocation that began before the note was visible has ended
+by then; one that began later has read the note, or an object that holds it. So none can write an object without it.
+This relies on one property of COS: a list or a read shows the state of at most `STALE` seconds ago.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.cos.objects import CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
 from shared.net.parallel import each
-from shared.replies.json_text import to_bytes
 
-#: Seconds by which a list or a read of COS may be behind. Lists are eventually consistent, a guarantee for reads is not
-#: documented (GET Bucket page and FAQ of COS): a minute is far more than was ever seen.
+#: Seconds by which a list or a read of COS may be behind. Lists are eventually consistent; no guarantee for reads is
+#: documented (GET Bucket page and FAQ of COS). A minute is far more than was ever seen.
 STALE = 60.0
-#: Seconds that an object holds a note before the note goes: the longest run of who began when it could not be seen yet,
-#: the longest run of who deletes it, and time for clocks to differ.
+#: Seconds that an object holds a note before the note is deleted: the longest run of an invocation that could not see
+#: it yet, the longest run of the one that deletes it, and a margin for clocks that differ.
 KEPT = 2 * LONGEST_LIMIT + 2 * STALE + 480.0
-#: Seconds after which small notes go that one note, written before, says in one: it is in every list by then.
+#: Seconds after which notes are deleted that have been folded into one: every list shows that one by then.
 FOLDED = 2 * STALE
-#: The time of a note that never goes: it can't be read, or is not ours, so it is left as it is.
+#: The time of a note that is never deleted, because it can't be read or is not ours.
 NEVER = 0.0
 #: Notes read, or deleted, at once.
 WORKERS = 16
 
-#: The notes that an object holds: from when each may go (Unix seconds), by name.
+#: The notes that an object holds: the time from which each may be deleted (Unix seconds), by name.
 Held = dict[str, float]
 
 
 class Note(NamedTuple):
-    """A note: its object's name, and what it says, None when that can't be read."""
+    """A note: the name of its object and its content, None when that can't be read."""
 
     name: str
     content: Mapping[str, object] | None
 
 
-def leave_note(
-    objects: CosObjects, folder: str, content: Mapping[str, object], invocation: Invocation, deadline: Deadline
-) -> Stored:
-    """Write a note into a folder. Its name begins with the time, so that notes list in their order.
+def leave_note(objects: CosObjects, folder: str, content: bytes, invocation: Invocation, deadline: Deadline) -> Stored:
+    """Write a note, a JSON object, into a folder. Its name begins with the time, so that lists have notes in order.
 
-    It ends with a digest: an event that arrives twice has one request id, and need not find the same. Raises a
-    QueryError.
+    The name ends with a digest: an event that arrives twice has one request id, but may lead to another content.
+    Raises a QueryError.
     """
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(invocation.now()))
-    digest = hashlib.sha256(to_bytes(content)).hexdigest()[:8]
-    return objects.put(f"{folder}{now}-{invocation.request_id}-{digest}.json", content, deadline)
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    return objects.store(f"{folder}{now}-{invocation.request_id}-{digest}.json", content, deadline)
 
 
-def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline) -> Iterator[Note]:
-    """Yield the notes of a folder that are not held yet, page by page, the oldest page first.
+def read_notes(
+    objects: CosObjects, folder: str, held: Held, deadline: Deadline, parse: Callable[[bytes], object] = json.loads
+) -> Iterator[Note]:
+    """Yield the notes of a folder that are not held yet, the oldest page first; `parse` reads the JSON of one.
 
-    One that is gone between list and read is passed over; an unreadable one that is gone is no longer held. Raises a
-    QueryError, OutOfTime when there are more than there is time for: what was yielded before can be kept.
+    A note that disappears between list and read is skipped; an unreadable one that has disappeared is no longer held.
+    Raises a QueryError: OutOfTime when time runs out before the last page. Notes yielded before remain valid.
     """
     unreadable = {name for name, at in held.items() if at == NEVER and name.startswith(folder)}
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
         fresh = [item.name for item in page if item.etag and item.name not in held]
-        read = dict(each(fresh, lambda name, until: _read(objects, name, until), WORKERS, deadline))
+        read = dict(each(fresh, lambda name, until: _read(objects, name, until, parse), WORKERS, deadline))
         failures = []
         for name in fresh:
             note = read[name]
@@ -85,9 +85,9 @@ def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline)
 
 
 def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocation, deadline: Deadline) -> list[str]:
-    """Delete notes, as many as there is time for; return the names of those that are gone.
+    """Delete as many notes as time allows; return the names of those that are gone.
 
-    One that can't be deleted does no harm: it is counted, and the next sweep tries again.
+    A note that can't be deleted does no harm: it is counted, and the next sweep tries again.
     """
     gone = []
     for name, failure in each(names, objects.delete, WORKERS, deadline):
@@ -98,10 +98,12 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
     return gone
 
 
-def _read(objects: CosObjects, name: str, deadline: Deadline) -> Mapping[str, object] | None:
-    """What a note says; nothing, but not None, for one that is no object of JSON."""
+def _read(
+    objects: CosObjects, name: str, deadline: Deadline, parse: Callable[[bytes], object]
+) -> Mapping[str, object] | None:
+    """The content of a note: empty when it is not a JSON object, None when it is gone."""
     try:
-        found = objects.get(name, deadline)
+        found = objects.get(name, deadline, parse=parse)
     except DamagedObject:
         return {}
     if found is None:

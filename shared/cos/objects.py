@@ -22,8 +22,8 @@ from shared.errors import (
 )
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
+from shared.net.json_text import to_bytes
 from shared.net.xml import MAX_XML, error_code, parse_xml
-from shared.replies.json_text import to_bytes
 from shared.settings import Settings
 from shared.signing.cos import CosAuth
 
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 UPSTREAM = "COS"
-#: Bytes of a large object that are read at once: some 90,000 ids, or half of what a part of the results may hold.
+#: Bytes of a large object that are read at once: some 90,000 ids.
 CHUNK = 4 * 1024 * 1024
-#: Objects in one page of a list: the most that COS gives (GET Bucket page).
+#: Objects in one page of a list, the maximum of COS (GET Bucket page).
 PAGE = 1000
-#: The statuses of success. A ranged GET has more answers than one: unchanged, another version, nothing there.
+#: The statuses of success. A ranged GET has several: a part, unchanged, another version, no such bytes.
 _WANTED = {"GET": (200,), "PUT": (200,), "DELETE": (200, 204)}
 _WANTED_OF_A_PART = (200, 206, 304, 412, 416)
-#: Error codes that another attempt may mend although their status is not 5xx: the body arrived damaged or cut,
-#: or the same key was written within the same milliseconds (COS error code page).
+#: Error codes after which another attempt may succeed although their status is not 5xx: the body arrived damaged or
+#: cut, or another request wrote the same key within the same milliseconds (COS error code page).
 RETRYABLE = frozenset({"BadDigest", "IncompleteBody", "EntitySizeNotMatch", "RequestTimeout", "PathConflict"})
 
-#: Codes that say our clock is off: the Date of the reply tells by how much.
+#: Codes that mean our clock is wrong; the Date header of the reply has the server's time.
 CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "Request has expired"})
 #: The largest object read, in bytes: as JSON it takes some ten times that, and a sweep has 128 MB.
 MAX_OBJECT = 8 * 1024 * 1024
-#: Codes that a message names, for whoever mends the function's settings; of another nobody knows what it says.
-TOLD = (
+#: Codes that a message to the caller may contain, since they help to correct the settings. Others may reveal anything.
+NAMED = (
     RETRYABLE
     | CLOCK_CODES
     | frozenset(
@@ -60,7 +60,7 @@ TOLD = (
 
 
 class Stored(NamedTuple):
-    """Where an object is: what a caller of `output=cos` is told."""
+    """Where an object is stored, as the reply to `output=cos` shows it."""
 
     bucket: str
     region: str
@@ -69,7 +69,7 @@ class Stored(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What an object holds, and the ETag of just that."""
+    """The value of an object, and the ETag of this version."""
 
     value: object
     etag: str
@@ -83,9 +83,9 @@ class Listed(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A part of an object, from a byte on: at most `CHUNK` bytes of the version with this ETag, and the whole's size.
+    """At most `CHUNK` bytes of an object from the byte `start` on, the size of the whole, and the ETag of this version.
 
-    `intact` says whether the bytes are those that the ETag stands for, as far as that can be told.
+    `intact` is False when the bytes are known to differ from the ETag.
     """
 
     body: bytes
@@ -106,9 +106,12 @@ class CosObjects:
         self._invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
-    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
+    def get(
+        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
+    ) -> Found | None:
         """Return the JSON value stored under `<prefix><name>`, of at most `most` bytes, None without such an object.
 
+        `parse` reads it; it may raise ValueError or RecursionError.
         Raises DamagedObject when it is not JSON or too large to be read, another QueryError when COS can't be asked or
         refuses.
         """
@@ -118,7 +121,7 @@ class CosObjects:
                 return None
             etag = _etag(response)
             try:
-                return Found(json.loads(response.body), etag)
+                return Found(parse(response.body), etag)
             except (ValueError, RecursionError) as error:
                 message = f"the object {self._key(name)} is not JSON; it is left as it is"
                 raise DamagedObject(message, retryable=not _intact(response.body, etag)) from error
@@ -131,11 +134,11 @@ class CosObjects:
     def read(
         self, name: str, deadline: Deadline, parse: Callable[[Chunk], T], start: int = 0, known: str = ""
     ) -> T | None:
-        """Return what `parse` makes of the `CHUNK` bytes of an object that begin at `start`; None without such bytes.
+        """Return `parse` of the chunk of an object that begins at the byte `start`; None when there is no such chunk.
 
-        `known` is the ETag of the version that was read before. At `start` 0 an object that still has it is not sent
-        again: `parse` gets an empty chunk with that ETag. Behind that, another version than the known one is None.
-        `parse` may raise a retryable error: the object is read again then. Raises a QueryError.
+        `known` is the ETag of the version that was read before. At `start` 0, an object that still has it is not sent
+        again: `parse` gets an empty chunk with that ETag. At another `start`, a different version gives None. `parse`
+        may raise a retryable error, after which the object is read again. Raises a QueryError.
         """
         headers = {"Range": f"bytes={start}-{start + CHUNK - 1}"}
         if known:
@@ -169,10 +172,10 @@ class CosObjects:
         self._send(self._request("DELETE", self._path(name)), deadline, _etag)
 
     def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
-        """Yield the objects right in `<prefix><folder>`, a name that ends with `/`: a list a page, in their order.
+        """Yield the objects directly in `<prefix><folder>`, which ends with `/`, page by page in the order of names.
 
-        A folder further below is one entry whose name ends with `/`, without an ETag.
-        A page is asked for when it is wanted: a folder may hold any number of objects. Raises a QueryError.
+        A folder below is one entry, whose name ends with `/` and which has no ETag. A page is requested only when the
+        reader wants it, since a folder may hold any number of objects. Raises a QueryError.
         """
         query = {"prefix": self._key(folder), "delimiter": "/", "encoding-type": "url", "marker": ""}
         size = PAGE
@@ -189,18 +192,18 @@ class CosObjects:
                 return
             marker = unquote(page.findtext("NextMarker") or "")
             if marker <= query["marker"]:
-                raise UpstreamFailed("COS sent a part of a list without saying where the rest begins")
+                raise UpstreamFailed("COS sent a part of a list without a marker for the rest")
             query["marker"] = marker
 
     def list(self, folder: str, deadline: Deadline) -> list[Listed]:
-        """Return all the objects right in `<prefix><folder>`, in the order of their names. Raises a QueryError."""
+        """Return all objects directly in `<prefix><folder>`, in the order of names. Raises a QueryError."""
         return [item for page in self.pages(folder, deadline) for item in page]
 
     def _page(self, query: Mapping[str, str], deadline: Deadline) -> Element:
         def read(response: Response) -> Element:
             root = parse_xml(response.body, UPSTREAM)
             if root.tag != "ListBucketResult":  # a proxy's page, or an error with status 200
-                raise UpstreamFailed("COS answered with something that is no list", retryable=True)
+                raise UpstreamFailed("COS did not answer with a list", retryable=True)
             return root
 
         return self._send(self._request("GET", f"?{urlencode(query)}"), deadline, read)
@@ -228,7 +231,7 @@ class CosObjects:
     def _send(
         self, request: PreparedRequest, deadline: Deadline, read: Callable[[Response], T], most: int = MAX_XML
     ) -> T:
-        """Send a request and return what `read` makes of the reply, of at most `most` bytes; both are tried again."""
+        """Send a request and return `read` of the reply of at most `most` bytes, with retries of both."""
         method = str(request.method)
         wanted = _WANTED_OF_A_PART if "Range" in request.headers else _WANTED[method]
 
@@ -252,18 +255,18 @@ def _etag(response: Response) -> str:
 
 
 def _intact(body: bytes, etag: str) -> bool:
-    """Whether a whole body is what its ETag says: the MD5 of an object that was stored in one PUT (PUT Object page)."""
+    """Whether a whole body matches its ETag, the MD5 of an object that was stored in one PUT (PUT Object page)."""
     return etag == hashlib.md5(body).hexdigest()  # noqa: S324
 
 
 def _total(response: Response, body: bytes) -> int:
-    """The size of the whole object: a 206 says it behind the slash of Content-Range, a 200 is all of it."""
-    told = response.headers.get("content-range", "").rpartition("/")[2]
-    return int(told) if response.status == 206 and told.isdecimal() else len(body)
+    """The size of the whole object: a 206 has it after the slash of Content-Range, a 200 is the whole."""
+    total = response.headers.get("content-range", "").rpartition("/")[2]
+    return int(total) if response.status == 206 and total.isdecimal() else len(body)
 
 
 def _error(response: Response, code: str) -> QueryError:
-    said = f"COS answered {response.status} {code if code in TOLD else ''}".rstrip()
+    said = f"COS answered {response.status} {code if code in NAMED else ''}".rstrip()
     if response.status in (401, 403) or code == "ExpiredToken":
         message = f"{said}: the function's keys or permissions do not allow it"
         return KeysRejected(message, retryable=code in CLOCK_CODES)

@@ -1,1 +1,1 @@
-"""The wire: one warm connection pool, deadlines, retries, calls in parallel, XML."""
+"""The wire: one warm connection pool, deadlines, retries, parallel calls, JSON and XML."""

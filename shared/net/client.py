@@ -1,4 +1,4 @@
-"""Signed requests on one warm connection pool, tried again while that makes sense and time allows."""
+"""Signed requests on one warm connection pool, with retries within a deadline."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from shared.errors import OutOfTime, QueryError, ReplyTooLarge, Throttled, Upstr
 from shared.invocation import Deadline, Invocation
 from shared.net.connections import Attempt, BoundedAdapter
 
-#: Attempts at one call in all. With one call in five failing, eight leave 1 in 400,000 unanswered.
+#: The most attempts at one call. When one call in five fails, eight attempts leave 1 in 400,000 unanswered.
 ATTEMPTS = 8
-#: Seconds: the back-off doubles from the first to the longest; the wait is drawn between half of it and all of it.
+#: Seconds. The back-off doubles from the first to the longest; each wait is drawn between half of it and all of it.
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 2.0
-#: Seconds that one attempt may wait for bytes, so that a hung connection leaves time for another attempt.
+#: Seconds that one attempt may wait for bytes, so that there is time for another when a connection hangs.
 ATTEMPT_TIMEOUT = 10.0
-#: The largest reply taken, in bytes, unless a caller says otherwise: the largest object of COS that is read.
+#: The largest reply, in bytes, unless a caller gives another limit: the largest COS object that is read.
 MAX_REPLY = 8 * 1024 * 1024
-#: Bytes asked for at once.
+#: Bytes of one read.
 READ_SIZE = 16 * 1024
 
 T = TypeVar("T")
 
 
 class Response(NamedTuple):
-    """A reply as read from the wire; header names in lower case."""
+    """A reply: status, headers with their names in lower case, decoded body."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,18 +45,18 @@ class Response(NamedTuple):
 def warm_session() -> BoundedAdapter:
     """Return the connection pool that outlives an invocation.
 
-    It is an adapter rather than requests' Session: proxies from the environment, cookies and redirects must not reach
+    It is an adapter and not a Session of requests: proxies from the environment, cookies and redirects must not affect
     a signed request.
     """
-    logging.getLogger("urllib3").setLevel(logging.WARNING)  # SCF's root logger prints DEBUG: two lines a call
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # SCF's root logger prints DEBUG, which is two lines a call
     return BoundedAdapter()
 
 
 def prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | str | None = None) -> PreparedRequest:
     """Return an unsigned request, to be signed anew for each attempt.
 
-    `url` is taken as it is: settings are checked when they are read, keys and queries are quoted by whoever asks. What
-    requests prepares beside that, cookies and an URL for people, would be done for each call.
+    `url` is used unchanged: the settings have been checked, and the caller has quoted keys and queries. What requests
+    would prepare besides, such as cookies, costs time on each call and is left out.
     """
     request = PreparedRequest()
     request.method, request.url, request.hooks = method, url, default_hooks()
@@ -68,10 +68,10 @@ def prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | str
 def send(
     request: PreparedRequest, auth: AuthBase, deadline: Deadline, upstream: str, most: int = MAX_REPLY
 ) -> Response:
-    """Sign a copy of the request, send it and read the whole reply of at most `most` bytes, once, before the deadline.
+    """Sign a copy of the request, send it once, and return the reply of at most `most` bytes, before the deadline.
 
-    `upstream` names the other side in messages. Raises OutOfTime, UpstreamFailed or ReplyTooLarge; `retryable` says
-    which are worth another attempt.
+    `upstream` is the name of the service in messages. Raises OutOfTime, UpstreamFailed or ReplyTooLarge, whose
+    `retryable` says whether another attempt may succeed.
     """
     timeout = min(ATTEMPT_TIMEOUT, deadline.remaining())
     if not timeout:
@@ -92,7 +92,7 @@ def send(
 
 
 def _read_body(response: requests.Response, most: int, upstream: str) -> bytes:
-    """Read a body as its pieces arrive, and stop at the first that is too much."""
+    """Read a body piece by piece, and stop as soon as it is too large."""
     body = bytearray()
     while piece := response.raw.read1(READ_SIZE, decode_content=True):
         body += piece
@@ -102,9 +102,9 @@ def _read_body(response: requests.Response, most: int, upstream: str) -> bytes:
 
 
 def retrying(attempt: Callable[[], T], invocation: Invocation, deadline: Deadline) -> T:
-    """Return what `attempt` returns, called again after a retryable error until attempts or time run out.
+    """Return what `attempt` returns. Call it again after a retryable error until attempts or time run out.
 
-    Raises the last error. The wait is jittered, so that calls that failed together do not come back together.
+    Raises the last error. The wait is random, so that calls that failed together do not come back together.
     """
     backoff, left = FIRST_BACKOFF, ATTEMPTS
     while True:

@@ -1,8 +1,8 @@
-"""Connections on which each wait ends with the time of the attempt that they serve.
+"""Connections whose every wait ends with the deadline of the attempt.
 
 A socket's own timeout bounds one wait, not a reply: an upstream that sends a byte now and then holds a reader for ever.
-So these sockets look at the clock before each wait, whoever it is that reads: status line, headers, chunk sizes,
-trailers, gzip. What requests and urllib3 offer for it are an adapter's pool manager, its pools' classes and theirs.
+These sockets look at the clock before each wait, for any part of a reply: status line, headers, chunk sizes, trailers,
+gzip. requests and urllib3 let us put them in place through the adapter's pool manager and the pools' classes.
 """
 
 from __future__ import annotations
@@ -12,26 +12,32 @@ import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from shared.invocation import Deadline
 from shared.net.names import names
 
-#: Hosts with warm connections: what answers, COS, SCF.
+#: Hosts with warm connections: the back end, COS, SCF.
 HOSTS = 4
+#: Bytes of a request that leave in one piece, head and body: two would be two packets, and two waits of the receiver.
+ONE_PIECE = 64 * 1024
 
 
 class Attempt:
-    """One attempt at a call, as a block of the thread that makes it.
+    """One attempt at a call, as a `with` block in the calling thread.
 
-    urllib3 tells a connection nothing of the call but a number of seconds, so the sockets find the attempt through
-    their thread. When the deadline is called off, the socket is shut: that ends a wait from another thread.
+    urllib3 passes only a number of seconds to a connection, so a socket finds its attempt through the thread. When the
+    deadline is called off, in whatever thread, the socket is shut, which ends a wait on it.
     """
 
     def __init__(self, deadline: Deadline, longest: float) -> None:
@@ -49,24 +55,23 @@ class Attempt:
         _thread.attempt = None
 
     def left(self) -> float:
-        """Seconds that a wait may take. Raises TimeoutError when there are none."""
+        """Return the seconds that a wait may take. Raises TimeoutError when none are left."""
         seconds = min(self._longest, self.deadline.remaining())
         if not seconds:
-            raise TimeoutError("the time is over")
+            raise TimeoutError("no time is left")
         return seconds
 
     def takes(self, sock: BoundedSocket) -> None:
-        """The attempt uses this socket from now on."""
+        """Use this socket for the attempt from now on."""
         sock.attempt = self
         self._socket = sock
 
     def _shut(self) -> None:
         sock = self._socket
         if sock is not None and sock.attempt is self:
-            with suppress(OSError):  # it is closed already
-                socket.socket.shutdown(
-                    sock, socket.SHUT_RDWR
-                )  # an SSLSocket's own would pull TLS from under its reader
+            with suppress(OSError):  # closed already
+                # Not an SSLSocket's own shutdown: it would pull TLS from under the reader.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _Thread(threading.local):
@@ -104,7 +109,7 @@ class BoundedSocket(socket.socket):
 
 
 class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):
-    """The same with TLS. It takes over the file descriptor of a connected socket, so it joins the attempt anew."""
+    """The same with TLS. It takes over a connected socket's file descriptor, so it joins the attempt anew."""
 
     def do_handshake(self, block: bool = False) -> None:
         """As in SSLSocket, whose timeout bounds all of it."""
@@ -114,7 +119,9 @@ class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):
 
 
 class BoundedConnection(HTTPConnection):
-    """A connection of bounded sockets, to an address that was looked up elsewhere."""
+    """A connection of bounded sockets. The address is looked up in names.py."""
+
+    _held: bytes | None = None  # while a request is made: its beginning, which has not been sent yet
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -144,20 +151,51 @@ class BoundedConnection(HTTPConnection):
     def request(  # type: ignore[override]  # as urllib3's own overrides http.client's
         self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, **options: bool
     ) -> None:
-        """As in urllib3; a connection that is warm joins the attempt here."""
+        """As in urllib3. A warm connection joins the attempt here."""
         if isinstance(self.sock, BoundedSocket):
             _attempt().takes(self.sock)
-        super().request(method, url, body, headers, **options)
+        self._held = b""
+        try:
+            super().request(method, url, body, headers, **options)
+            self._let_go()
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        """As in http.client, to which urllib3 gives a request's head and its body one after the other."""
+        if self._held is None:
+            super().send(data)
+        elif isinstance(data, bytes) and len(self._held) + len(data) <= ONE_PIECE:
+            self._held += data
+        else:
+            self._let_go()
+            super().send(data)
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, b""
+        if held:
+            super().send(held)
 
 
 class BoundedTlsConnection(BoundedConnection, HTTPSConnection):
-    """The same with TLS: server name and certificate check are those of the host's name."""
+    """The same with TLS. Server name and certificate are checked against the host's name."""
 
     def connect(self) -> None:
-        """As in urllib3, which would make the same context, but for the class of its sockets."""
-        self.ssl_context = create_urllib3_context()
-        self.ssl_context.sslsocket_class = BoundedTlsSocket
+        """As in urllib3, with one context for all connections, but for the class of its sockets."""
+        if self.ssl_context is None:
+            self.ssl_context = _tls_context(self.cert_reqs, self.ca_certs, self.ca_cert_dir, self.cert_file)
+            self.ca_certs = self.ca_cert_dir = None  # they are loaded
         super().connect()
+
+
+@lru_cache(maxsize=HOSTS)
+def _tls_context(cert_reqs: Any, ca_certs: str | None, ca_cert_dir: str | None, cert_file: str | None) -> Any:  # noqa: ARG001 - a client's certificate is loaded by urllib3
+    """The context of connections with these settings. To read the authorities' certificates takes 20 ms of CPU."""
+    context = create_urllib3_context(cert_reqs=resolve_cert_reqs(cert_reqs))
+    context.sslsocket_class = BoundedTlsSocket
+    if ca_certs or ca_cert_dir:
+        context.load_verify_locations(ca_certs, ca_cert_dir)
+    return context
 
 
 class _Pool(HTTPConnectionPool):
@@ -171,14 +209,54 @@ class _TlsPool(HTTPSConnectionPool):
 class BoundedAdapter(HTTPAdapter):
     """requests' adapter over such connections.
 
-    A pool of size 0 keeps each connection: there are never more than calls were in flight at once. Retries are off: a
-    resent signature is a replay.
+    A pool of size 0 keeps every connection; there are never more than calls in flight. Retries are off: a resent
+    signature is a replay. requests works out anew for each request what depends on its host alone; here it is
+    remembered.
     """
 
     def __init__(self) -> None:
         super().__init__(pool_connections=HOSTS, pool_maxsize=0, max_retries=0)
+        self._pools: dict[str, HTTPConnectionPool] = {}
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         """As in requests, with pools of our connections."""
         super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> HTTPConnectionPool:
+        """As in requests: the pool of the request's host."""
+        if proxies or cert or verify is not True:
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+        origin = "/".join(str(request.url).split("/", 3)[:3])
+        pool = self._pools.get(origin)
+        if pool is None:
+            if len(self._pools) == HOSTS:
+                self._pools.clear()  # so that none is kept that the pool manager has let go
+            pool = self._pools[origin] = super().get_connection_with_tls_context(request, verify)
+        return pool
+
+    def close(self) -> None:
+        """As in requests: forget every pool."""
+        self._pools.clear()
+        super().close()
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """As in requests: what a pool checks certificates with."""
+        if cert or verify is not True or not getattr(conn, "ca_certs", None):
+            super().cert_verify(conn, url, verify, cert)
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        """As in requests: what the request line says."""
+        return super().request_url(request, proxies) if proxies else request.path_url
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """As in requests, without the reply's own cookies: a session keeps them itself, and nothing else may."""
+        response = Response()
+        response.status_code, response.reason, response.raw = resp.status, resp.reason, resp
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.url, response.request = str(req.url), req
+        response.connection = self  # what hooks of requests' authentication send again by
+        return response

@@ -1,4 +1,4 @@
-"""How many calls may be in flight: fewer when the API says that it is too many, more again while it does not."""
+"""A limit on calls in flight: lower after the API has throttled a call, higher again while it does not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from shared.invocation import Deadline
 
 
 class Pace:
-    """A limit on calls in flight that halves when one is throttled and grows by one after each round without.
+    """A limit on calls in flight. It halves when a call is throttled, and grows by one after each round without.
 
-    It is the additive increase and multiplicative decrease of TCP (RFC 5681): one throttled call makes all others
-    hold back, so that their retries do not become a storm. It halves once a window (section 3.1 of RFC 6582): calls
-    that were in flight when it halved met the quota of before, so what becomes of them changes nothing. Thread-safe.
+    This is TCP's additive increase and multiplicative decrease (RFC 5681): after one throttled call all calls hold
+    back, so that their retries are no storm. It halves once a window (RFC 6582, 3.1): a call that was in flight when
+    the limit halved met the quota before, so its outcome does not change the limit. Thread-safe.
     """
 
     def __init__(self, most: int) -> None:
@@ -28,7 +28,7 @@ class Pace:
 
     @contextmanager
     def call(self, deadline: Deadline) -> Iterator[None]:
-        """Hold one of the places while a call is made. Raises OutOfTime when none is free before the deadline."""
+        """Hold a place during a call. Raises OutOfTime when none is free before the deadline."""
         with self._free:
             if not (self._has_place() or deadline.wait_for(self._free, self._has_place)):
                 raise OutOfTime("no answer in time")
@@ -48,7 +48,7 @@ class Pace:
         return self._flying < int(self._limit)
 
     def _landed(self, number: int, *, throttled: bool) -> None:
-        """Make room, and adapt the limit unless the call, the `number`th, had begun before it was last halved."""
+        """Free the place. Adapt the limit unless the call, the `number`th, began before the limit was last halved."""
         with self._free:
             self._flying -= 1
             if number > self._halved_at and throttled:

@@ -1,7 +1,7 @@
 """Addresses of host names, looked up in one thread for all calls.
 
-A lookup can't be interrupted. So no call makes one itself: with a name server that hangs, each call ends at its own
-deadline, and one thread is left waiting, however many calls and invocations there are.
+A lookup can't be interrupted, so no call makes one itself. When a name server hangs, each call still ends at its own
+deadline, and only one thread keeps waiting, for any number of calls and invocations.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from urllib3.util.connection import allowed_gai_family
 
 from shared.invocation import Deadline
 
-#: Seconds that an answer is kept: enough for the connections of a burst, too few to miss that a service has moved.
-KEPT = 10.0
+#: Seconds that an answer is used: long enough for the connections of a burst, short enough to notice a move.
+FRESH = 10.0
 
 
 class Address(NamedTuple):
-    """Where to connect to: an address family, and what `socket.connect` takes for it."""
+    """An address family, and the address in the form that `socket.connect` takes for it."""
 
     family: int
     target: tuple[Any, ...]
 
 
 class _Lookup:
-    """One lookup: not done yet, or its addresses or its error."""
+    """One lookup: under way, or its addresses, or its error."""
 
     def __init__(self) -> None:
         self.ended = 0.0
@@ -37,12 +37,12 @@ class _Lookup:
         self.error: Exception | None = None
 
     def usable(self) -> bool:
-        """Whether it is still under way, or has an answer that is fresh."""
-        return not self.ended or (self.error is None and time.monotonic() < self.ended + KEPT)
+        """Return whether it is still under way, or has an answer that is fresh."""
+        return not self.ended or (self.error is None and time.monotonic() < self.ended + FRESH)
 
 
 class Names:
-    """Looks names up, one after the other, in a thread that lives while there are some to look up. Thread-safe."""
+    """Looks up names one after the other, in a thread that ends when none is left. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -81,7 +81,7 @@ class Names:
                 lookup = self._lookups[host, port]
             try:
                 lookup.found = _look_up(host, port)
-            except (OSError, ValueError) as error:  # ValueError: a name that no name server could be asked about
+            except (OSError, ValueError) as error:  # ValueError: not a host name
                 lookup.error = error
             with self._changed:
                 lookup.ended = time.monotonic()
@@ -90,7 +90,7 @@ class Names:
 
 @cache
 def names() -> Names:
-    """The lookups that all invocations of an instance share."""
+    """Return the lookups that all invocations of an instance share."""
     return Names()
 
 

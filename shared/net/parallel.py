@@ -1,4 +1,4 @@
-"""Many calls in flight, within the time."""
+"""Calls in parallel until a deadline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 from shared.errors import OutOfTime, QueryError
 from shared.invocation import Deadline
 
-#: Seconds that the end of calls is waited for which were called off: their sockets are shut, so they end at once.
+#: Seconds to wait for calls that were called off. Their sockets are shut, so they end at once.
 JOINED = 0.1
 
 Item = TypeVar("Item")
@@ -23,12 +23,12 @@ Done = queue.SimpleQueue[tuple[int, Result | BaseException]]
 def each(
     items: Sequence[Item], call: Callable[[Item, Deadline], Result], workers: int, deadline: Deadline
 ) -> Iterator[tuple[Item, Result | QueryError]]:
-    """Yield each item with what `call` returned or the QueryError that it raised, as they come.
+    """Yield each item with what `call` returned, or the QueryError that it raised, in the order of completion.
 
-    Up to `workers` calls run at once, each in a thread, and at the deadline whatever has not come is yielded as
-    OutOfTime. `call` gets the item and the deadline to keep to: when the reader stops early, or a call raises another
-    exception, which is raised here, that deadline is called off, so no thread and no connection outlives the reading.
-    A single call runs in the caller's thread, since a thread would make the commonest query a quarter dearer.
+    Up to `workers` calls run at once, each in a thread. Items without a result at the deadline are yielded with
+    OutOfTime. Any other exception of a call is raised here. `call` gets the item and a deadline, which is called off
+    when the reader stops early or an exception is raised: no thread and no connection outlives the reading. A single
+    call runs in the caller's thread, since a thread would make the commonest query a quarter dearer.
     """
     if len(items) == 1:
         yield items[0], _outcome(call, items[0], deadline)
@@ -77,14 +77,14 @@ def _outcome(call: Callable[[Item, Deadline], Result], item: Item, deadline: Dea
 def _work(
     todo: deque[tuple[int, Item]], done: Done[Result], call: Callable[[Item, Deadline], Result], deadline: Deadline
 ) -> None:
-    """One worker: call after call until nothing is left to do or the time is over."""
+    """One worker: make calls until no item or no time is left."""
     while deadline.remaining():
         try:
             index, item = todo.popleft()
-        except IndexError:  # nothing is left
+        except IndexError:  # no item is left
             return
         try:
             done.put((index, _outcome(call, item, deadline)))
         except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            todo.clear()  # nobody will want the rest
+            todo.clear()  # the reader gets this error instead of the rest
             done.put((index, error))

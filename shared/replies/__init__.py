@@ -1,1 +1,1 @@
-"""What a caller gets: the documents' envelope, in the form that each trigger expects."""
+"""The documents' envelope, and the reply that each caller expects: JSON, CSV, the page."""

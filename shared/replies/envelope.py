@@ -6,25 +6,26 @@ from collections.abc import Iterator, Sequence
 
 from shared.backends.base import Answers
 from shared.errors import PARTLY_DONE, QueryError, UnknownTask
+from shared.net.json_text import JsonObject
 
-Envelope = dict[str, object]
+Envelope = JsonObject
 
 
 def success(data: object) -> Envelope:
-    """The envelope of both documents' examples around some data."""
+    """Return the envelope of both documents' examples around `data`."""
     return {"code": 0, "message": "", "codeDesc": "Success", "data": data}
 
 
 def refusal(error: QueryError) -> Envelope:
-    """The envelope that tells an error."""
+    """Return the envelope that reports an error."""
     return {"code": error.code, "message": error.message, "codeDesc": error.description}
 
 
 def envelope(answers: Answers, *, single: bool) -> Envelope:
-    """Put answers into the envelope; `data` is one record when a single one was asked for, else a list.
+    """Return the envelope with the answers; `data` is one record when `single`, else a list.
 
-    A record that several ids share is listed once, where the first of them was asked.
-    Raises the first error when nothing was answered, UnknownTask when nothing of what was asked is known.
+    A record that several ids share is listed once, at the place of the first. Raises the first error when there is no
+    answer at all, UnknownTask when none of the ids is known.
     """
     records, missing, failed = answers
     if failed and not (records or missing):

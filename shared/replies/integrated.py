@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.errors import QueryError
-from shared.http_events import METHODS
+from shared.events.http import METHODS
+from shared.net.json_text import JsonObject, to_json
 from shared.replies.envelope import refusal
-from shared.replies.json_text import JsonObject, to_json
 
 JSON_TYPE, CSV_TYPE = "application/json; charset=utf-8", "text/csv; charset=utf-8"
 
 
 def http_reply(status: int, content: Mapping[str, object] | str, headers: Mapping[str, str]) -> JsonObject:
-    """Return the integrated response with an envelope or, as text, a table, and these headers beside its own."""
+    """Return the integrated response with an envelope or, as text, a table; `headers` are added to its own."""
     media, body = (CSV_TYPE, content) if isinstance(content, str) else (JSON_TYPE, to_json(content))
-    # The Accept header says which of both it is, or whether it is the page.
+    # The same URL answers with JSON, CSV or the page, by the Accept header.
     return _integrated(status, {"Content-Type": media, "Vary": "Accept", **headers}, body)
 
 
 def http_refusal(error: QueryError) -> JsonObject:
-    """Return the integrated response that tells an error."""
+    """Return the integrated response that reports an error."""
     return http_reply(error.http_status, refusal(error), error.headers())
 
 

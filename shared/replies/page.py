@@ -1,4 +1,4 @@
-"""The page that a browser gets: ids in, a table of outcomes out. It is one file and asks the URL that it came from."""
+"""The page for browsers: ids in, a table of outcomes out. It is one file and queries the URL that it came from."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from base64 import b64encode
 from functools import cache
 from pathlib import Path
 
+from shared.net.json_text import JsonObject
 from shared.tasks import VIDEO, Kind
 
-#: Nothing loads unless it is named here. `{…}` are the hashes of the page's own style and script.
-#: img-src is the page's icon; media-src are the results, which a person plays and which lie anywhere.
+#: Only what is named here loads. `{…}` are the hashes of the page's own style and script. img-src is for the page's
+#: icon; media-src is for the results that a person plays, which may be on any host.
 POLICY = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; img-src data:; "
     "media-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-
-
-#: What only readers of the file need: indents and lines of comment, a twentieth of what would be sent.
+#: What only readers of the file need, indents and comment lines: a twentieth of the file, which is not sent.
 FOR_READERS = re.compile(r"^\t*(//.*\n)?", re.MULTILINE)
 
 
-def page_reply(kind: Kind) -> dict[str, object]:
-    """Return the integrated response with the page of a kind of task, and the policy that guards it.
+def page_reply(kind: Kind) -> JsonObject:
+    """Return the integrated response with the page for a kind of task, and its security policy.
 
     The page holds no data and needs no token.
     """

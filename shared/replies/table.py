@@ -1,4 +1,4 @@
-"""What became of tasks as a table: a row an id, in words, for spreadsheets. Imported only when a table is asked for."""
+"""Outcomes of tasks as a table for spreadsheets, one row an id. Imported only when a table is asked for."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from shared.replies.json_text import to_json
-from shared.tasks import AUDIO, MISSING, UNANSWERED, Kind, state
+from shared.net.json_text import to_json
+from shared.tasks import AUDIO, MISSING, UNANSWERED, Kind, Record, state
 
 if TYPE_CHECKING:
     from shared.backends.base import Answers
 
 COLUMNS = ("vid", "outcome", "status", "create_time", "finish_time", "result", "error_code", "error_msg", "url")
-#: A row: a text for each of the columns.
+#: One row: the text of each column.
 Row = dict[str, str]
 
-#: What a spreadsheet takes as the start of a formula (OWASP, CSV Injection), the wide forms of East Asian input too.
+#: The characters that start a formula in a spreadsheet (OWASP, CSV Injection), and their full-width forms.
 FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-#: Control characters and line ends: a row stays one line. A lone surrogate can't be written in UTF-8.
+#: Control characters and line ends, which would break a row. Lone surrogates, which UTF-8 can't express.
 CONTROL, SURROGATE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+"), re.compile("[\ud800-\udfff]")
-#: What may stand in a URL besides letters and digits (RFC 3986), `%` included: an API's URL is encoded already.
+#: Characters of a URL that stay as they are besides letters and digits (RFC 3986). `%` too: URLs come encoded.
 URL_CHARACTERS = "%:/?#[]@!$&'()*+,;=~"
 BYTE_ORDER_MARK = "\ufeff"
 
 
 def to_rows(kind: Kind, asked: Iterable[str], answers: Answers) -> list[Row]:
-    """The rows of the ids asked, in that order; an id that was asked twice has two rows."""
+    """Return the rows of the ids in the order asked. An id that was asked twice has two rows."""
     rows: list[Row] = []
     for vid in asked:
         if vid in answers.records:
@@ -42,8 +42,8 @@ def to_rows(kind: Kind, asked: Iterable[str], answers: Answers) -> list[Row]:
     return rows
 
 
-def record_row(kind: Kind, vid: str, record: Mapping[str, object]) -> Row:
-    """The row of an id that was asked and its record. Audio tasks have finished when they were last updated."""
+def record_row(kind: Kind, vid: str, record: Record) -> Row:
+    """Return the row of an id and its record. An audio task finished when it was last updated."""
     outputs = _audio_urls(record) if kind == AUDIO else _video_urls(record)
     return {
         "vid": vid,
@@ -59,13 +59,13 @@ def record_row(kind: Kind, vid: str, record: Mapping[str, object]) -> Row:
 
 
 def blank_row(vid: str, outcome: str, error_code: str = "", error_msg: str = "") -> Row:
-    """The row of an id without a record, and why there is none."""
-    told = {"vid": vid, "outcome": outcome, "error_code": error_code, "error_msg": error_msg}
-    return {**dict.fromkeys(COLUMNS, ""), **told}
+    """Return the row of an id without a record, and the reason."""
+    known = {"vid": vid, "outcome": outcome, "error_code": error_code, "error_msg": error_msg}
+    return {**dict.fromkeys(COLUMNS, ""), **known}
 
 
 def to_csv(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
-    """The rows as CSV (RFC 4180) with a heading and, for spreadsheets, a byte order mark. Every cell is safe."""
+    """Return CSV (RFC 4180) with a heading and, for spreadsheets, a byte order mark. Every cell is safe."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
@@ -74,12 +74,12 @@ def to_csv(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
 
 
 def safe_cell(text: str) -> str:
-    """A text that breaks no row, can be written in UTF-8, and that a spreadsheet takes as text, not as a formula."""
+    """Return a text that stays in its row, can be written in UTF-8, and is no formula for a spreadsheet."""
     safe = SURROGATE.sub("\ufffd", CONTROL.sub(" ", text))
     return f"'{safe}" if safe.lstrip().startswith(FORMULA) else safe
 
 
-def _video_urls(record: Mapping[str, object]) -> Iterator[str]:
+def _video_urls(record: Record) -> Iterator[str]:
     """The URLs of `result`: strings in the video document's example, objects with a `url` in its table."""
     for output in _list(record.get("result")):
         url = output.get("url") if isinstance(output, Mapping) else output
@@ -87,8 +87,8 @@ def _video_urls(record: Mapping[str, object]) -> Iterator[str]:
             yield quote(url, safe=URL_CHARACTERS, errors="replace")
 
 
-def _audio_urls(record: Mapping[str, object]) -> Iterator[str]:
-    """A URL for each output of `result.audio`: in the bucket of `dst`, which is the source's if it is not told."""
+def _audio_urls(record: Record) -> Iterator[str]:
+    """A URL for each output of `result.audio`, in the bucket of `dst`, or in the source's when `dst` is missing."""
     audio = _object(_object(record.get("result")).get("audio"))
     host = _host({**record, **_object(audio.get("dst"))})
     for output in _list(audio.get("info")):
@@ -98,7 +98,7 @@ def _audio_urls(record: Mapping[str, object]) -> Iterator[str]:
 
 
 def _host(place: Mapping[str, object]) -> str:
-    """Scheme and host of a bucket, empty unless all is known: regions of the audio document (gz) and of today's COS."""
+    """Scheme and host of a bucket, empty unless all parts are known. Regions are the document's (gz) or today's."""
     name, owner, region = (str(place.get(field)) for field in ("bucket_name", "app_id", "bucket_region"))
     if not (re.fullmatch(r"[a-z0-9-]+", name) and re.fullmatch(r"[0-9]+", owner) and re.fullmatch(r"[a-z-]+", region)):
         return ""

@@ -28,10 +28,11 @@ def api2_string_to_sign(method: str, host: str, path: str, params: Mapping[str, 
     names, not values, `_` becomes `.` before sorting; on POST a value that begins with `@` (a file upload) is not
     signed: the order and both rules are those of QcloudApi/common/sign.py of qcloudapi-sdk-python.
     """
+    upload = "@" if method.upper() == "POST" else None
     signed = {
         name.replace("_", "."): value
         for name, value in params.items()
-        if name != "Signature" and not (method.upper() == "POST" and str(value).startswith("@"))
+        if name != "Signature" and not (upload and str(value).startswith(upload))
     }
     query = "&".join(f"{name}={signed[name]}" for name in sorted(signed))
     return f"{method.upper()}{host}{path}?{query}"
@@ -79,22 +80,30 @@ class Api2Auth(AuthBase):
         """Return the request with the common parameters and `Signature` in place."""
         url = urlsplit(str(r.url))
         query = as_text(r.body) if r.method == "POST" else url.query
-        signed = urlencode(self.signed(str(r.method), url, dict(parse_qsl(query, keep_blank_values=True))))
+        params = dict(parse_qsl(query, keep_blank_values=True))
+        common = self.common(str(r.method), url, params)
+        if query and common.keys().isdisjoint(params) and query.count("&") < len(params):
+            signed = f"{query}&{urlencode(common)}"  # a form may have a thousand ids: they need not be encoded again
+        else:
+            signed = urlencode({**params, **common})
         if r.method == "POST":
-            r.prepare_body(signed, None)
+            r.body = signed
+            r.headers["Content-Length"] = str(len(signed))  # it is ASCII
             r.headers["Content-Type"] = "application/x-www-form-urlencoded"
         else:
             r.url = urlunsplit(url._replace(query=signed))
         return r
 
-    def signed(self, method: str, url: SplitResult, params: dict[str, str]) -> dict[str, str]:
-        """Return the parameters of a request to `url` with the common ones and `Signature` added, or put anew."""
-        params["SecretId"] = self.credentials.secret_id
-        params["Timestamp"] = str(int(self.clock()))
-        params["Nonce"] = str(self.nonce())
-        params["SignatureMethod"] = self.signature_method
+    def common(self, method: str, url: SplitResult, params: Mapping[str, str]) -> dict[str, str]:
+        """Return the common parameters of a request to `url`, `Signature` among them; `params` are its own."""
+        common = {
+            "SecretId": self.credentials.secret_id,
+            "Timestamp": str(int(self.clock())),
+            "Nonce": str(self.nonce()),
+            "SignatureMethod": self.signature_method,
+        }
         if self.credentials.token:
-            params["Token"] = self.credentials.token
-        text = api2_string_to_sign(method, host_of(url), url.path, params)
-        params["Signature"] = api2_signature(self.credentials.secret_key, text, self.signature_method)
-        return params
+            common["Token"] = self.credentials.token
+        text = api2_string_to_sign(method, host_of(url), url.path, {**params, **common})
+        common["Signature"] = api2_signature(self.credentials.secret_key, text, self.signature_method)
+        return common

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.charts import bar_chart
 from benchmarks.machine import cpu_model
 from benchmarks.server import Repeating
 from benchmarks.table import Bar, Quartiles, Row, Topic, against, compared, markdown, quartiles
@@ -71,6 +72,12 @@ def test_a_topic_is_a_chapter_with_a_table() -> None:
 def test_the_cpu_is_named_by_its_model(tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: Some CPU @ 3 GHz\nmodel name\t: Another\n")
     assert cpu_model(tmp_path / "cpuinfo") == "Some CPU @ 3 GHz"
+
+
+def test_a_topic_goes_on_with_what_else_there_is_and_its_pictures() -> None:
+    chart = bar_chart("a.svg", "A picture", {"a": 1}, "ms")
+    text = markdown(Topic("Title", "A note.", [against("fast", [1.0], 1.0, "ms")], "More.", (chart,)))
+    assert text.endswith("|  |  |\n\nMore.\n\n![A picture](a.svg)\n")
 
 
 @pytest.mark.parametrize("content", ["processor\t: 0\n", None])

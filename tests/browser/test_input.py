@@ -97,14 +97,14 @@ def test_a_table_is_not_asked_about_when_no_column_is_chosen(window: Window, liv
         ("large.csv", "a\n" * 50_001, "A page takes 50,000 rows, and these are 50,001."),
     ],
 )
-def test_what_can_not_be_asked_is_said_in_words(window: Window, name: str, content: str, said: str) -> None:
+def test_invalid_input_is_explained(window: Window, name: str, content: str, said: str) -> None:
     window.open()
     window.drop(name, content)
     window.until(lambda: window.text("message").startswith(said))
     assert window.element("question").is_displayed()
 
 
-def test_what_was_downloaded_can_be_asked_about(window: Window) -> None:
+def test_a_downloaded_table_can_be_pasted_again(window: Window) -> None:
     window.open()
     window.ask(A, "-starts-with-a-dash", "=1+1")
     window.done()

@@ -86,7 +86,7 @@ def test_rows_are_filtered_searched_and_sorted(window: Window, thousand: list[st
     assert window.all("#head .number")[0].get_attribute("aria-sort") == "ascending"
 
 
-def test_what_is_empty_comes_last_either_way(window: Window, thousand: list[str]) -> None:
+def test_empty_cells_come_last_in_either_order(window: Window, thousand: list[str]) -> None:
     window.open()
     window.ask(thousand[799], thousand[0], thousand[997])
     window.done()
@@ -135,8 +135,8 @@ def test_asking_can_be_stopped_and_gone_on_with(window: Window, live: LiveCloud,
 
 
 def test_audio_and_its_words(window: Window, live: LiveCloud) -> None:
-    states = [{"status": 1}, {"status": 2}, {"status": 3}, FAILED, {}]
-    tasks = [audio(number, **state) for number, state in enumerate(states)]  # type: ignore[arg-type]
+    states: list[dict[str, object]] = [{"status": 1}, {"status": 2}, {"status": 3}, FAILED, {}]
+    tasks = [audio(number, **state) for number, state in enumerate(states)]
     live.media("tasks", json=tasks)
     window.open("/_url/query-audio")
     window.ask(*(vid(number) for number in range(6)))

@@ -76,7 +76,7 @@ def test_with_one_call_in_five_failing_every_id_is_answered(window: Window, smal
     assert small_batches.media("calls")["GetVpResult"] > 300
 
 
-def test_what_is_partly_answered_is_asked_again(window: Window, small_batches: LiveCloud) -> None:
+def test_unanswered_ids_are_asked_again(window: Window, small_batches: LiveCloud) -> None:
     small_batches.media("tasks", json=TASKS)
     small_batches.media("faults", json=[{"kind": "code", "value": 4000, "times": 3}])
     window.gateway = small_batches.cloud.gateway

@@ -57,7 +57,7 @@ class Window:
         self.driver.execute_cdp_cmd(command, options)
 
     def speak(self, languages: str) -> None:
-        """Be a browser of somebody who reads these languages."""
+        """Set the languages that the browser prefers."""
         agent = self.driver.execute_script("return navigator.userAgent")
         self._do("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=languages)
 

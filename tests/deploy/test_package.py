@@ -61,7 +61,7 @@ def test_two_builds_are_the_same_to_the_byte(
 
 def test_it_holds_the_functions_and_their_dependencies_and_nothing_else(dist: Path) -> None:
     bundle = dist / "bundle"
-    locked = {"certifi", "charset_normalizer", "idna", "requests", "urllib3"}
+    locked = {"certifi", "idna", "requests", "urllib3"}
     assert {path.name for path in bundle.iterdir()} == {
         *("query_video.py", "query_audio.py", "shared", "__pycache__"),
         *locked,

@@ -51,6 +51,14 @@ class LiveCloud:
         text = message if message is None or isinstance(message, str) else json.dumps(message)
         return self.wait(self.cloud.fire(timer, text))
 
+    def call(self, function: str, event: object) -> Any:
+        """The value that a direct invocation returns."""
+        return self.invoke(function, event).result
+
+    def collect(self, timer: str, message: object = None) -> Any:
+        """The summary that a timer's invocation returns."""
+        return self.fire(timer, message).result
+
     def media(self, path: str, **options: Any) -> Any:
         """POST JSON to, or GET from, a local path of the media API."""
         return _local(self.cloud.media.removesuffix("/v2/index.php"), path, options)

@@ -115,7 +115,7 @@ def test_audio_jobs_of_one_source_are_one_record_of_a_list(ci: LiveCloud) -> Non
         ("/query-audio", 400, 4000, "vid"),
     ],
 )
-def test_errors_tell_the_field(ci: LiveCloud, path: str, status: int, code: int, word: str) -> None:
+def test_errors_name_the_field(ci: LiveCloud, path: str, status: int, code: int, word: str) -> None:
     response = ci.get(path)
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert word in response.json()["message"]
@@ -158,7 +158,7 @@ def test_sweeps_work_the_same(ci: LiveCloud) -> None:
         check_record(AUDIO, record)
     before = local(ci, "calls")["DescribeMediaJob"]
     finished = {"vids": vids[:2], "results": "results/ci.json"}
-    assert ci.fire("collect-audio", finished).result["succeeded"] == 2  # type: ignore[index]
+    assert ci.collect("collect-audio", finished)["succeeded"] == 2
     assert local(ci, "calls")["DescribeMediaJob"] == before, "finished jobs are not asked about again"
 
 
@@ -173,8 +173,8 @@ def test_source_facts_on_demand(tmp_path: Path) -> None:
 
 def test_a_bucket_is_needed(tmp_path: Path) -> None:
     with live_cloud(tmp_path, BACKEND="ci", COS_BUCKET="") as cloud:
-        reply = cloud.invoke("query-video", {"vids": [ci_jobs.TRANSCODE]}).result
-        assert "COS_BUCKET and COS_REGION" in reply["message"]  # type: ignore[index]
+        reply = cloud.call("query-video", {"vids": [ci_jobs.TRANSCODE]})
+        assert "COS_BUCKET and COS_REGION" in reply["message"]
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ NEEDS = {
 
 
 @pytest.mark.parametrize(("backend", "vid"), [("", "a"), ("api2", "a"), ("ci", UNKNOWN)])
-def test_what_the_other_back_end_needs_is_not_imported(backend: str, vid: str) -> None:
+def test_the_other_back_end_is_not_imported(backend: str, vid: str) -> None:
     environ = {
         **os.environ,
         "SECRET_ID": "AKIDX",

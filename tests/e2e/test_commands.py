@@ -72,7 +72,7 @@ def test_what_is_to_be_tried_succeeds(served: subprocess.Popen[str], here: int) 
         subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True)
 
 
-def test_run_keeps_what_every_event_promises(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_checks_the_promise_of_every_event(here: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run"]) == 0
     out = capsys.readouterr().out
     events = len([*(ROOT / "events").glob("*.json"), *(ROOT / "events" / "ci").glob("*.json")])
@@ -83,7 +83,7 @@ def test_run_keeps_what_every_event_promises(here: int, capsys: pytest.CaptureFi
     assert "media-query/results/video.json" in out
 
 
-def test_run_tells_a_broken_promise(
+def test_run_reports_a_broken_promise(
     here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     read = replay.read_event

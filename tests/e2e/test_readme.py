@@ -38,7 +38,7 @@ def test_it_is_short() -> None:
 
 
 @pytest.mark.parametrize(("post", "path", "reply"), SAMPLES, ids=[path[:40] for _, path, _ in SAMPLES])
-def test_a_sample_s_reply_is_what_the_function_answers(live: LiveCloud, post: str, path: str, reply: str) -> None:
+def test_a_sample_reply_is_the_function_s_reply(live: LiveCloud, post: str, path: str, reply: str) -> None:
     answer = live.post(path) if post else live.get(path)
     assert REQUEST_ID.sub("<request id>", answer.text) == REQUEST_ID.sub("<request id>", reply)
 

@@ -100,7 +100,7 @@ def test_an_event_that_arrives_twice_is_harmless(tmp_path: Path) -> None:
         give_shards(live)
         # A spoiled reply makes the function invoke again what SCF has already taken.
         live.wait(_post(live, [{"kind": "reset", "times": 2}]))
-        assert live.fire("collect-video", PREFIX).result["invoked"] == 3  # type: ignore[index]
+        assert live.collect("collect-video", PREFIX)["invoked"] == 3
         settle(live)
         assert stored_vids(live) == set(VIDS)
 
@@ -121,7 +121,7 @@ def test_ids_added_by_callers_are_swept(live: LiveCloud) -> None:
         reply = live.post("/query-video", json={"vids": [vid], "output": "watch"}).json()
         assert (reply["code"], reply["data"]["count"]) == (0, 1)
         assert reply["data"]["key"].startswith("media-query/watch/video.added/")
-    assert live.invoke("query-audio", {"vid": VIDS[9], "output": "watch"}).result["code"] == 0  # type: ignore[index]
+    assert live.call("query-audio", {"vid": VIDS[9], "output": "watch"})["code"] == 0
     swept: Any = live.fire("collect-video", {"results": "results/added.json"}).result
     assert (swept["watched"], swept["succeeded"]) == (3, 3)
     assert set(live.stored("media-query/results/added.json")["tasks"]) == set(VIDS[:3])
@@ -133,7 +133,7 @@ def test_a_cos_that_fails_for_a_while_is_outlasted(live: LiveCloud, fault: dict[
     live.cos("faults", json=[fault])
     name = f"results/{fault['kind']}{fault.get('value', '')}.json"
     before = live.cos("calls")
-    assert live.fire("collect-video", {"vids": [VIDS[0]], "results": name}).result["succeeded"] == 1  # type: ignore[index]
+    assert live.collect("collect-video", {"vids": [VIDS[0]], "results": name})["succeeded"] == 1
     if "times" in fault:  # each time that it struck, a call was made again
         assert sum(live.cos("calls").values()) - sum(before.values()) > fault["times"] + 3
     assert VIDS[0] in live.stored(f"media-query/{name}")["tasks"]
@@ -152,7 +152,7 @@ def test_a_full_disk_leaves_the_old_object(live: LiveCloud, monkeypatch: pytest.
         patch.setattr(live.cloud.store, "put", full)
         assert not live.fire("collect-video", {**message, "vids": VIDS[:2]}).ok
     assert live.stored("media-query/results/full.json") == before
-    assert live.fire("collect-video", {**message, "vids": VIDS[:2]}).result["succeeded"] == 2  # type: ignore[index]
+    assert live.collect("collect-video", {**message, "vids": VIDS[:2]})["succeeded"] == 2
 
 
 def test_keys_that_expire_fail_the_sweep_and_renewed_ones_finish_it(
@@ -172,20 +172,20 @@ def test_keys_that_expire_fail_the_sweep_and_renewed_ones_finish_it(
         assert "KeysRejected" in json.dumps(outcome.error)
     assert live.stored("media-query/results/expired.json") is None
     live.media("faults", json=[])
-    assert live.fire("collect-audio", message).result["succeeded"] == len(VIDS)  # type: ignore[index]
+    assert live.collect("collect-audio", message)["succeeded"] == len(VIDS)
 
 
 def test_a_clock_that_is_off_is_corrected(live: LiveCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     live.media("tasks", json=[{"vid": VIDS[0], "status": 5}])
     monkeypatch.setattr(live.cloud.media_service, "_clock", lambda: time.time() + 4000)
-    assert live.invoke("query-video", {"vids": [VIDS[0]]}).result["code"] == 0  # type: ignore[index]
+    assert live.call("query-video", {"vids": [VIDS[0]]})["code"] == 0
     refused = live.media("calls")
     assert refused["GetVpResult"] >= 2
     date = parsedate_to_datetime(live.post("/nothing").headers["Date"])
     assert abs(date.timestamp() - time.time()) < 3600  # the gateway's clock is right
 
 
-def test_a_damaged_watch_object_is_told_and_left(live: LiveCloud) -> None:
+def test_a_damaged_watch_object_is_named_and_kept(live: LiveCloud) -> None:
     live.cloud.store.put("media-query/watch/odd.json", b"[1,", {})
     outcome: Any = live.fire("collect-video", {"watch": "watch/odd.json", "results": "results/odd-watch.json"}).result
     assert outcome["damaged"] == ["watch/odd.json"]

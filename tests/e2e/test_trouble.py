@@ -52,13 +52,13 @@ def test_with_one_call_in_five_failing_every_id_is_answered(
     live = small_batches
     live.media("tasks", json=[{"vid": vid, "status": 5} for vid in VIDS])
     live.media("faults", json=SIX_WAYS)
-    outcome = live.invoke(function, {"vids": VIDS})
-    assert [record["vid"] for record in outcome.result["data"]] == VIDS  # type: ignore[index]
+    reply = live.call(function, {"vids": VIDS})
+    assert [record["vid"] for record in reply["data"]] == VIDS
     # Of 300 calls some fail for certain, so some were made again.
     assert len(nonces) == len(set(nonces)) > len(VIDS)
 
 
-def test_a_part_that_failed_is_told_with_the_part_that_came(live: LiveCloud) -> None:
+def test_a_partial_failure_returns_the_records_and_the_failures(live: LiveCloud) -> None:
     live.media("tasks", json=[{"vid": vid, "status": 5} for vid in VIDS[:2]])
     live.media("faults", json=[{"kind": "code", "value": 6100, "times": 1}])
     response = live.get("/query-audio", params={"vids": ",".join(VIDS[:2])})
@@ -105,8 +105,8 @@ def test_a_hung_api_is_a_504_in_time(tmp_path: Path, quick_root: Callable[[int],
 def test_cos_that_fails_now_and_then_does_not_matter(live: LiveCloud) -> None:
     live.media("tasks", json=[{"vid": "fine", "status": 4}])
     live.cos("faults", json=[{"kind": "code", "value": "SlowDown", "times": 2}, {"kind": "reset", "times": 2}])
-    outcome = live.fire("collect-video", {"vids": ["fine"], "results": "results/fine.json"})
-    assert outcome.result["failed"] == 1  # type: ignore[index]
+    summary = live.collect("collect-video", {"vids": ["fine"], "results": "results/fine.json"})
+    assert summary["failed"] == 1
     assert live.stored("media-query/results/fine.json")["tasks"]["fine"]["status"] == 4
 
 
@@ -114,7 +114,7 @@ def test_cos_that_fails_now_and_then_does_not_matter(live: LiveCloud) -> None:
 def test_a_results_object_that_is_not_ours_is_left_alone(live: LiveCloud, content: bytes) -> None:
     live.cloud.store.put("media-query/results/odd.json", content, {})
     live.media("tasks", json=[{"vid": "fine", "status": 5}])
-    outcome = live.fire("collect-video", {"vids": ["fine"], "results": "results/odd.json"})
-    assert outcome.result["damaged"] == ["results/odd.json"]  # type: ignore[index]
+    summary = live.collect("collect-video", {"vids": ["fine"], "results": "results/odd.json"})
+    assert summary["damaged"] == ["results/odd.json"]
     assert live.cloud.store.get("media-query/results/odd.json").body == content
     assert live.stored("media-query/results/odd.recovered.json")["tasks"]["fine"]["status"] == 5

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import QueryError
-from shared.events import DIRECT, HTTP, TIMER, source
+from shared.events.query import DIRECT, HTTP, TIMER, source
+from shared.net.json_text import JsonObject
 from shared.tasks import VID
-from tests.support.wire import HIDDEN, Record, Turn, cloud, gateway, said, task, timer
+from tests.support.wire import HIDDEN, Turn, gateway, network, said, task, timer
 
 # Nothing upstream fails in these tests, so a 6000 would be ours.
 CODES = {0, 4000, 4100, 5000}
@@ -59,7 +60,7 @@ EVENTS = JSON | PARAMS | HTTP_EVENTS | TIMER_EVENTS
 
 
 def code_of(event: Any, reply: Any) -> int:
-    """The code of a reply in whichever form its caller gets it; a table, and what has no body, tells of no error."""
+    """The code of a reply in any form; a table and a reply without a body count as success."""
     if source(event) == TIMER or isinstance(reply, str):
         return 0
     if source(event) == DIRECT:
@@ -75,7 +76,7 @@ def code_of(event: Any, reply: Any) -> int:
 
 @given(event=EVENTS, handler=HANDLERS, token=st.sampled_from(["", "unit-api-token"]))
 def test_any_event_has_a_documented_reply(event: Any, handler: Any, token: str) -> None:
-    with cloud(API_TOKEN=token) as net:
+    with network(API_TOKEN=token) as net:
         net.mock.assert_all_requests_are_fired = False
         media, cos = net.media({"a": task("a")}), net.cos("GET", "PUT")
         try:
@@ -94,7 +95,7 @@ def test_any_event_has_a_documented_reply(event: Any, handler: Any, token: str) 
 
 
 #: An event, what the media API does, and what the line tells beside the time.
-LINES: dict[str, tuple[Record, list[Turn], Record]] = {
+LINES: dict[str, tuple[JsonObject, list[Turn], JsonObject]] = {
     "answered": (gateway("GET", {"vids": "a,b"}), [], {"trigger": "http", "ids": 2, "code": 0, "calls": 1}),
     "direct": ({"vids": "a"}, [], {"trigger": "direct", "ids": 1, "code": 0, "calls": 1}),
     "mended": (
@@ -136,7 +137,7 @@ LINES: dict[str, tuple[Record, list[Turn], Record]] = {
 @pytest.mark.parametrize("name", LINES)
 def test_each_invocation_logs_one_line_of_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     event, script, expected = LINES[name]
-    with cloud(API_TOKEN="unit-api-token") as net:
+    with network(API_TOKEN="unit-api-token") as net:
         if "calls" in expected:
             net.media({"a": task("a")}, script)
         if "cos_calls" in expected:
@@ -155,7 +156,7 @@ def test_each_invocation_logs_one_line_of_json(name: str, capsys: pytest.Capture
 
 
 def test_a_timer_that_fails_logs_its_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with cloud() as net:
+    with network() as net:
         net.media({}, repeat(said(code=4100)))
         net.cos("GET")
         with pytest.raises(QueryError):
@@ -165,15 +166,15 @@ def test_a_timer_that_fails_logs_its_error(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("event", [gateway("GET", {"vids": "a"}), {"vids": "a"}, timer("a")])
-def test_a_defect_is_told_to_the_log_only(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], event: Record
+def test_a_defect_is_only_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], event: JsonObject
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a detail")
 
     monkeypatch.setattr("shared.handler.read_query", broken)
-    monkeypatch.setattr("shared.handler.read_sweep", broken)
-    with cloud():
+    monkeypatch.setattr("shared.events.timer.read_sweep", broken)
+    with network():
         if source(event) == TIMER:
             with pytest.raises(ZeroDivisionError):
                 query_video.main_handler(event, CONTEXT)

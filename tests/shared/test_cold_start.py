@@ -19,7 +19,7 @@ print(*sorted(sys.modules))
 """
 #: What only some queries need. (Not csv: where charset_normalizer is installed, requests itself imports it.)
 LATE = {"html", "shared.replies.table", "shared.replies.page", "shared.cos.objects", "shared.collector"}
-LATE |= {"shared.backends.ci", "shared.signing.tc3"}
+LATE |= {"shared.backends.ci", "shared.events.timer", "shared.signing.tc3"}
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_each_error_has_a_description_of_its_own() -> None:
     assert len({leaf.description for leaf in CONTRACT}) == len(CONTRACT)
 
 
-def test_a_method_that_is_not_allowed_is_told_with_those_that_are() -> None:
+def test_a_method_that_is_not_allowed_names_the_allowed_ones() -> None:
     error = MethodNotAllowed("m", ("GET", "POST"))
     assert (error.code, error.http_status, error.headers()) == (4000, 405, {"Allow": "GET, POST"})
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from itertools import repeat
 from typing import Any
 
 import pytest
 
 from shared.errors import BadInput, DamagedObject, Misconfigured, QueryError, UpstreamFailed
-from shared.events import TIMER, source
+from shared.events.query import TIMER, source
+from shared.net.json_text import JsonObject
 from tests.support.functions import http, run, success
 from tests.support.wire import (  # fmt: skip
     HIDDEN,
-    Cloud,
-    Record,
+    Network,
     Turn,
-    cloud,
     documented,
     function_url,
     gateway,
@@ -28,21 +26,15 @@ from tests.support.wire import (  # fmt: skip
 )
 
 A, B = task("a", 5, result=["文"], unknown={"kept": [1.5, None]}), task("b", 3)
-TASKS: dict[str, Record | Turn] = {"a": A, "b": B}
+TASKS: dict[str, JsonObject | Turn] = {"a": A, "b": B}
 FORM = {"headers": {"Content-TYPE": "application/x-www-form-urlencoded"}}
 JSON_TYPE = {"headers": {"content-type": "application/json; charset=utf-8"}}
 DEAD: Turn = (500, {}, b"")
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
-
 @pytest.mark.parametrize("trigger", [gateway, function_url, None])
 @pytest.mark.parametrize(("kind", "action"), [("video", "GetVpResult"), ("audio", "GetCtsaudioInfo")])
-def test_the_documents_replies(net: Cloud, kind: str, action: str, trigger: Any) -> None:
+def test_the_documents_replies(net: Network, kind: str, action: str, trigger: Any) -> None:
     example = documented(action)
     record = example["data"] if kind == "audio" else example["data"][0]
     net.media({record["vid"]: record})
@@ -79,7 +71,7 @@ def encoded(text: str) -> str:
     ],
 )
 @pytest.mark.parametrize("kind", ["video", "audio"])
-def test_every_way_to_ask_for_several(net: Cloud, kind: str, event: dict[str, object]) -> None:
+def test_every_way_to_ask_for_several(net: Network, kind: str, event: dict[str, object]) -> None:
     media = net.media(TASKS)
     reply = http(kind, event)[2] if "httpMethod" in event else run(kind, event)
     assert reply == success([A, B])
@@ -97,19 +89,19 @@ def test_every_way_to_ask_for_several(net: Cloud, kind: str, event: dict[str, ob
     ],
 )
 @pytest.mark.parametrize(("kind", "data"), [("video", [A]), ("audio", A)])
-def test_every_way_to_ask_for_one(net: Cloud, kind: str, data: object, event: dict[str, object]) -> None:
+def test_every_way_to_ask_for_one(net: Network, kind: str, data: object, event: dict[str, object]) -> None:
     net.media(TASKS)
     assert (http(kind, event)[2] if "httpMethod" in event else run(kind, event)) == success(data)
 
 
 @pytest.mark.parametrize("data", [None, {"vid": "x"}, [], "text"])
-def test_audio_without_an_id_is_answered_by_the_api(net: Cloud, data: object) -> None:
+def test_audio_without_an_id_is_answered_by_the_api(net: Network, data: object) -> None:
     media = net.media({}, [said(data)])
     assert http("audio", gateway()) == (200, {}, success(data))
     assert media.calls[0].asked == []
 
 
-def test_batches(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_SIZE", "2")
     vids = [f"id{number}" for number in range(5)]
     media = net.media({vid: task(vid) for vid in vids})
@@ -117,12 +109,12 @@ def test_batches(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(call.asked for call in media.calls) == [["id0", "id1"], ["id2", "id3"], ["id4"]]
 
 
-def test_unknown_ids_are_missing(net: Cloud) -> None:
+def test_unknown_ids_are_missing(net: Network) -> None:
     net.media(TASKS)
     assert http("video", gateway("GET", {"vids": "x,a,y"})) == (200, {}, success([A], missing=["x", "y"]))
 
 
-def test_a_query_that_is_partly_answered(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_that_is_partly_answered(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_SIZE", "1")
     net.media({"a": A, "dead": DEAD, "busy": said(code=4400)})
     status, _, reply = http("video", gateway("GET", {"vids": "dead,a,x,busy"}))
@@ -133,7 +125,7 @@ def test_a_query_that_is_partly_answered(net: Cloud, monkeypatch: pytest.MonkeyP
 
 
 #: What a caller sends, what the media API does (None: is not asked), and the reply's code, status and headers.
-REFUSALS: dict[str, tuple[str, Record, list[Turn] | None, int, int, dict[str, str]]] = {
+REFUSALS: dict[str, tuple[str, JsonObject, list[Turn] | None, int, int, dict[str, str]]] = {
     "no-id": ("video", {}, None, 4000, 400, {}),
     "bad-id": ("video", {"vids": "a,../b"}, None, 4000, 400, {}),
     "two-ids": ("audio", {"vid": "a,b"}, None, 4000, 400, {}),
@@ -156,7 +148,7 @@ REFUSALS: dict[str, tuple[str, Record, list[Turn] | None, int, int, dict[str, st
 
 @pytest.mark.parametrize("trigger", [gateway, function_url, None])
 @pytest.mark.parametrize("name", REFUSALS)
-def test_refusals(net: Cloud, name: str, trigger: Any) -> None:
+def test_refusals(net: Network, name: str, trigger: Any) -> None:
     kind, asked, script, code, status, headers = REFUSALS[name]
     if script:
         net.media({}, repeat(script[0]))
@@ -172,16 +164,16 @@ def test_refusals(net: Cloud, name: str, trigger: Any) -> None:
 
 
 @pytest.mark.parametrize(("asked", "field"), [({"vids": "/"}, "vids"), ({"vid": ""}, "vid"), ({"output": 1}, "output")])
-def test_bad_input_is_named(net: Cloud, asked: Record, field: str) -> None:
+def test_bad_input_is_named(net: Network, asked: JsonObject, field: str) -> None:
     assert http("video", gateway("GET", asked))[2]["message"].startswith(f"{field}: ")
 
 
-def test_a_hung_upstream_is_out_of_time(net: Cloud) -> None:
+def test_a_hung_upstream_is_out_of_time(net: Network) -> None:
     net.media({}, repeat(net.clock.hang))
     assert http("audio", gateway("GET", {"vid": "a"}))[0] == 504
 
 
-def test_too_many_ids_are_refused_to_http_callers_only(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_ids_are_refused_to_http_callers_only(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_VIDS", "1")
     status, _, reply = http("video", gateway("POST", None, body="vids=a,b"))
     assert (status, reply["code"]) == (413, 4000)
@@ -191,7 +183,7 @@ def test_too_many_ids_are_refused_to_http_callers_only(net: Cloud, monkeypatch: 
 
 
 @pytest.mark.parametrize("headers", [{}, None, {"authorization": "Bearer x"}, {"Authorization": "unit-api-token"}])
-def test_a_wrong_token_is_refused(net: Cloud, monkeypatch: pytest.MonkeyPatch, headers: object) -> None:
+def test_a_wrong_token_is_refused(net: Network, monkeypatch: pytest.MonkeyPatch, headers: object) -> None:
     monkeypatch.setenv("API_TOKEN", "unit-api-token")
     status, sent, reply = http("video", function_url("GET", {"vids": "a"}, headers=headers))
     assert (status, sent, reply["code"]) == (401, {"WWW-Authenticate": "Bearer"}, 4100)
@@ -199,7 +191,9 @@ def test_a_wrong_token_is_refused(net: Cloud, monkeypatch: pytest.MonkeyPatch, h
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
-def test_the_token_opens_http_and_nobody_else_needs_it(net: Cloud, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_http_callers_need_the_token_and_direct_callers_do_not(
+    net: Network, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("API_TOKEN", "unit-api-token")
     net.media(TASKS)
     assert http("video", gateway("GET", {"vids": "a"}, headers={name: "Bearer unit-api-token"}))[0] == 200
@@ -210,7 +204,7 @@ def test_the_token_opens_http_and_nobody_else_needs_it(net: Cloud, monkeypatch: 
 @pytest.mark.parametrize(
     "message", ["", "a,b", '["a", "b"]', {"vids": ["a", "b"]}, {"watch": "mine.json", "results": "results/other.json"}]
 )
-def test_a_timer_collects(net: Cloud, kind: str, message: object) -> None:
+def test_a_timer_collects(net: Network, kind: str, message: object) -> None:
     net.media(TASKS)
     lists = {f"media-query/watch/{kind}.json": ["a", "b"], "media-query/mine.json": ["a", "b"]}
     cos = net.cos("GET", "PUT", objects=lists)
@@ -221,13 +215,13 @@ def test_a_timer_collects(net: Cloud, kind: str, message: object) -> None:
 
 
 @pytest.mark.parametrize("message", ["../a", "{", '{"vids": []}', '{"watch": "../x"}', '{"results": 7}'])
-def test_a_timer_with_a_bad_message_raises(net: Cloud, message: str) -> None:
+def test_a_timer_with_a_bad_message_raises(net: Network, message: str) -> None:
     with pytest.raises(BadInput):
         run("video", timer(message))
 
 
 @pytest.mark.parametrize("error", [UpstreamFailed, DamagedObject])
-def test_a_timer_that_can_not_work_raises(net: Cloud, error: type[QueryError]) -> None:
+def test_a_timer_that_fails_raises(net: Network, error: type[QueryError]) -> None:
     objects: dict[str, object] = {"media-query/watch/video.json": ["a"]}
     if error is DamagedObject:  # neither the results object nor the one kept beside a damaged one is ours
         objects |= {f"media-query/results/{name}.json": b"{" for name in ("video", "video.recovered")}
@@ -250,7 +244,7 @@ def test_a_timer_that_can_not_work_raises(net: Cloud, error: type[QueryError]) -
     ],
 )
 def test_a_wrong_setting_is_named(
-    net: Cloud, monkeypatch: pytest.MonkeyPatch, name: str, value: str, event: Record
+    net: Network, monkeypatch: pytest.MonkeyPatch, name: str, value: str, event: JsonObject
 ) -> None:
     monkeypatch.setenv("HTTP_WRITES", "open")
     monkeypatch.setenv(name, value)

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from shared.handler import MAX_REPLY
+from shared.handler import MAX_RETURN
+from shared.net.json_text import JsonObject
 from shared.tasks import Kind
 from tests.support.functions import http, run, success
-from tests.support.wire import Cloud, Record, Turn, cloud, function_url, gateway, said, task
+from tests.support.wire import Network, Turn, function_url, gateway, said, task
 
 A = task("a", 5, result=["http://x/1.mp4", "http://x/2.mp4"], create_time="2018-07-03 14:56:36", finish_time="later")
 B = task("b", 4, error_code=122, error_msg="=no")
-TASKS: dict[str, Record | Turn] = {"a": A, "b": B, "dead": (500, {}, b"")}
+TASKS: dict[str, JsonObject | Turn] = {"a": A, "b": B, "dead": (500, {}, b"")}
 HEADING = "\ufeffvid,outcome,status,create_time,finish_time,result,error_code,error_msg,url\r\n"
 ROW_A = "a,succeeded,5,2018-07-03 14:56:36,later,http://x/1.mp4 http://x/2.mp4,,,\r\n"
 ROW_B = "b,failed,4,,,,122,'=no,\r\n"
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud(BATCH_SIZE="1") as made:
-        yield made
+@pytest.fixture(autouse=True)
+def _one_id_a_call(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCH_SIZE", "1")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +38,7 @@ def net() -> Iterator[Cloud]:
         function_url("POST", {"format": "csv"}, body="b\na\nb\n", headers={"content-type": "text/csv"}),
     ],
 )
-def test_a_table_has_a_row_an_id_asked(net: Cloud, event: Record) -> None:
+def test_a_table_has_a_row_an_id_asked(net: Network, event: JsonObject) -> None:
     media = net.media(TASKS)
     reply = run("video", event)
     headers = {"Content-Type": "text/csv; charset=utf-8", "Vary": "Accept"}
@@ -48,12 +47,12 @@ def test_a_table_has_a_row_an_id_asked(net: Cloud, event: Record) -> None:
     assert sorted(call.asked for call in media.calls) == [["a"], ["b"]], "each is asked about once"
 
 
-def test_a_direct_caller_gets_the_text_of_the_table(net: Cloud) -> None:
+def test_a_direct_caller_gets_the_text_of_the_table(net: Network) -> None:
     net.media(TASKS)
     assert run("video", {"vids": ["a", "b"], "format": "csv"}) == f"{HEADING}{ROW_A}{ROW_B}"
 
 
-def test_a_table_tells_what_is_missing_and_what_has_no_answer(net: Cloud) -> None:
+def test_a_table_has_rows_for_missing_and_unanswered_ids(net: Network) -> None:
     net.media(TASKS)
     reply = run("video", gateway("GET", {"vids": "x,dead,a", "format": "csv"}))
     assert reply["statusCode"] == 207
@@ -62,7 +61,7 @@ def test_a_table_tells_what_is_missing_and_what_has_no_answer(net: Cloud) -> Non
 
 
 @pytest.mark.parametrize(("asked", "status", "code"), [("x,y", 404, 5000), ("dead", 502, 6000), ("../a", 400, 4000)])
-def test_an_error_of_the_whole_query_is_json(net: Cloud, asked: str, status: int, code: int) -> None:
+def test_an_error_of_the_whole_query_is_json(net: Network, asked: str, status: int, code: int) -> None:
     if code != 4000:
         net.media(TASKS)
     told = http("video", gateway("GET", {"vids": asked, "format": "csv"}))
@@ -81,7 +80,7 @@ def test_an_error_of_the_whole_query_is_json(net: Cloud, asked: str, status: int
         ({"vids": "a", "format": "xml"}, BROWSER),
     ],
 )
-def test_head_is_get_without_a_body(net: Cloud, trigger: Any, query: Record, headers: Record) -> None:
+def test_head_is_get_without_a_body(net: Network, trigger: Any, query: JsonObject, headers: JsonObject) -> None:
     if "../" not in str(query) and "xml" not in str(query) and "output" not in query:
         net.media(TASKS)
     got = run("video", trigger("GET", query, headers=headers))
@@ -90,8 +89,8 @@ def test_head_is_get_without_a_body(net: Cloud, trigger: Any, query: Record, hea
 
 
 @pytest.mark.parametrize("trigger", [gateway, function_url])
-def test_options_says_what_is_allowed_to_everybody(
-    net: Cloud, monkeypatch: pytest.MonkeyPatch, trigger: Any, capsys: pytest.CaptureFixture[str]
+def test_options_needs_no_token(
+    net: Network, monkeypatch: pytest.MonkeyPatch, trigger: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("API_TOKEN", "unit-api-token")
     reply = run("video", trigger("OPTIONS"))
@@ -100,7 +99,7 @@ def test_options_says_what_is_allowed_to_everybody(
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
-def test_other_methods(net: Cloud, method: str) -> None:
+def test_other_methods(net: Network, method: str) -> None:
     status, headers, reply = http("audio", gateway(method, {"vid": "a"}))
     assert (status, headers, reply["code"]) == (405, {"Allow": "GET, HEAD, POST, OPTIONS"}, 4000)
 
@@ -110,17 +109,17 @@ def page(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page of the tests' own."""
     module = ModuleType("shared.replies.page")
 
-    def page_reply(kind: Kind) -> Record:
+    def page_reply(kind: Kind) -> JsonObject:
         return {"isBase64Encoded": False, "statusCode": 200, "headers": {"X": "y"}, "body": f"the {kind.name} page"}
 
-    module.page_reply = page_reply  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "page_reply", page_reply, raising=False)
     monkeypatch.setitem(sys.modules, "shared.replies.page", module)
 
 
 @pytest.mark.usefixtures("page")
 @pytest.mark.parametrize("trigger", [gateway, function_url])
 def test_a_browser_gets_the_page_without_a_token_or_keys(
-    net: Cloud, monkeypatch: pytest.MonkeyPatch, trigger: Any, capsys: pytest.CaptureFixture[str]
+    net: Network, monkeypatch: pytest.MonkeyPatch, trigger: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("API_TOKEN", "unit-api-token")
     monkeypatch.setenv("TENCENTCLOUD_SECRETID", "")
@@ -130,13 +129,13 @@ def test_a_browser_gets_the_page_without_a_token_or_keys(
     assert [json.loads(line)["code"] for line in capsys.readouterr().out.splitlines()] == [0, 0]
 
 
-def test_a_path_that_is_not_the_function_s_is_not_found_and_nobody_is_asked(net: Cloud) -> None:
+def test_an_unknown_path_is_not_found_and_nothing_is_asked(net: Network) -> None:
     event = function_url("GET", {"vids": "a"}, path="/favicon.ico", headers=BROWSER)
     status, _, reply = http("video", event)
     assert (status, reply["code"], reply["codeDesc"]) == (404, 4000, "NotFound")
 
 
-def test_a_lone_surrogate_of_a_record_stays_in_a_body_and_is_replaced_in_a_value(net: Cloud) -> None:
+def test_a_lone_surrogate_stays_in_a_body_and_is_replaced_in_a_value(net: Network) -> None:
     net.media({"a": task("a", error_msg="x\ud800y")})
     assert http("video", gateway("GET", {"vids": "a"}))[2]["data"][0]["error_msg"] == "x\ud800y"
     direct = run("video", {"vids": "a"})
@@ -155,11 +154,11 @@ def sent(reply: object) -> int:
 @pytest.mark.parametrize("over_http", [True, False])
 @pytest.mark.parametrize("text", ['"', "文"])
 def test_the_largest_reply_that_scf_takes_is_sent_and_one_byte_more_is_not(
-    net: Cloud, over_http: bool, form: str, text: str
+    net: Network, over_http: bool, form: str, text: str
 ) -> None:
     """Of 60 records, each far from large: their number says nothing."""
     vids = [f"v{number}" for number in range(60)]
-    padded: dict[str, Record | Turn] = {vid: task(vid) for vid in vids}
+    padded: dict[str, JsonObject | Turn] = {vid: task(vid) for vid in vids}
     net.media(padded)
     asked = {"vids": ",".join(vids), "format": form}
     event = gateway("GET", asked) if over_http else asked
@@ -169,10 +168,10 @@ def test_the_largest_reply_that_scf_takes_is_sent_and_one_byte_more_is_not(
         padded["v0"] = task("v0", error_msg=text * times, url="x" * length)
         return run("video", event)
 
-    times = 1000 * (MAX_REPLY - 50_000) // sent(with_padding(0))
-    room = MAX_REPLY - sent(with_padding(0, times))
+    times = 1000 * (MAX_RETURN - 50_000) // sent(with_padding(0))
+    room = MAX_RETURN - sent(with_padding(0, times))
     assert room > 0
-    assert sent(with_padding(room, times)) == MAX_REPLY
+    assert sent(with_padding(room, times)) == MAX_RETURN
     refused = with_padding(room + 1, times)
     if over_http:
         assert refused["statusCode"] == 400
@@ -181,8 +180,8 @@ def test_the_largest_reply_that_scf_takes_is_sent_and_one_byte_more_is_not(
 
 
 @pytest.mark.parametrize(("kind", "asked"), [("video", {"vids": "a"}), ("audio", {"vid": "a"}), ("audio", {})])
-def test_a_single_record_that_is_too_large_is_the_upstream_s_failure(net: Cloud, kind: str, asked: Record) -> None:
-    record = task("a", error_msg="x" * MAX_REPLY)
+def test_a_single_record_that_is_too_large_is_an_upstream_failure(net: Network, kind: str, asked: JsonObject) -> None:
+    record = task("a", error_msg="x" * MAX_RETURN)
     net.media({"a": record}, [said(record)] if not asked else [])
     status, _, reply = http(kind, gateway("GET", asked))
     assert (status, reply["code"], "data" in reply) == (502, 6000, False)

@@ -1,22 +1,20 @@
-"""Answers that go to COS, and who may have them written."""
+"""Answers that are written to COS, and the permission to write."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from shared.net.json_text import JsonObject
 from tests.support.functions import CONTEXT, http, run, success
 from tests.support.wire import (  # fmt: skip
     BUCKET,
     HIDDEN,
     REGION,
-    Cloud,
-    Record,
+    Network,
     Turn,
-    cloud,
     cos_error,
     function_url,
     gateway,
@@ -24,13 +22,12 @@ from tests.support.wire import (  # fmt: skip
 )
 
 A, B = task("a", 5, result=["文"]), task("b", 3)
-TASKS: dict[str, Record | Turn] = {"a": A, "b": B}
+TASKS: dict[str, JsonObject | Turn] = {"a": A, "b": B}
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud(HTTP_WRITES="open") as made:
-        yield made
+@pytest.fixture(autouse=True)
+def _http_may_write(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_WRITES", "open")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +40,9 @@ def net() -> Iterator[Cloud]:
     ],
 )
 @pytest.mark.parametrize("trigger", [gateway, function_url, None])
-def test_output_to_cos(net: Cloud, trigger: Any, kind: str, asked: Record, written: Record, count: int) -> None:
+def test_output_to_cos(
+    net: Network, trigger: Any, kind: str, asked: JsonObject, written: JsonObject, count: int
+) -> None:
     net.media(TASKS)
     cos = net.cos("PUT")
     asked = {**asked, "output": "cos"}
@@ -55,7 +54,7 @@ def test_output_to_cos(net: Cloud, trigger: Any, kind: str, asked: Record, writt
     assert {key: json.loads(body) for key, body in cos.objects.items()} == {key: written}
 
 
-def test_what_came_before_the_time_was_over_is_written(net: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_before_the_deadline_are_written(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_SIZE", "1")
     monkeypatch.setenv("CONCURRENCY", "1")
     net.media({"a": A, "hung": net.clock.hang})
@@ -65,7 +64,7 @@ def test_what_came_before_the_time_was_over_is_written(net: Cloud, monkeypatch: 
     assert json.loads(cos.objects[reply["data"]["key"]])["data"] == [A]
 
 
-def test_output_to_a_cos_that_refuses(net: Cloud) -> None:
+def test_output_to_a_cos_that_refuses(net: Network) -> None:
     net.media(TASKS)
     net.cos("PUT", script=[cos_error(403, "AccessDenied")])
     status, _, reply = http("video", gateway("POST", {"vids": "a", "output": "cos"}))
@@ -81,7 +80,7 @@ def test_output_to_a_cos_that_refuses(net: Cloud) -> None:
     ],
 )
 @pytest.mark.parametrize("trigger", [gateway, function_url, None])
-def test_a_table_goes_to_cos_as_csv(net: Cloud, trigger: Any, kind: str, rows: str, count: int) -> None:
+def test_a_table_goes_to_cos_as_csv(net: Network, trigger: Any, kind: str, rows: str, count: int) -> None:
     net.media(TASKS)
     cos = net.cos("PUT")
     asked = {"vids": "a,x,a", "output": "cos", "format": "csv"}
@@ -111,7 +110,7 @@ REFUSED = [
 @pytest.mark.parametrize("output", ["cos", "watch"])
 @pytest.mark.parametrize(("setting", "token", "method", "sent", "status", "code", "allow"), REFUSED)
 def test_nothing_is_asked_or_written_without_permission(
-    net: Cloud,
+    net: Network,
     monkeypatch: pytest.MonkeyPatch,
     setting: str,
     token: str,
@@ -130,7 +129,7 @@ def test_nothing_is_asked_or_written_without_permission(
 
 
 @pytest.mark.parametrize(("setting", "token"), [("token", "unit-api-token"), ("open", ""), ("open", "unit-api-token")])
-def test_who_has_permission_writes(net: Cloud, monkeypatch: pytest.MonkeyPatch, setting: str, token: str) -> None:
+def test_permitted_callers_write(net: Network, monkeypatch: pytest.MonkeyPatch, setting: str, token: str) -> None:
     monkeypatch.setenv("HTTP_WRITES", setting)
     monkeypatch.setenv("API_TOKEN", token)
     net.media(TASKS)

@@ -1,4 +1,4 @@
-"""One invocation's id, time and log line, with a clock that moves when told to."""
+"""One invocation's id, deadline and log line, on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -13,21 +13,12 @@ from email.utils import formatdate
 import pytest
 
 from shared.invocation import Deadline, Function, Invocation, peak_memory_mb
-
-
-class Clock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 def test_a_deadline_counts_down_to_zero(clock: Clock) -> None:
@@ -134,7 +125,7 @@ def at(moment: float) -> str:
     return formatdate(moment, usegmt=True)
 
 
-def test_time_is_that_of_this_machine_until_a_service_tells_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_follows_a_service_that_finds_it_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.invocation.time.time", lambda: 1_700_000_000.5)
     invocation = Invocation({})
     assert invocation.now() == 1_700_000_000.5

@@ -121,7 +121,7 @@ def test_an_invalid_value(local_environment: Environment, variable: str, value: 
 
 
 @pytest.mark.parametrize("variable", INVALID)
-def test_no_part_of_an_invalid_value_is_told(local_environment: Environment, variable: str) -> None:
+def test_an_invalid_value_is_never_shown(local_environment: Environment, variable: str) -> None:
     with pytest.raises(Misconfigured, match=variable) as raised:
         read_settings(local_environment(**{variable: "http://pass:word@hidden.example/ ?hidden#"}))
     assert not any(part in raised.value.message for part in ("pass", "word", "hidden"))

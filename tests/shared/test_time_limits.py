@@ -69,7 +69,7 @@ def _answers(body: bytes, asked: bytes = b"") -> Script:
     return script
 
 
-def test_the_margin_for_writing_what_has_come_is_kept(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_margin_for_writing_to_cos_is_kept(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_SIZE", "1")
     good = json.dumps({"code": 0, "message": "", "data": [task("a")]}).encode()
     serve(_answers(good, b"vids.0=a&"), MEDIA_API_URL="/v2/index.php")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import md5
@@ -12,32 +11,27 @@ from typing import Any, TypeVar
 
 import pytest
 
-from shared.backends.base import Record
-from shared.collector.sweep import Summary, Tools, collect
+from shared.backends.base import Work
+from shared.collector.sweep import Summary, collect
 from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Found, Listed, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
-from shared.events import Sweep
+from shared.events.timer import Sweep
 from shared.invocation import Deadline, Invocation
-from shared.replies.json_text import to_bytes
-from shared.tasks import VIDEO, VIDS, Kind, is_final
-from tests.support.wire import NOW
+from shared.net.json_text import to_bytes
+from shared.tasks import VIDEO, VIDS, Kind, Record, is_final
+from tests.support.wire import NOW, settings
 
 WATCH, RESULTS = "watch/video.json", "results/video.json"
 FOUND, ADDED = "results/video.found/", "watch/video.added/"
 WATCHED = Sweep(None, WATCH, RESULTS)
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-#: Told of each operation, its method and the object's name, before it takes effect.
+#: Called for each operation with its method and the object's name.
 Hook = Callable[[str, str], None]
 
 
 def nothing(_method: str, _name: str) -> None:
-    """The hook of whoever is not disturbed."""
-
-
-class Killed(BaseException):
-    """The instance is gone."""
+    """A hook that does nothing."""
 
 
 class Bucket:
@@ -88,7 +82,7 @@ class Bucket:
 
 
 class Objects(CosObjects):
-    """A bucket as one invocation uses it. `before` and `after` are told of each operation."""
+    """A bucket as one invocation uses it. `before` and `after` are called for each operation."""
 
     def __init__(self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing) -> None:
         self.prefix = "prefix/"
@@ -104,13 +98,15 @@ class Objects(CosObjects):
         yield
         self._after(method, name)
 
-    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> Found | None:
+    def get(
+        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
+    ) -> Found | None:
         with self._operation("GET", name, deadline):
             body = self._bucket.seen(name).get(name)
         if body is None:
             return None
         try:
-            return Found(json.loads(body), md5(body).hexdigest())
+            return Found(parse(body), md5(body).hexdigest())
         except ValueError as error:
             raise DamagedObject(name) from error
 
@@ -165,7 +161,7 @@ class Run(Invocation):
 
 
 class Api:
-    """A back end that tells records by id, or the error to raise; `seconds` is what a call takes."""
+    """A back end with a record or an error for each id; a call takes `seconds`."""
 
     ids = VIDS
 
@@ -194,9 +190,11 @@ class Api:
         raise NotImplementedError
 
 
-def tools(bucket: Bucket, api: Api, before: Hook = nothing, after: Hook = nothing, limit: float = 900.0) -> Tools:
+def working(bucket: Bucket, api: Api, before: Hook = nothing, after: Hook = nothing, limit: float = 900.0) -> Work:
     """What one invocation works with."""
-    return Tools(VIDEO, api, Objects(bucket, before, after), 1, Run(bucket, limit))
+    work = Work(VIDEO, settings(CONCURRENCY="1"), api, Run(bucket, limit))
+    work.objects = Objects(bucket, before, after)
+    return work
 
 
 def sweep(
@@ -206,8 +204,8 @@ def sweep(
     after: Hook = nothing,
     asked: Sweep = WATCHED,
 ) -> Summary:
-    """One sweep over the bucket, by an API that tells these tasks."""
-    return collect(tools(bucket, Api(bucket, tasks), before, after), asked)
+    """One sweep over the bucket, with an API that has these tasks."""
+    return collect(working(bucket, Api(bucket, tasks), before, after), asked)
 
 
 def in_turn(
@@ -232,83 +230,3 @@ def one_after_the_other() -> Iterator[None]:
         for module in ("backends.base", "cos.journal", "collector.shards"):
             patch.setattr(f"shared.{module}.each", in_turn)
         yield
-
-
-class At:
-    """A hook that does something once, at one operation."""
-
-    def __init__(self, number: int, action: Callable[[], object]) -> None:
-        self.fired = False
-        self._left, self._action = number, action
-
-    def __call__(self, method: str, name: str) -> None:
-        self._left -= 1
-        if self._left == -1:
-            self.fired = True
-            self._action()
-
-
-def die() -> None:
-    """End as a killed instance does: nothing that catches errors catches this."""
-    raise Killed
-
-
-class Stage:
-    """Work in threads of which one goes on at a time, from one operation to the next."""
-
-    def __init__(self) -> None:
-        self._parked = threading.Semaphore(0)
-        self._go: dict[str, threading.Semaphore] = {}
-        self._killed: set[str] = set()
-        self._failed: list[BaseException] = []
-        self.live: list[str] = []
-
-    def add(self, name: str, work: Callable[[Hook], object]) -> None:
-        """Take on some work, which gets its hook; it does not begin yet."""
-        self._go[name] = threading.Semaphore(0)
-        self.live.append(name)
-        threading.Thread(target=self._run, args=(name, work), daemon=True).start()
-
-    def _run(self, name: str, work: Callable[[Hook], object]) -> None:
-        try:
-            self._wait(name)
-            work(lambda _method, _name: self._pause(name))
-        except Killed:
-            pass
-        except BaseException as error:  # noqa: BLE001 - raised again by step
-            self._failed.append(error)
-        finally:
-            self.live.remove(name)
-            self._parked.release()
-
-    def _pause(self, name: str) -> None:
-        self._parked.release()
-        self._wait(name)
-
-    def _wait(self, name: str) -> None:
-        self._go[name].acquire()
-        if name in self._killed:
-            raise Killed
-
-    def step(self, name: str) -> None:
-        """Let one go on to its next operation, or to its end."""
-        if name in self.live:
-            self._go[name].release()
-            self._parked.acquire()
-        if self._failed:
-            raise self._failed.pop()
-
-    def steps(self, name: str, number: int) -> None:
-        """Let one go on for so many operations, if it has as many."""
-        for _ in range(number):
-            self.step(name)
-
-    def finish(self, name: str) -> None:
-        """Let one go on to its end."""
-        while name in self.live:
-            self.step(name)
-
-    def kill(self, name: str) -> None:
-        """End one where it is."""
-        self._killed.add(name)
-        self.step(name)

@@ -8,7 +8,7 @@ from typing import Any
 import query_audio
 import query_video
 
-from tests.support.wire import Record
+from shared.net.json_text import JsonObject
 
 CONTEXT = {"time_limit_in_ms": 60_000, "request_id": "6f1c-unit"}
 
@@ -28,5 +28,5 @@ def http(kind: str, event: object) -> tuple[int, dict[str, str], Any]:
     return reply["statusCode"], reply["headers"], json.loads(reply["body"])
 
 
-def success(data: object, **more: object) -> Record:
+def success(data: object, **more: object) -> JsonObject:
     return {"code": 0, "message": "", "codeDesc": "Success", "data": data, **more}

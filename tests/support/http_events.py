@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shared.http_events import FORM
+from shared.events.http import FORM
 
 Event = dict[str, object]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shared.backends.base import Record
-from shared.collector.part import Book, Part
-from shared.collector.sweep import DAY
-from shared.tasks import VIDEO, Kind
-from tests.support.bucket import RESULTS, Bucket, Hook, Objects, Run, nothing
+from shared.backends.base import Work
+from shared.collector.part import Part
+from shared.tasks import VIDEO, Kind, Record
+from tests.support.bucket import RESULTS, Api, Bucket, Hook, Objects, Run, nothing
+from tests.support.wire import settings
 
 
 def stored(*records: Record, action: str = "GetVpResult", **more: object) -> dict[str, object]:
@@ -20,14 +20,16 @@ def noted(*records: Record, action: str = "GetVpResult") -> dict[str, object]:
     return {"action": action, "tasks": {str(record["vid"]): record for record in records}}
 
 
-def book(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO, run: Run | None = None) -> Book:
+def storing(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO, run: Run | None = None) -> Work:
     """Where a sweep over the bucket keeps its objects."""
-    return Book(kind, Objects(bucket, before), run or Run(bucket), 3 * DAY)
+    work = Work(kind, settings(), Api(bucket, {}), run or Run(bucket))
+    work.objects = Objects(bucket, before)
+    return work
 
 
 def load_part(bucket: Bucket, before: Hook = nothing, name: str = RESULTS) -> Part:
     """One object of the results, with what its journal says."""
-    part = Part(book(bucket, before), name)
+    part = Part(storing(bucket, before), name)
     part.read_object(Run(bucket).deadline)
     part.read_journal(Run(bucket).deadline)
     return part

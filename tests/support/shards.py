@@ -6,15 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.backends.base import Record
 from shared.collector.invoke import ScfApi
 from shared.collector.shards import spread
 from shared.collector.sweep import Summary, collect
 from shared.errors import KeysRejected, QueryError, UpstreamFailed
-from shared.events import Sweep, read_sweep
+from shared.events.timer import Sweep, read_sweep
 from shared.invocation import Deadline
-from shared.tasks import VIDEO
-from tests.support.bucket import Api, Bucket, Hook, nothing, tools
+from shared.tasks import VIDEO, Record
+from tests.support.bucket import Api, Bucket, Hook, nothing, working
 
 PREFIX, INDEX = Sweep(None, "watch/video/", "results/video/"), "results/video.index.json"
 NO = KeysRejected("SCF refuses to invoke")
@@ -41,7 +40,7 @@ class Scf(ScfApi):
         """What the invocations do, once each or more often; return the ids that they ask about."""
         api = Api(bucket, tasks)
         for event in self.events:
-            collect(tools(bucket, api), read_sweep(event, VIDEO))
+            collect(working(bucket, api), read_sweep(event, VIDEO))
         return api.asked
 
 
@@ -63,7 +62,7 @@ def fire(
 ) -> tuple[Summary, Scf]:
     """One firing of the timer: its summary, and the SCF that it asked."""
     scf = scf or Scf()
-    return spread(tools(bucket, Api(bucket, tasks or {}, seconds), before, limit=limit), PREFIX, scf), scf
+    return spread(working(bucket, Api(bucket, tasks or {}, seconds), before, limit=limit), PREFIX, scf), scf
 
 
 def counts(watched: int = 0, succeeded: int = 0, pending: int = 0, missing: int = 0) -> dict[str, int]:

@@ -22,7 +22,9 @@ from QcloudApi.common.sign import Sign
 from requests import PreparedRequest
 
 from shared.invocation import Invocation
+from shared.net.json_text import JsonObject
 from shared.settings import Settings, read_settings
+from tests.support.clock import Clock
 from tests.support.paths import DOCUMENTS
 
 if TYPE_CHECKING:
@@ -56,17 +58,17 @@ WORDS = "upstream-words http://internal.example"
 #: What no error reply and no log line may hold.
 HIDDEN = (SECRET_ID, SECRET_KEY, TOKEN, MEDIA_HOST, COS_HOST, *WORDS.split(), "Traceback", "unit-api-token")
 
-Record = dict[str, object]
+
 Body = str | bytes | io.BufferedReader
 Reply = tuple[int, dict[str, str], Body]
 #: One scripted turn of a service: a reply, an exception of requests, or what to do with the request.
 Turn = Reply | Exception | Callable[[PreparedRequest], Reply | Exception]
 
 
-def documented(action: str) -> dict[str, Any]:
+def documented(action: str) -> Any:
     """The example reply of an action's document."""
     path = DOCUMENTS / f"{action}.json"
-    return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def settings(**changes: str) -> Settings:
@@ -74,7 +76,7 @@ def settings(**changes: str) -> Settings:
     return read_settings({**ENVIRON, **changes})
 
 
-def task(vid: str, status: int = 5, **fields: object) -> Record:
+def task(vid: str, status: int = 5, **fields: object) -> JsonObject:
     """A record as short as a test can use."""
     return {"vid": vid, "status": status, "deleted": "no", **fields}
 
@@ -113,15 +115,12 @@ def trickle(pieces: Iterable[bytes | Exception]) -> io.BufferedReader:
     return io.BufferedReader(_Pieces(pieces), buffer_size=1024)
 
 
-class Clock:
-    """Time that passes only while somebody sleeps or is made to wait."""
+class SleepClock(Clock):
+    """A clock that moves only during a sleep or a wait. It starts at 0, which is `NOW` in Unix time."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        super().__init__()
         self.naps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
 
     def time(self) -> float:
         """Unix time."""
@@ -133,7 +132,7 @@ class Clock:
 
     def hang(self, request: PreparedRequest) -> Exception:
         """The turn of a service that never answers: the caller waits as long as it is willing to."""
-        self.now += request.req_kwargs["timeout"]  # type: ignore[attr-defined]  # set by responses
+        self.now += vars(request)["req_kwargs"]["timeout"]  # set by responses
         return requests.ReadTimeout()
 
 
@@ -153,7 +152,7 @@ class Call(NamedTuple):
 class Service:
     """Plays its script first. Thread-safe: calls come in parallel."""
 
-    def __init__(self, clock: Clock, script: Iterable[Turn]) -> None:
+    def __init__(self, clock: SleepClock, script: Iterable[Turn]) -> None:
         self.clock = clock
         self._script = iter(script)
         self._lock = threading.Lock()
@@ -175,9 +174,9 @@ class Service:
 
 
 class Media(Service):
-    """A media API that serves tasks by id; a task may be a turn instead, for whoever asks about it."""
+    """A media API that serves tasks by id. A turn in the place of a task answers every call about that id."""
 
-    def __init__(self, clock: Clock, tasks: Mapping[str, Record | Turn], script: Iterable[Turn]) -> None:
+    def __init__(self, clock: SleepClock, tasks: Mapping[str, JsonObject | Turn], script: Iterable[Turn]) -> None:
         super().__init__(clock, script)
         self.tasks = tasks
         self.calls: list[Call] = []
@@ -203,14 +202,14 @@ class Media(Service):
         return said(found[0]) if found else said(code=5000 if asked else 4000)
 
 
-class Cloud:
+class Network:
     """The network of one test: nothing answers but what the test has put there."""
 
-    def __init__(self, mock: responses.RequestsMock, clock: Clock) -> None:
+    def __init__(self, mock: responses.RequestsMock, clock: SleepClock) -> None:
         self.mock = mock
         self.clock = clock
 
-    def media(self, tasks: Mapping[str, Record | Turn] | None = None, script: Iterable[Turn] = ()) -> Media:
+    def media(self, tasks: Mapping[str, JsonObject | Turn] | None = None, script: Iterable[Turn] = ()) -> Media:
         """Start a media API. It has to be asked."""
         service = Media(self.clock, tasks or {}, script)
         self.mock.add_callback(responses.POST, MEDIA_URL, callback=service)
@@ -239,33 +238,33 @@ class Cloud:
 
 
 @contextmanager
-def cloud(**environ: str) -> Iterator[Cloud]:
+def network(**environ: str) -> Iterator[Network]:
     """A network, a clock and an environment of the test's own. A call that nobody expects fails the test."""
-    clock = Clock()
+    clock = SleepClock()
     with pytest.MonkeyPatch.context() as patch, responses.RequestsMock() as mock:
         patch.setattr("shared.net.client.Deadline.pause", lambda _, seconds: clock.sleep(seconds))
         patch.setattr("shared.invocation.time.time", clock.time)  # the official clients' too
         patch.setattr("shared.handler.Invocation", partial(Invocation, clock=clock))
         for name, value in {**ENVIRON, **environ}.items():
             patch.setenv(name, value)
-        yield Cloud(mock, clock)
+        yield Network(mock, clock)
         refused = [str(call.response) for call in mock.calls if "refused by Responses" in str(call.response)]
         assert not refused, refused[0]
 
 
-def gateway(method: str = "GET", query: object = None, **fields: object) -> Record:
+def gateway(method: str = "GET", query: object = None, **fields: object) -> JsonObject:
     """An API Gateway event (reference: SCF page 583/12513)."""
     context = {"path": "/x", "httpMethod": "ANY", "identity": {}, "stage": "release"}
     event = function_url(method, query, **{"path": "/x", **fields})
     return {"requestContext": context, "isBase64Encoded": False, **event}
 
 
-def function_url(method: str = "GET", query: object = None, **fields: object) -> Record:
+def function_url(method: str = "GET", query: object = None, **fields: object) -> JsonObject:
     """A function URL event: a gateway's without the gateway's own keys (583/96099)."""
     return {"httpMethod": method, "path": "/", "headers": {}, "queryString": query or {}, **fields}
 
 
-def timer(message: object = "") -> Record:
+def timer(message: object = "") -> JsonObject:
     """A timer event (583/9708)."""
     text = message if isinstance(message, str) else json.dumps(message)
     return {"Type": "Timer", "TriggerName": "every-minute", "Time": "2026-01-01T00:00:00Z", "Message": text}

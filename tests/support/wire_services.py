@@ -25,9 +25,9 @@ from tests.support.wire import (
     SECRET_ID,
     SECRET_KEY,
     WORDS,
-    Clock,
     Reply,
     Service,
+    SleepClock,
     Turn,
     cos_error,
 )
@@ -38,7 +38,7 @@ class Cos(Service):
 
     page_size = 1000
 
-    def __init__(self, clock: Clock, objects: Mapping[str, object], script: Iterable[Turn]) -> None:
+    def __init__(self, clock: SleepClock, objects: Mapping[str, object], script: Iterable[Turn]) -> None:
         super().__init__(clock, script)
         self.objects = {key: value if isinstance(value, bytes) else to_bytes(value) for key, value in objects.items()}
         self.written: dict[str, float] = dict.fromkeys(objects, LONG_AGO)
@@ -125,7 +125,7 @@ def iso(seconds: float) -> str:
 class Scf(Service):
     """SCF's API: the Invoke requests that it took, and the events in them."""
 
-    def __init__(self, clock: Clock, script: Iterable[Turn]) -> None:
+    def __init__(self, clock: SleepClock, script: Iterable[Turn]) -> None:
         super().__init__(clock, script)
         self.requests: list[PreparedRequest] = []
         self.events: list[Any] = []

@@ -1,12 +1,13 @@
-"""Cloud Infinite on the wire: media jobs by id, and what it knows of a source file; error codes to exceptions."""
+"""Cloud Infinite: media jobs by id, and the media info of a source file. Error codes become exceptions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from shared.backends.base import Answered, Records
 from shared.backends.ci.records import join_audio, source_place, to_record
 from shared.errors import BadInput, KeysRejected, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
@@ -15,23 +16,23 @@ from shared.net.limiter import Pace
 from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.settings import Settings
 from shared.signing.cos import CiAuth, CosAuth
-from shared.tasks import AUDIO, IdForm, Kind
+from shared.tasks import AUDIO, IdForm, Kind, Record
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 UPSTREAM = "Cloud Infinite"
-#: The most ids in one call. No page gives a maximum; 50 keep the path below 2 KB and the reply of usual jobs far below
-#: MAX_XML.
+#: The most ids in one call. No page gives a maximum. With 50 the path stays below 2 KB, and the reply about usual jobs
+#: far below MAX_XML.
 MOST_IDS = 50
-#: Codes that say our clock is off: the server's Date tells by how much.
+#: Codes that mean our clock is wrong; the Date header of the reply has the server's time.
 CLOCK_CODES = frozenset({"SignatureExpired", "RequestTimeTooSkewed", "Request has expired"})
-#: Codes of 401 and 403 that are about queues and buckets rather than keys, and codes of 400 that are about permissions
+#: Codes with status 401 or 403 that are about queues and buckets, not keys; codes with status 400 about permissions
 #: (error codes, CI 1045/43611).
 NOT_OUR_KEYS = frozenset({"MediaBucketAlreadyBinded", "QueueSaturated", "QueuePaused"})
 NOT_ALLOWED = frozenset({"ResourceAccessDenied", "CIRoleNotExist"})
-#: Codes that a message names, for whoever mends the function's settings; of another nobody knows what it says.
-TOLD = (
+#: Codes that a message to the caller may contain, since they help to correct the settings. Others may reveal anything.
+NAMED = (
     CLOCK_CODES
     | NOT_OUR_KEYS
     | NOT_ALLOWED
@@ -39,17 +40,15 @@ TOLD = (
         {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "InternalError", "SlowDown"}
     )
 )
-#: Answers of COS that mean there is nothing to know about a source: it is gone, or no media file.
+#: Statuses of COS that mean a source has no media info: it is gone, or no media file.
 NO_SOURCE = frozenset({400, 404})
-
-Record = Mapping[str, object]
 
 
 class CloudInfinite:
     """The Cloud Infinite back end. One instance serves one invocation; its calls may run in parallel.
 
-    Each asked id is a job. When audio jobs are listed, those of one source file with the same UserData, or without any,
-    share one record with an output each: that is what one audio task of API 2.0 was.
+    Each id is a job. In a list of audio jobs, those of one source file with the same UserData, or all without it, share
+    one record that has an output for each job: an audio task of API 2.0 had several outputs too.
     """
 
     ids = IdForm(re.compile(r"j[0-9a-f]{32}"), "a job id: 'j' and 32 hexadecimal digits, in lower case")
@@ -60,34 +59,36 @@ class CloudInfinite:
         self._pace = Pace(settings.concurrency)
         self._auth = CiAuth(settings.credentials, invocation.now)
         self._source_auth = CosAuth(settings.credentials, invocation.now)
-        self._tasks: dict[str, tuple[object, ...]] = {}  # by job id: what jobs of one audio task have in common
+        self._tasks: dict[
+            str, tuple[object, ...]
+        ] = {}  # by job id: source and UserData, the same for all jobs of one audio task
 
     def batch_size(self, kind: Kind) -> int:
-        """How many ids one call can ask about: one when each is followed by a call about its source."""
+        """Return how many ids one call can ask about: one when a call about its source follows each."""
         asks_sources = kind == AUDIO and self._settings.ci_source_info
         return 1 if asks_sources else min(self._settings.batch_size, MOST_IDS)
 
-    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> dict[str, Record | QueryError]:
-        """Ask about up to `batch_size` jobs; return their records by id, or why one has none.
+    def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Answered:
+        """Ask about up to `batch_size` jobs; return their records by id, or the error of one that has none.
 
         An id that CI lists as not existing is left out. Raises a QueryError when CI can't be asked or refuses.
         """
-        found: dict[str, Record | QueryError] = {}
+        found: Answered = {}
         unknown: set[str] = set()
         for root in self._jobs(vids, deadline):
             for job in root.findall("JobsDetail"):
                 vid = (job.findtext("JobId") or "").strip()
                 if vid in vids:
                     found[vid] = self._record(kind, vid, job, deadline)
-            for node in root.findall("NonExistJobIds"):  # one with a list, or one each: pages say text
+            for node in root.findall("NonExistJobIds"):  # one node with a list, or one for each id: pages only say text
                 unknown.update(re.findall(r"[\w-]+", node.text or ""))
         for vid in vids:
             if vid not in found and vid not in unknown:
-                found[vid] = UpstreamFailed(f"{UPSTREAM} says nothing of {vid}")
+                found[vid] = UpstreamFailed(f"{UPSTREAM} did not answer about {vid}")
         return found
 
-    def joined(self, kind: Kind, records: dict[str, Record]) -> dict[str, Record]:
-        """Let the audio jobs of one source file that have the same UserData, or none, share one record."""
+    def joined(self, kind: Kind, records: Records) -> Records:
+        """Give the audio jobs of one source file with the same UserData, or all without it, one common record."""
         if kind != AUDIO:
             return records
         groups: dict[tuple[object, ...], list[str]] = {}
@@ -100,11 +101,11 @@ class CloudInfinite:
         return shared
 
     def without_ids(self, kind: Kind, deadline: Deadline) -> object:  # noqa: ARG002 - as the protocol has it
-        """Refuse a query that names no id, with BadInput: CI has no other question that would fit."""
+        """Refuse a query without an id, with BadInput: CI has no call for that."""
         raise BadInput("vid: give the id of a job")
 
     def _jobs(self, vids: Sequence[str], deadline: Deadline) -> Iterator[Element]:
-        """The answers about some jobs: one, or those of the halves where one would be too large."""
+        """The replies about some jobs. A reply that would be too large is asked for in halves."""
         try:
             yield self._ask(f"{self._settings.ci_url}/jobs/{','.join(vids)}", self._auth, deadline)
         except ReplyTooLarge:
@@ -127,9 +128,9 @@ class CloudInfinite:
             return error
 
     def _source(self, name: str, deadline: Deadline) -> Element | None:
-        """CI's media info of a source file (GetMediaInfo, COS 436/55672), None when there is none to be had.
+        """CI's media info of a source file (GetMediaInfo, COS 436/55672), None when there is none.
 
-        COS's own host answers it, and the official client sends it as a request to COS, session token and all.
+        COS's own host answers it. The official client signs it as a request to COS, with COS's token header.
         """
         url = f"{self._settings.cos_url}/{quote(name)}?ci-process=videoinfo"
         try:
@@ -166,12 +167,12 @@ class CloudInfinite:
 
 
 class _NoSource(UpstreamFailed):
-    """There is no media info of a source."""
+    """A source has no media info."""
 
 
 def _error(status: int, code: str) -> QueryError:
-    """What a status and a code mean for the caller, in our words (error codes, CI 1045/43611)."""
-    said = f"{UPSTREAM} answered {status} {code if code in TOLD else ''}".rstrip()
+    """The error for a status and a code, in our own words (error codes, CI 1045/43611)."""
+    said = f"{UPSTREAM} answered {status} {code if code in NAMED else ''}".rstrip()
     if status == 429 or code == "SlowDown":
         return Throttled(f"{UPSTREAM} is over its quota", retryable=True)
     if code in CLOCK_CODES or code in NOT_ALLOWED or (status in (401, 403) and code not in NOT_OUR_KEYS):
@@ -179,4 +180,4 @@ def _error(status: int, code: str) -> QueryError:
         return KeysRejected(message, retryable=code in CLOCK_CODES)
     if code == "InvalidArgument":
         return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter")
-    return UpstreamFailed(said, retryable=(status >= 500 and status != 501) or code in ("InternalError", "SlowDown"))
+    return UpstreamFailed(said, retryable=(status >= 500 and status != 501) or code == "InternalError")

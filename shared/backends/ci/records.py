@@ -1,4 +1,4 @@
-"""A job of Cloud Infinite in the shape of the two documents' records. What CI does not tell is null, never invented.
+"""A job of Cloud Infinite as a record of the two documents. What CI does not know is null, never invented.
 
 The nodes are those of DescribeMediaJob (COS page 436/49202, CI 460/76913 and its siblings).
 """
@@ -6,49 +6,48 @@ The nodes are those of DescribeMediaJob (COS page 436/49202, CI 460/76913 and it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote
 
 from shared.errors import BadInput, UpstreamFailed
-from shared.tasks import AUDIO, VIDEO, Kind, Status
+from shared.net.json_text import JsonObject
+from shared.tasks import AUDIO, VIDEO, Kind, Record, Status
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-Record = dict[str, object]
-
-#: The documents' times are in UTC+8 (audio document: create_time equals the vid's Unix time so read).
+#: The documents' times are in UTC+8 (audio document: read that way, create_time equals the Unix time in the vid).
 ZONE = timezone(timedelta(hours=8))
-#: The video document has no status for waiting. A state that no page lists is in progress: nobody may take it as final.
+#: The video document has no status for waiting. A state that no page lists counts as in progress, never as final.
 FINAL = {"Failed": Status.FAILED, "Cancel": Status.FAILED, "Success": Status.SUCCEEDED}
 STATUSES = {VIDEO.name: FINAL, AUDIO.name: {"Submitted": Status.WAITING, "Pause": Status.WAITING, **FINAL}}
-#: Jobs that look at a file and write none, and jobs that write pictures: no record of the kind fits them.
+#: Jobs that only inspect a file, and jobs that write pictures: they fit no record of the kind.
 LOOKING = frozenset({"MediaInfo", "VideoTag", "QualityEstimate", "ExtractDigitalWatermark"})
 UNFIT = {VIDEO.name: LOOKING, AUDIO.name: LOOKING | {"Animation", "Snapshot", "SmartCover"}}
-#: The form of every vid that API 2.0 has issued (task documents): UserData of this form is the vid of an older time.
+#: The form of every vid that API 2.0 has issued (task documents). UserData of this form is the vid before migration.
 OLD_VID = re.compile(r"[0-9a-f]{32}[0-9]{10}")
-#: Audio streams below it are in kbit/s: pages show 104.047000 and 128000 for the same node. CI's audio templates go
-#: from 8 to 1000 kbit/s, lossless ones to some 5000, so the two scales do not meet.
+#: A bit rate below it is in kbit/s, else in bit/s: pages show 104.047000 and 128000 for the same node. CI's audio
+#: templates go from 8 to 1000 kbit/s, lossless ones to some 5000, so the two scales do not overlap.
 KILOBITS_BELOW = 8000.0
 
 
 class Place(NamedTuple):
-    """An object in COS; each part is None when CI does not tell it. `bucket` is `<name>-<appid>`."""
+    """An object in COS. A part that CI leaves out is None. `bucket` is `<name>-<appid>`."""
 
     bucket: str | None
     region: str | None
     name: str | None
 
     def url(self) -> str | None:
-        """The object's URL, None unless all is known."""
+        """Return the object's URL, None unless all parts are known."""
         if not (self.bucket and self.region and self.name):
             return None
         return f"https://{self.bucket}.cos.{self.region}.myqcloud.com/{quote(self.name)}"
 
-    def owner(self) -> Record:
-        """The fields of the documents that say whose bucket it is."""
+    def owner(self) -> JsonObject:
+        """Return the documents' fields for the bucket and its owner."""
         bucket = re.fullmatch(r"(.+)-([0-9]{1,20})", self.bucket or "")
         return {
             "app_id": int(bucket[2]) if bucket else None,
@@ -57,10 +56,10 @@ class Place(NamedTuple):
         }
 
 
-def to_record(kind: Kind, vid: str, job: Element, source: Element | None = None) -> Record:
-    """Return the record of one JobsDetail that was asked for by the id `vid`.
+def to_record(kind: Kind, vid: str, job: Element, source: Element | None = None) -> JsonObject:
+    """Return the record of one JobsDetail, whose id is `vid`.
 
-    `source` is the MediaInfo of the source file, for the audio record's facts about it. Raises BadInput for a job of
+    `source` is the MediaInfo of the source file, for the audio record's fields about it. Raises BadInput for a job of
     another kind, UpstreamFailed for one without a state.
     """
     state, tag = _text(job, "State"), _text(job, "Tag") or _text(job, "Operation/Tag")
@@ -94,30 +93,30 @@ def to_record(kind: Kind, vid: str, job: Element, source: Element | None = None)
     }
 
 
-def join_audio(records: Sequence[Mapping[str, object]]) -> Record:
-    """Return one record of several of the same source file, each of a job of its own.
+def join_audio(records: Sequence[Record]) -> JsonObject:
+    """Return one record for several jobs of the same source file, from the record of each.
 
-    It is finished when all of them are, and failed when one of them is. Its facts are the first one's.
+    It is final when all jobs are, and failed when one of those is. The other fields are those of the first record.
     """
     statuses = {Status(cast("int", record["status"])) for record in records}
     mixed = len(statuses) > 1 and not statuses <= set(FINAL.values())
     status = Status.PROCESSING if mixed else min(statuses)  # of the final two, failed is the lower
-    told = [record for record in records if record["error_code"] and status == Status.FAILED]
+    failed = [record for record in records if record["error_code"] and status == Status.FAILED]
     results = [cast("Any", record["result"])["audio"] for record in records if record["result"]]
     info = [output for result in results for output in result["info"]]
     return {
         **records[0],
-        "create_time": min(_told(records, "create_time"), default=None),
-        "update_time": max(_told(records, "update_time"), default=None),
+        "create_time": min(_present(records, "create_time"), default=None),
+        "update_time": max(_present(records, "update_time"), default=None),
         "status": int(status),
-        "error_code": told[0]["error_code"] if told else None,
-        "error_msg": told[0]["error_msg"] if told else None,
+        "error_code": failed[0]["error_code"] if failed else None,
+        "error_msg": failed[0]["error_msg"] if failed else None,
         "result": {"audio": {"info": info, "dst": results[0]["dst"]}} if info else None,
     }
 
 
 def source_place(job: Element) -> Place:
-    """Where a job's source file is. The page's table has the bucket as `Bucket`, its samples have `BucketId`."""
+    """Return where a job's source file is. The page's table calls the bucket `Bucket`, its samples `BucketId`."""
     return _place(job, "Input", _text(job, "Input/BucketId") or _text(job, "Input/Bucket"), _text(job, "Input/Object"))
 
 
@@ -126,7 +125,7 @@ def _place(node: Element, path: str, bucket: str | None, name: str | None) -> Pl
 
 
 def _outputs(job: Element) -> Iterator[Place]:
-    """Every file that a finished job has written; where CI lists none, what it was told to write."""
+    """Every file that a finished job has written; when CI lists none, the file that the job was to write."""
     listed = [place for file in job.iter() if file.tag in ("OutputFile", "SpriteOutputFile") for place in _files(file)]
     if listed:
         yield from listed
@@ -145,7 +144,7 @@ def _files(file: Element) -> Iterator[Place]:
             yield _place(file, ".", _text(file, "Bucket"), name if name.startswith(prefix) else prefix + name)
 
 
-def _name(place: Place) -> Record:
+def _name(place: Place) -> JsonObject:
     owner = place.owner()
     known = owner["app_id"] is not None and place.name
     return {
@@ -155,15 +154,15 @@ def _name(place: Place) -> Record:
     }
 
 
-def _source_facts(place: Place, source: Element | None) -> Record:
-    """What the documents' audio record tells of its source file; all null without CI's media info of it."""
+def _source_facts(place: Place, source: Element | None) -> JsonObject:
+    """The audio record's fields about the source file; all null without CI's media info of it."""
     if source is None:
         return dict.fromkeys(("size", "duration", "bitrate", "format", "sample_rate", "encoder"))
     size, seconds = _number(source, "Format/Size"), _number(source, "Format/Duration")
     streams = source.findall("Stream/Audio")[:1]
     rate = _number(source, "Format/Bitrate")
     if rate and size and seconds:
-        # Twice what the size makes in kbit/s is not kbit/s.
+        # A rate of twice the average in kbit/s must be in bit/s.
         rate = rate if rate < 2 * size * 8 / 1000 / seconds else rate / 1000
     elif rate and rate >= KILOBITS_BELOW:
         rate /= 1000
@@ -177,15 +176,15 @@ def _source_facts(place: Place, source: Element | None) -> Record:
     }
 
 
-def _audio_result(job: Element, places: Sequence[Place]) -> Record | None:
+def _audio_result(job: Element, places: Sequence[Place]) -> JsonObject | None:
     if not places:
         return None
     info = [_audio_info(job, place, alone=len(places) == 1) for place in places]
     return {"audio": {"info": info, "dst": places[0].owner()}}
 
 
-def _audio_info(job: Element, place: Place, *, alone: bool) -> Record:
-    """One output. A job has one MediaInfo: of several outputs, it tells only what all its streams agree on."""
+def _audio_info(job: Element, place: Place, *, alone: bool) -> JsonObject:
+    """One output. A job has one MediaInfo for all outputs, so with several only what all streams agree on is used."""
     media = job.find("Operation/MediaInfo")
     streams = [] if media is None else media.findall("Stream/Audio")
     if alone:
@@ -208,7 +207,7 @@ def _audio_info(job: Element, place: Place, *, alone: bool) -> Record:
 
 
 def _format(media: Element, place: Place, *, alone: bool) -> str | None:
-    """A file's format: FormatName lists all names of a family, `mov,mp4,m4a,…`; the file's own ending picks one."""
+    """A file's format. FormatName lists the names of a family, `mov,mp4,m4a,…`; the file's extension picks one."""
     names = _text(media, "Format/FormatName")
     ending = (place.name or "").rpartition(".")[2].lower()
     if names and ending in names.split(","):
@@ -217,12 +216,12 @@ def _format(media: Element, place: Place, *, alone: bool) -> str | None:
 
 
 def _agreed(streams: Sequence[Element], node: str) -> float | None:
-    """The number that all streams have at a node."""
+    """The number at a node, None unless all streams have the same."""
     values = {_number(stream, node) for stream in streams}
     return values.pop() if len(values) == 1 else None
 
 
-def _told(records: Sequence[Mapping[str, object]], field: str) -> list[str]:
+def _present(records: Sequence[Record], field: str) -> list[str]:
     return [str(record[field]) for record in records if record[field] is not None]
 
 
@@ -232,7 +231,7 @@ def _text(node: Element, path: str) -> str | None:
 
 
 def _number(node: Element, path: str) -> float | None:
-    """A plain decimal number, None for anything else: all of CI's numbers are text, and some are `N/A`."""
+    """A plain decimal number, None for anything else: CI's numbers are text, and some are `N/A`."""
     text = _text(node, path) or ""
     return float(text) if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", text) else None
 
@@ -242,7 +241,7 @@ def _whole(number: float | None) -> int | None:
 
 
 def _time(text: str | None) -> str | None:
-    """`2022-06-27T15:23:12+0800`, whatever the offset, as the documents write it; `-` means not yet."""
+    """A time like `2022-06-27T15:23:12+0800`, with any offset, in the documents' form. `-` means not yet: None."""
     try:
         moment = datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%S%z").astimezone(ZONE)
     except (ValueError, OverflowError):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator, Sequence
-from email.utils import formatdate
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import repeat
+from typing import Any
 
 import pytest
 import requests
@@ -17,21 +18,18 @@ from hypothesis import strategies as st
 from shared.backends.api2 import MediaApi
 from shared.errors import (
     BadInput,
-    KeysRejected,
     OutOfTime,
-    QueryError,
     ReplyTooLarge,
     Throttled,
-    UnknownTask,
     UpstreamFailed,
 )
 from shared.invocation import Deadline
 from shared.net.client import ATTEMPTS
+from shared.net.limiter import Pace
 from shared.tasks import AUDIO, VIDEO, Kind
-from tests.support.wire import HIDDEN, NOW, SECRET_ID, TOKEN, Cloud, Reply, cloud, documented, said, settings, task
+from tests.support.api2 import GOOD, VIDS, ask, body
+from tests.support.wire import NOW, SECRET_ID, TOKEN, Network, documented, network, said, settings, task
 
-VIDS = ["a", "b"]
-GOOD = said([task("a"), task("b")])
 #: JSON as an API can send it.
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -40,28 +38,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
-
-def ask(
-    net: Cloud, kind: Kind = VIDEO, vids: Sequence[str] = VIDS, limit_ms: float = 60_000, **env: str
-) -> dict[str, object]:
-    """Ask about ids, or with none given for whatever the API says."""
-    invocation = net.invocation(limit_ms)
-    api = MediaApi(settings(**env), invocation)
-    if not vids:
-        return {"": api.without_ids(kind, invocation.deadline)}
-    return dict(api.records(kind, vids, invocation.deadline))
-
-
-def body(text: str | bytes, status: int = 200) -> Reply:
-    return status, {}, text
-
-
-def test_parameters_are_those_of_the_document_and_the_settings(net: Cloud) -> None:
+def test_parameters_are_those_of_the_document_and_the_settings(net: Network) -> None:
     media = net.media({}, [GOOD])
     ask(net, MEDIA_API_PARAMS="Uin=2418826573&AppId=1253125191&Note=a_b%20%26%2B", MEDIA_API_REGION="sh")
     sent = media.calls[0].params
@@ -82,21 +59,21 @@ def test_parameters_are_those_of_the_document_and_the_settings(net: Cloud) -> No
     }
 
 
-def test_signatures_may_be_sha256_and_permanent_keys_have_no_token(net: Cloud) -> None:
+def test_signatures_may_be_sha256_and_permanent_keys_have_no_token(net: Network) -> None:
     media = net.media({}, [GOOD])
     assert ask(net, SIGNATURE_METHOD="HmacSHA256", TENCENTCLOUD_SESSIONTOKEN="").keys() == {"a", "b"}
     assert "Token" not in media.calls[0].params
     assert len(media.calls[0].params["Signature"]) == 44
 
 
-def test_a_large_batch_goes_in_one_post(net: Cloud) -> None:
+def test_a_large_batch_goes_in_one_post(net: Network) -> None:
     vids = [f"{number:064}" for number in range(1000)]
     media = net.media({vid: task(vid) for vid in vids})
     assert ask(net, vids=vids).keys() == set(vids)
     assert [call.asked for call in media.calls] == [vids]
 
 
-def test_audio_is_asked_one_id_a_call(net: Cloud) -> None:
+def test_audio_is_asked_one_id_a_call(net: Network) -> None:
     api = MediaApi(settings(BATCH_SIZE="7"), net.invocation())
     assert (api.batch_size(VIDEO), api.batch_size(AUDIO)) == (7, 1)
     example = documented("GetCtsaudioInfo")["data"]
@@ -116,11 +93,11 @@ def test_records_come_back_unchanged_whatever_their_order(
     records = [{**extra, "vid": f"id{number}"} for number, extra in enumerate(fields)]
     mixed = records.copy()
     shuffle.shuffle(mixed)
-    with cloud() as net:
+    with network() as net:
         net.media({}, [said(mixed)])
-        found = ask(net, vids=[str(record["vid"]) for record in records])
+        found: Any = ask(net, vids=[str(record["vid"]) for record in records])
         assert found == {record["vid"]: record for record in records}
-        assert [list(found[str(record["vid"])]) for record in records] == [list(record) for record in records]  # type: ignore[call-overload]
+        assert [list(found[str(record["vid"])]) for record in records] == [list(record) for record in records]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +115,7 @@ def test_records_come_back_unchanged_whatever_their_order(
         (AUDIO, task("a"), ["a"]),
     ],
 )
-def test_what_data_tells(net: Cloud, kind: Kind, data: object, known: list[str]) -> None:
+def test_records_in_data(net: Network, kind: Kind, data: object, known: list[str]) -> None:
     net.media({}, [said(data)])
     assert list(ask(net, kind, VIDS if kind == VIDEO else ["a"])) == known
 
@@ -156,7 +133,7 @@ def test_what_data_tells(net: Cloud, kind: Kind, data: object, known: list[str])
         (AUDIO, {"vid": ["a"]}),
     ],
 )
-def test_data_of_another_type_is_the_upstreams_failure(net: Cloud, kind: Kind, data: object) -> None:
+def test_data_of_another_type_is_the_upstreams_failure(net: Network, kind: Kind, data: object) -> None:
     media = net.media({}, [said(data)])
     with pytest.raises(UpstreamFailed):
         ask(net, kind, ["a"])
@@ -164,116 +141,20 @@ def test_data_of_another_type_is_the_upstreams_failure(net: Cloud, kind: Kind, d
 
 
 @pytest.mark.parametrize("data", [None, {}, {"vid": "x"}, [1], "text"])
-def test_a_query_without_an_id_is_forwarded_and_so_is_its_answer(net: Cloud, data: object) -> None:
+def test_a_query_without_an_id_is_forwarded_and_so_is_its_answer(net: Network, data: object) -> None:
     media = net.media({}, [said(data)])
     assert ask(net, AUDIO, []) == {"": data}
     assert media.calls[0].asked == []
 
 
 @pytest.mark.parametrize("kind", [VIDEO, AUDIO])
-def test_unknown_ids_are_no_error_here(net: Cloud, kind: Kind) -> None:
+def test_unknown_ids_are_left_out_without_an_error(net: Network, kind: Kind) -> None:
     net.media({}, [said(code=5000)])
     assert ask(net, kind, ["a"]) == {}
 
 
-#: Code of the API, what it becomes, whether another attempt may mend it.
-CODES: list[tuple[int, type[QueryError], bool]] = [
-    (4000, BadInput, False),
-    (4100, KeysRejected, False),
-    (4104, KeysRejected, False),
-    (4200, KeysRejected, True),
-    (4300, KeysRejected, False),
-    (4400, Throttled, True),
-    (4500, KeysRejected, True),
-    (5000, UnknownTask, False),
-    (5100, UpstreamFailed, True),
-    (6000, UpstreamFailed, True),
-    (6100, UpstreamFailed, False),
-    (6200, UpstreamFailed, True),
-    (-9021, UpstreamFailed, False),
-    (12345, UpstreamFailed, False),
-]
-
-
-@pytest.mark.parametrize(("code", "error", "retried"), CODES)
-@pytest.mark.parametrize("spelled", [int, str])
-def test_codes_become_errors(net: Cloud, code: int, error: type[QueryError], retried: bool, spelled: type) -> None:
-    media = net.media({}, repeat(said(code=spelled(code))))
-    with pytest.raises(QueryError) as caught:
-        ask(net, AUDIO, [])
-    assert type(caught.value) is error
-    assert not [word for word in HIDDEN if word in caught.value.message]
-    assert len(media.calls) == (ATTEMPTS if retried else 1)
-    assert len({call.params["Nonce"] for call in media.calls}) == len(media.calls)
-
-
-HTTP_ERRORS: list[tuple[Reply, type[QueryError], bool]] = [
-    (body("words", 500), UpstreamFailed, True),
-    (body("", 501), UpstreamFailed, True),
-    (body("<html>", 503), UpstreamFailed, True),
-    (body("", 429), Throttled, True),
-    (body("", 204), UpstreamFailed, False),
-    ((302, {"Location": "https://elsewhere.example/"}, ""), UpstreamFailed, False),
-    ((307, {"Location": "https://elsewhere.example/"}, ""), UpstreamFailed, False),
-    (body(GOOD[2], 400), UpstreamFailed, False),
-    (body("", 403), UpstreamFailed, False),
-    (body("", 404), UpstreamFailed, False),
-]
-NO_ENVELOPES: list[str | bytes] = [
-    b"", b"{", GOOD[2][:-2], b"<html></html>", b"\xff\xfe\xfa", b"[]", b"null", b'"text"', b"7", b"{}",
-    b'{"code": null}', b'{"code": "none"}', b'{"code": []}', b'{"code": 1e999}', b'{"code": NaN}', b"[" * 100_000,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("reply", "error", "retried"),
-    [*HTTP_ERRORS, *((body(text), UpstreamFailed, True) for text in NO_ENVELOPES)],
-    ids=lambda value: str(value)[:24] if isinstance(value, tuple) else "",
-)
-def test_replies_that_are_no_answer(net: Cloud, reply: Reply, error: type[QueryError], retried: bool) -> None:
-    media = net.media({}, repeat(reply))
-    with pytest.raises(QueryError) as caught:
-        ask(net)
-    assert type(caught.value) is error
-    assert len(media.calls) == (ATTEMPTS if retried else 1)
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        requests.ConnectionError(),
-        requests.Timeout(),
-        body("", 502),
-        body("{"),
-        body("[]"),
-        *(said(code=code) for code in (4200, 4400, 4500, 5100, "5100", 6000, 6200)),
-    ],
-    ids=lambda trouble: str(trouble)[:28],
-)
-def test_one_more_attempt_mends_it(net: Cloud, trouble: Reply | Exception) -> None:
-    media = net.media({}, [trouble, trouble, GOOD])
-    assert list(ask(net)) == VIDS
-    assert len({call.params["Nonce"] for call in media.calls}) == 3
-    assert len(net.clock.naps) == 2
-
-
-@pytest.mark.parametrize("code", [4200, 4500])
-@pytest.mark.parametrize("skew", [-86_400, 86_400])
-def test_the_next_attempt_follows_the_servers_clock(net: Cloud, code: int, skew: int) -> None:
-    media = net.media({}, [said(code=code, date=formatdate(NOW + skew, usegmt=True)), GOOD])
-    ask(net)
-    assert [int(call.params["Timestamp"]) for call in media.calls] == [NOW, NOW + skew]  # the nap is below a second
-
-
-@pytest.mark.parametrize("date", ["", "yesterday", f"Mon, 01 Jan 2024 {'3' * 25}:00:00 GMT", "Mon, 99 Jan 2024"])
-def test_without_a_usable_date_our_own_clock_stays(net: Cloud, date: str) -> None:
-    media = net.media({}, [said(code=4200, date=date), GOOD])
-    ask(net)
-    assert [int(call.params["Timestamp"]) for call in media.calls] == [NOW, NOW]
-
-
 @pytest.mark.parametrize("limit_ms", [50, 300, 3_000, 60_000])
-def test_a_dead_upstream_has_failed(net: Cloud, limit_ms: int) -> None:
+def test_a_dead_upstream_has_failed(net: Network, limit_ms: int) -> None:
     media = net.media({}, repeat(requests.ConnectionError("10.0.0.1:443")))
     with pytest.raises(UpstreamFailed) as caught:
         ask(net, limit_ms=limit_ms)
@@ -283,7 +164,7 @@ def test_a_dead_upstream_has_failed(net: Cloud, limit_ms: int) -> None:
 
 
 @pytest.mark.parametrize("limit_ms", [50, 300, 3_000, 60_000])
-def test_a_hung_upstream_is_out_of_time(net: Cloud, limit_ms: int) -> None:
+def test_a_hung_upstream_is_out_of_time(net: Network, limit_ms: int) -> None:
     media, end = net.media({}, repeat(net.clock.hang)), net.invocation(limit_ms).deadline.remaining()
     with pytest.raises(OutOfTime) as caught:
         ask(net, limit_ms=limit_ms)
@@ -292,13 +173,13 @@ def test_a_hung_upstream_is_out_of_time(net: Cloud, limit_ms: int) -> None:
     assert net.clock.now <= end or math.isclose(net.clock.now, end)
 
 
-def test_a_hung_attempt_leaves_time_for_another(net: Cloud) -> None:
+def test_a_hung_attempt_leaves_time_for_another(net: Network) -> None:
     net.media({}, [net.clock.hang, GOOD])
     assert list(ask(net, limit_ms=30_000)) == VIDS
 
 
 @pytest.mark.parametrize(("count", "most"), [(1, 540_672), (100, 2_162_688), (900, 3_000_000)])
-def test_a_reply_is_bounded_by_what_was_asked(net: Cloud, count: int, most: int) -> None:
+def test_the_size_of_a_reply_is_bounded_by_the_number_of_ids(net: Network, count: int, most: int) -> None:
     """Of a list of `{}` three million bytes take 72 MB to parse, 31 million took 821."""
     vids = [f"id{number}" for number in range(count)]
     fits = b'{"code": 0, "data": []}'.ljust(most)
@@ -313,29 +194,41 @@ def test_a_reply_is_bounded_by_what_was_asked(net: Cloud, count: int, most: int)
         assert [len(call.asked) for call in media.calls[1:]] == [count, count // 2, count // 2]
 
 
-def test_a_batch_whose_reply_is_too_large_is_asked_by_halves(net: Cloud) -> None:
+def test_a_batch_whose_reply_is_too_large_is_asked_by_halves(net: Network) -> None:
     large = {vid: task(vid, text="a" * 300_000) for vid in "abcd"}
     media = net.media(large)
     assert ask(net, vids=list(large)) == large
     assert ["".join(call.asked) for call in media.calls] == ["abcd", "ab", "cd", "a", "b", "c", "d"]
 
 
-def test_without_time_nothing_is_sent(net: Cloud) -> None:
+def test_without_time_nothing_is_sent(net: Network) -> None:
     with pytest.raises(OutOfTime):
         MediaApi(settings(), net.invocation()).records(VIDEO, VIDS, Deadline(net.clock.now, net.clock))
 
 
-def test_every_attempt_holds_a_place_and_one_that_is_throttled_makes_the_others_hold_back(net: Cloud) -> None:
+def test_each_attempt_holds_a_place_of_the_limiter_and_shows_it_a_throttled_call(
+    net: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    class Watched(Pace):
+        @contextmanager
+        def call(self, deadline: Deadline) -> Iterator[None]:
+            with super().call(deadline):
+                try:
+                    yield
+                except Throttled:
+                    seen.append("throttled")
+                    raise
+                seen.append("answered")
+
+    monkeypatch.setattr("shared.backends.api2.Pace", Watched)
     net.media({}, [said(code=4400), GOOD])
-    invocation = net.invocation()
-    api = MediaApi(settings(CONCURRENCY="4"), invocation)
-    api.records(VIDEO, VIDS, invocation.deadline)
-    over = Deadline(0, net.clock)
-    with api._pace.call(over), api._pace.call(over), pytest.raises(OutOfTime), api._pace.call(over):
-        raise AssertionError("four halved are two")
+    assert ask(net) == {"a": task("a"), "b": task("b")}
+    assert seen == ["throttled", "answered"]
 
 
-def test_calls_and_retries_are_counted(net: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+def test_calls_and_retries_are_counted(net: Network, capsys: pytest.CaptureFixture[str]) -> None:
     net.media({}, [said(code=6000), GOOD])
     invocation = net.invocation()
     MediaApi(settings(), invocation).records(VIDEO, VIDS, invocation.deadline)
@@ -344,7 +237,7 @@ def test_calls_and_retries_are_counted(net: Cloud, capsys: pytest.CaptureFixture
     assert (line["calls"], line["retries"]) == (2, 1)
 
 
-def test_what_came_of_a_batch_that_succeeded_in_part_is_kept(net: Cloud) -> None:
+def test_records_of_a_batch_that_succeeded_in_part_are_kept(net: Network) -> None:
     status, headers, text = GOOD
     partly = {**json.loads(text), "code": 5400, "data": [task("a")]}
     net.media({}, [(status, headers, json.dumps(partly))])
@@ -353,19 +246,19 @@ def test_what_came_of_a_batch_that_succeeded_in_part_is_kept(net: Cloud) -> None
     assert isinstance(found["b"], UpstreamFailed)
 
 
-def test_a_number_that_json_can_not_say_again_is_no_envelope(net: Cloud) -> None:
+def test_an_infinite_number_is_refused(net: Network) -> None:
     media = net.media({}, [body('{"code": 0, "data": [{"vid": "a", "size": 1e999}]}'), GOOD])
     assert ask(net) == {"a": task("a"), "b": task("b")}
     assert len(media.calls) == 2
 
 
-def test_a_hundred_unknown_ids_that_are_refused_as_a_whole_cost_a_few_calls(net: Cloud) -> None:
+def test_a_hundred_unknown_ids_that_are_refused_as_a_whole_cost_a_few_calls(net: Network) -> None:
     media = net.media({}, repeat(said(code=5000)))
     assert ask(net, vids=[f"id{number}" for number in range(100)]) == {}
     assert len(media.calls) == 9
 
 
-def test_no_word_of_the_api_reaches_a_caller(net: Cloud) -> None:
+def test_the_message_of_the_api_never_reaches_a_caller(net: Network) -> None:
     words = "secret key of account 100012345678 is wrong"
     net.media({}, [body(json.dumps({"code": 4000, "message": words}))])
     with pytest.raises(BadInput) as caught:

@@ -14,7 +14,8 @@ from shared.errors import OutOfTime, QueryError, Throttled, UnknownTask, Upstrea
 from shared.invocation import Deadline
 from shared.replies.envelope import envelope, refusal, success
 from shared.tasks import AUDIO, VIDEO, VIDS, Kind
-from tests.support.wire import Clock, documented, task
+from tests.support.clock import Clock
+from tests.support.wire import documented, task
 
 Found = Mapping[str, Mapping[str, object] | QueryError]
 
@@ -157,7 +158,7 @@ def test_a_single_record_stands_alone() -> None:
         (Answers({}, [], {"a": BUSY, "b": DEAD}), BUSY),
     ],
 )
-def test_nothing_to_tell_is_an_error(answers: Answers, single: bool, error: QueryError) -> None:
+def test_an_answer_without_any_record_is_an_error(answers: Answers, single: bool, error: QueryError) -> None:
     with pytest.raises(type(error)) as caught:
         envelope(answers, single=single)
     assert caught.value.message == error.message

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends.refused import MOST_PARTS, SAMPLE, Answered, by_halves, told_apart
+from shared.backends.base import Answered
+from shared.backends.refused import MOST_PARTS, SAMPLE, by_halves, by_sample
 from shared.errors import KeysRejected, OutOfTime, QueryError, ReplyTooLarge, UnknownTask, UpstreamFailed
 
 
@@ -37,21 +38,21 @@ def ids(count: int) -> list[str]:
 def test_one_unknown_id_among_a_hundred_hides_none_of_the_others(unknown: int) -> None:
     vids = ids(100)
     api = Api(vids[:unknown] + vids[unknown + 1 :])
-    assert told_apart(vids, api).keys() == api.known
+    assert by_sample(vids, api).keys() == api.known
     assert len(api.asked) <= SAMPLE + 14
 
 
 def test_three_unknown_ids_are_found() -> None:
     vids = ids(100)
     api = Api([vid for vid in vids if vid not in ("id3", "id50", "id77")])
-    assert told_apart(vids, api).keys() == api.known
+    assert by_sample(vids, api).keys() == api.known
 
 
 @given(st.integers(2, 100), st.data())
-def test_what_is_found_is_true_whatever_is_known(count: int, data: st.DataObject) -> None:
+def test_every_answer_is_true_for_any_set_of_known_ids(count: int, data: st.DataObject) -> None:
     vids = ids(count)
     api = Api(data.draw(st.lists(st.sampled_from(vids), unique=True, min_size=count // 2, max_size=count - 1)))
-    found = told_apart(vids, api)
+    found = by_sample(vids, api)
     assert len(api.asked) <= SAMPLE + MOST_PARTS
     if any(vid in found for vid in api.known):
         assert api.known <= found.keys(), "known ids may have no answer, but are never left out"
@@ -62,7 +63,7 @@ def test_what_is_found_is_true_whatever_is_known(count: int, data: st.DataObject
 def test_where_the_calls_do_not_suffice_ids_have_no_answer_and_are_not_missing() -> None:
     vids = ids(100)
     api = Api(vids[::2] + vids[1::4])
-    found = told_apart(vids, api)
+    found = by_sample(vids, api)
     assert len(api.asked) == SAMPLE + MOST_PARTS
     assert api.known <= found.keys()
     assert any(isinstance(record, UpstreamFailed) for record in found.values())
@@ -70,20 +71,20 @@ def test_where_the_calls_do_not_suffice_ids_have_no_answer_and_are_not_missing()
 
 def test_of_few_ids_each_is_asked_alone() -> None:
     api = Api(["id2"])
-    assert told_apart(ids(SAMPLE), api) == {"id2": {"vid": "id2"}}
+    assert by_sample(ids(SAMPLE), api) == {"id2": {"vid": "id2"}}
     assert len(api.asked) == SAMPLE
 
 
 def test_where_no_id_drawn_is_known_none_is() -> None:
     api = Api([])
-    assert told_apart(ids(100), api) == {}
+    assert by_sample(ids(100), api) == {}
     assert len(api.asked) == SAMPLE
 
 
 def test_another_error_ends_the_search_and_costs_the_ids_without_an_answer_only() -> None:
     vids = ids(100)
     api = Api(vids[:-1], fails_after=SAMPLE + 1)
-    found = told_apart(vids, api)
+    found = by_sample(vids, api)
     assert len(api.asked) == SAMPLE + 2
     assert {type(record) for record in found.values()} == {dict, OutOfTime}
     assert found.keys() >= api.known
@@ -94,7 +95,7 @@ def test_an_error_before_anything_is_known_is_the_batchs() -> None:
         raise KeysRejected("no")
 
     with pytest.raises(KeysRejected):
-        told_apart(ids(100), ask)
+        by_sample(ids(100), ask)
 
 
 def test_a_reply_that_is_too_large_for_one_id_costs_that_id_only() -> None:

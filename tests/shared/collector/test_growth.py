@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 
-from shared.collector.sweep import DAY, Summary, collect
+from shared.backends.base import DAY
+from shared.collector.sweep import Summary, collect
 from shared.cos.journal import KEPT
 from shared.cos.objects import MAX_OBJECT
-from tests.support.bucket import ADDED, RESULTS, WATCH, WATCHED, Api, Bucket, Objects, one_after_the_other, tools
+from tests.support.bucket import ADDED, RESULTS, WATCH, WATCHED, Api, Bucket, Objects, one_after_the_other, working
 from tests.support.results import load_part
 from tests.support.wire import task
 
@@ -31,7 +32,7 @@ def fire(bucket: Bucket, api: Api, limit: float, call: float) -> tuple[Summary, 
     def slow(method: str, name: str) -> None:
         bucket.now += call
 
-    made = tools(bucket, api, slow, limit=limit)
+    made = working(bucket, api, slow, limit=limit)
     assert isinstance(made.objects, Objects)
     started = bucket.now
     summary = collect(made, WATCHED)

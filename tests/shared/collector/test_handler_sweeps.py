@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,14 +11,14 @@ import query_audio
 import query_video
 
 from shared.errors import BadInput, KeysRejected
+from shared.net.json_text import JsonObject
+from shared.signing.credentials import as_text
 from tests.support.wire import (  # fmt: skip
     BUCKET,
     CONTEXT,
     HIDDEN,
     REGION,
-    Cloud,
-    Record,
-    cloud,
+    Network,
     cos_error,
     function_url,
     gateway,
@@ -34,10 +33,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimesta
 PREFIX = {"watch": "watch/video/"}
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud(HTTP_WRITES="open") as made:
-        yield made
+@pytest.fixture(autouse=True)
+def _http_may_write(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_WRITES", "open")
 
 
 def run(kind: str, event: object, request_id: str = "unit-request") -> Any:
@@ -46,7 +44,7 @@ def run(kind: str, event: object, request_id: str = "unit-request") -> Any:
 
 
 #: Every way to add the ids a and b.
-ADDING: dict[str, Record] = {
+ADDING: dict[str, JsonObject] = {
     "query": gateway("POST", {"vids": "a,b", "output": "watch"}),
     "post": gateway("POST", None, body='{"vids": ["a", "b", "a"], "output": "watch"}'),
     "form": function_url("POST", None, body="vids.0=a&vids.1=b&output=watch"),
@@ -56,7 +54,7 @@ ADDING: dict[str, Record] = {
 
 @pytest.mark.parametrize("event", ADDING.values(), ids=ADDING)
 @pytest.mark.parametrize("kind", ["video", "audio"])
-def test_ids_are_added_by_a_note_and_the_reply_says_where(net: Cloud, kind: str, event: Record) -> None:
+def test_ids_are_added_by_a_note_and_the_reply_says_where(net: Network, kind: str, event: JsonObject) -> None:
     cos = net.cos("PUT")
     reply = run(kind, event)
     if "httpMethod" in event:
@@ -74,7 +72,7 @@ def test_ids_are_added_by_a_note_and_the_reply_says_where(net: Cloud, kind: str,
 @pytest.mark.parametrize("watch", ["team/videos.json", "team/videos/"])
 @pytest.mark.parametrize("over_http", [True, False])
 def test_ids_are_added_to_the_list_that_is_named_and_its_timer_sweeps_them(
-    net: Cloud, watch: str, over_http: bool
+    net: Network, watch: str, over_http: bool
 ) -> None:
     cos = net.cos("PUT", "GET")
     asked = {"vids": ["a"], "output": "watch", "watch": watch}
@@ -89,13 +87,13 @@ def test_ids_are_added_to_the_list_that_is_named_and_its_timer_sweeps_them(
         assert run("video", timer({"watch": watch}))["succeeded"] == 1
 
 
-def test_one_id_is_added_by_vid(net: Cloud) -> None:
+def test_one_id_is_added_by_vid(net: Network) -> None:
     cos = net.cos("PUT")
     assert run("audio", {"vid": "a", "output": "watch"})["data"]["count"] == 1
     assert [cos.json(key) for key in cos.puts] == [{"vids": ["a"]}]
 
 
-def test_two_callers_at_the_same_moment_both_count_and_adding_twice_is_harmless(net: Cloud) -> None:
+def test_two_callers_at_the_same_moment_both_count_and_adding_twice_is_harmless(net: Network) -> None:
     cos = net.cos("PUT", "GET")
     net.media({vid: task(vid) for vid in "abc"})
     for request_id, vids in (("one", "a,b"), ("two", "b,c"), ("two", "b,c"), ("three", "a")):
@@ -106,21 +104,19 @@ def test_two_callers_at_the_same_moment_both_count_and_adding_twice_is_harmless(
 
 @pytest.mark.parametrize("kind", ["video", "audio"])
 @pytest.mark.parametrize("asked", [{}, {"vids": ""}, {"vids": "../a"}, {"vid": ""}])
-def test_nothing_is_added_without_valid_ids(net: Cloud, kind: str, asked: Record) -> None:
+def test_nothing_is_added_without_valid_ids(net: Network, kind: str, asked: JsonObject) -> None:
     reply = run(kind, {**asked, "output": "watch"})
     assert (reply["code"], reply["message"][:3]) == (4000, "vid")
 
 
-def test_a_caller_who_adds_needs_the_token_and_keeps_to_the_most_ids(
-    net: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_adding_ids_needs_the_token_and_respects_max_vids(net: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_VIDS", "1")
     assert run("video", gateway("POST", {"vids": "a,b", "output": "watch"}))["statusCode"] == 413
     monkeypatch.setenv("API_TOKEN", "unit-api-token")
     assert run("video", gateway("POST", {"vids": "a", "output": "watch"}))["statusCode"] == 401
 
 
-def test_a_cos_that_refuses_to_add_is_told(net: Cloud) -> None:
+def test_a_refusal_of_cos_to_add_ids_is_an_error(net: Network) -> None:
     net.cos("PUT", script=[cos_error(403, "AccessDenied")])
     reply = run("video", gateway("POST", {"vids": "a", "output": "watch"}))
     assert (reply["statusCode"], json.loads(reply["body"])["code"]) == (502, 4100)
@@ -128,14 +124,14 @@ def test_a_cos_that_refuses_to_add_is_told(net: Cloud) -> None:
 
 
 def test_a_timer_with_a_prefix_spreads_over_invocations_of_the_same_function(
-    net: Cloud, capsys: pytest.CaptureFixture[str]
+    net: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cos = net.cos("GET", "PUT", objects={"media-query/watch/video/mine.json": ["a"]})
     run("video", {"vids": ["b", "c"], "output": "watch"})
     scf = net.scf()
     summary = run("video", timer(PREFIX))
     assert summary == {"shards": 2, "due": 2, "invoked": 2, "swept": 0}
-    assert {json.loads(request.body or "")["FunctionName"] for request in scf.requests} == {"query-video"}  # type: ignore[arg-type]
+    assert {json.loads(as_text(request.body))["FunctionName"] for request in scf.requests} == {"query-video"}
     net.media({"a": task("a"), "b": task("b", 4), "c": task("c", 3)})
     for event in sorted(scf.events, key=lambda event: str(event["Message"])):  # they were asked for in parallel
         run("video", event)
@@ -156,7 +152,7 @@ def test_a_timer_with_a_prefix_spreads_over_invocations_of_the_same_function(
     assert all(isinstance(line["memory_mb"], int) for line in lines if line["trigger"] == "timer")
 
 
-def test_without_permission_to_invoke_the_timer_sweeps_the_shards_itself(net: Cloud) -> None:
+def test_without_permission_to_invoke_the_timer_sweeps_the_shards_itself(net: Network) -> None:
     net.media({"a": task("a"), "b": task("b")})
     net.scf([scf_error("UnauthorizedOperation.CAM")] * 2)
     cos = net.cos("GET", "PUT", objects={f"media-query/watch/video/{vid}.json": [vid] for vid in "ab"})
@@ -164,13 +160,13 @@ def test_without_permission_to_invoke_the_timer_sweeps_the_shards_itself(net: Cl
     assert [list(cos.json(f"media-query/results/video/{vid}.json")["tasks"]) for vid in "ab"] == [["a"], ["b"]]
 
 
-def test_a_timer_that_can_not_list_raises(net: Cloud) -> None:
+def test_a_timer_that_can_not_list_raises(net: Network) -> None:
     net.cos("GET", script=[cos_error(403, "AccessDenied")])
     with pytest.raises(KeysRejected):
         run("video", timer(PREFIX))
 
 
 @pytest.mark.parametrize("message", [{**PREFIX, "results": "results/video.json"}, {**PREFIX, "vids": ["a"]}])
-def test_a_prefix_that_does_not_fit_raises(net: Cloud, message: Record) -> None:
+def test_a_prefix_that_does_not_fit_raises(net: Network, message: JsonObject) -> None:
     with pytest.raises(BadInput):
         run("video", timer(message))

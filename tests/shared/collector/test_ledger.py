@@ -1,4 +1,4 @@
-"""What became of some tasks: who counts, who is asked about again, and what gives way to what."""
+"""The ledger: outcomes, pending ids, and which of two records wins."""
 
 from __future__ import annotations
 
@@ -8,28 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends.base import Record
 from shared.collector.ledger import Ledger, count, timestamp
-from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED
+from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, Record
+from tests.support.clock import Clock
 from tests.support.wire import NOW, task
 
 DAY = 86_400.0
 DONE, RUNNING = task("a"), task("a", 3)
 
 
-class Clock:
-    """A time that tests move."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def ledger(*vids: str, clock: Clock | None = None, patience: float = 3 * DAY) -> Ledger:
     """A ledger that watches some ids and has nothing new to say."""
-    made = Ledger(clock or Clock(), patience)
+    made = Ledger(clock or Clock(NOW), patience)
     made.take(vids)
     made.changed = False
     return made
@@ -49,7 +39,7 @@ OUTCOMES: dict[str, tuple[Record, str]] = {
 
 
 @pytest.mark.parametrize(("record", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
-def test_a_record_tells_the_outcome_and_whether_to_ask_again(record: Record, outcome: str) -> None:
+def test_outcome_and_finality_of_a_record(record: Record, outcome: str) -> None:
     made = ledger("a")
     made.merge({"a": record})
     assert made.outcome("a") == outcome
@@ -71,7 +61,7 @@ def test_a_count_names_every_outcome_in_one_order() -> None:
 
 def test_an_unknown_id_is_asked_about_for_days_and_then_never_again() -> None:
     """Ids that the API does not know were once asked about for ever."""
-    clock = Clock()
+    clock = Clock(NOW)
     made = ledger("a", clock=clock)
     for _ in range(3):
         made.note_missing(["a"])
@@ -94,7 +84,7 @@ def test_with_no_patience_an_unknown_id_is_asked_about_once() -> None:
 
 
 def test_the_missing_are_listed_with_the_time_of_the_first_such_answer() -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     made = ledger("a", clock=clock)
     made.note_missing(["a"])
     clock.now += DAY
@@ -219,7 +209,7 @@ def test_parting_moves_all_that_is_known_of_an_id() -> None:
     assert other.counts() == counts(watched=3, succeeded=1, missing=1, pending=1)
 
 
-def test_who_has_the_record_and_who_still_asks_become_one() -> None:
+def test_a_record_and_a_pending_id_are_merged() -> None:
     asks, has = ledger("a", "b"), ledger("c")
     has.merge({"a": DONE, "b": task("b", 3)})
     asks.absorb(has)
@@ -230,7 +220,7 @@ def test_who_has_the_record_and_who_still_asks_become_one() -> None:
 
 
 def test_the_first_time_of_a_missing_id_stays_whoever_absorbs_it() -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     early, late = ledger("a", clock=clock), ledger("a", clock=clock)
     early.note_missing(["a"])
     clock.now += 60

@@ -10,7 +10,7 @@ from shared.cos.journal import NEVER
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO
 from tests.support.bucket import RESULTS, Bucket, Run, one_after_the_other
-from tests.support.results import book, load_part, stored
+from tests.support.results import load_part, stored, storing
 from tests.support.wire import NOW, task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
@@ -23,9 +23,9 @@ def test_without_an_object_there_is_nothing() -> None:
     assert (part.stored, part.ids(), part.held, part.changed, part.again()) == (None, [], {}, False, None)
 
 
-def test_what_was_written_is_read_again() -> None:
+def test_a_written_part_is_read_back() -> None:
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.take(["a", "b", "c", "d"])
     part.take(["e"], added=True)
     part.merge({"a": DONE, "b": task("b", 3)})
@@ -40,9 +40,9 @@ def test_what_was_written_is_read_again() -> None:
     assert list(again.pending) == ["b", "c", "e"]
 
 
-def test_what_people_read_comes_first_and_an_empty_state_is_left_out() -> None:
+def test_the_summary_comes_first_and_an_empty_state_is_left_out() -> None:
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.merge({"a": DONE})
     part.take(["a"])
     part.save(Run(bucket).deadline, {"summary": {"watched": 1}}, {"turn": "", "parts": {}})
@@ -95,14 +95,14 @@ def test_the_kinds_do_not_share_an_object() -> None:
     bucket = Bucket()
     bucket.store(RESULTS, stored(DONE))
     with pytest.raises(DamagedObject, match="GetCtsaudioInfo"):
-        Part(book(bucket, kind=AUDIO), RESULTS).read_object(Run(bucket).deadline)
+        Part(storing(bucket, kind=AUDIO), RESULTS).read_object(Run(bucket).deadline)
 
 
-def test_what_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """A results object of 44 MB was once written, and then no sweep could read it again."""
     monkeypatch.setattr(module, "PART_BYTES", 1200)
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.merge({vid: task(vid, url="x" * 400) for vid in "ab"})
     assert part.save(Run(bucket).deadline)
     part.merge({"c": task("c", url="x" * 400)})
@@ -114,14 +114,14 @@ def test_what_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> No
 def test_one_record_that_can_not_be_halved_is_written_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 1000)
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.merge({"a": task("a", url="x" * 4000)})
     assert part.save(Run(bucket).deadline)
     assert load_part(bucket).tasks == part.tasks
 
 
 def test_when_to_look_again() -> None:
-    part = Part(book(Bucket()), RESULTS)
+    part = Part(storing(Bucket()), RESULTS)
     assert part.again() is None
     part.hold("a", 10)
     part.hold("b", 30)
@@ -139,6 +139,6 @@ def test_again_in(told: dict[str, object], again: float | None) -> None:
     assert again_in(told) == again
 
 
-def test_what_says_nothing_usable_has_no_state_and_no_counts() -> None:
+def test_an_unusable_object_has_no_state_and_no_counts() -> None:
     assert (state_of(None), state_of({"state": []}), state_of({"state": {"turn": "x"}})) == ({}, {}, {"turn": "x"})
     assert (counts_in(None), counts_in({"watched": 1, "failed": "x"})) == ({}, {"watched": 1})

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from shared.backends.base import Record
+from shared.backends.base import DAY
 from shared.collector import part as module
 from shared.collector.ledger import Ledger
 from shared.collector.part import Part
-from shared.collector.sweep import DAY
 from shared.cos.journal import FOLDED, KEPT
 from shared.errors import KeysRejected, OutOfTime
+from shared.tasks import Record
 from tests.support.bucket import FOUND, RESULTS, Bucket, Run, one_after_the_other
-from tests.support.results import book, load_part, noted, stored
+from tests.support.results import load_part, noted, stored, storing
 from tests.support.wire import NOW, task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
@@ -84,7 +84,7 @@ def test_a_note_that_is_none_of_ours_is_read_once_named_and_never_deleted(note: 
 
 def test_final_records_are_noted_before_anything_else_and_others_are_not() -> None:
     bucket = Bucket()
-    part = Part(book(bucket), RESULTS)
+    part = Part(storing(bucket), RESULTS)
     part.record({"b": task("b", 3)}, Run(bucket).deadline)
     assert not bucket.objects
     gone = task("c", 3, deleted="yes")
@@ -95,12 +95,12 @@ def test_final_records_are_noted_before_anything_else_and_others_are_not() -> No
     assert (part.tasks, part.held) == ({"a": DONE, "b": task("b", 3), "c": gone}, {name: NOW + KEPT})
 
 
-def test_a_journal_that_can_not_be_written_is_told_before_anything_is_taken_over() -> None:
+def test_a_journal_that_can_not_be_written_raises_before_anything_changes() -> None:
     def refuse(method: str, _: str) -> None:
         if method == "PUT":
             raise KeysRejected("no")
 
-    part = Part(book(Bucket(), refuse), RESULTS)
+    part = Part(storing(Bucket(), refuse), RESULTS)
     with pytest.raises(KeysRejected):
         part.record({"a": DONE}, Run(Bucket()).deadline)
     assert part.tasks == {}
@@ -111,7 +111,7 @@ def test_many_records_are_several_notes_none_of_them_too_large(monkeypatch: pyte
     monkeypatch.setattr(module, "NOTE_BYTES", 1000)
     bucket = Bucket()
     records = {f"id{number}": task(f"id{number}", url="x" * 200) for number in range(40)}
-    Part(book(bucket), RESULTS).record(records, Run(bucket).deadline)
+    Part(storing(bucket), RESULTS).record(records, Run(bucket).deadline)
     notes = bucket.under(FOUND)
     assert (len(notes) > 5, max(len(bucket.objects[name]) for name in notes) < 2000) == (True, True)
     assert load_part(bucket).tasks == records
@@ -125,7 +125,7 @@ def test_a_part_that_takes_over_tasks_notes_them_first_so_that_a_killed_sweep_lo
     moved.merge({"a": DONE, "b": task("b", 3)})
     moved.note_missing(["c"])
     moved.drop(["a"])
-    Part(book(bucket), RESULTS).receive(moved, Run(bucket).deadline)
+    Part(storing(bucket), RESULTS).receive(moved, Run(bucket).deadline)
     part = load_part(bucket)
     assert part.stored is None, "it was killed before it wrote the object"
     for name in ("tasks", "missing", "pending", "added", "unwatched"):
@@ -167,7 +167,7 @@ def test_a_note_that_can_not_be_deleted_is_tried_again_next_time() -> None:
             raise KeysRejected("no")
 
     bucket = Bucket()
-    part = Part(book(bucket, refuse), RESULTS)
+    part = Part(storing(bucket, refuse), RESULTS)
     part.hold("some", FOLDED)
     part.changed = False
     bucket.now += FOLDED
@@ -184,16 +184,16 @@ def test_when_time_runs_out_the_notes_read_so_far_are_kept() -> None:
         bucket.now += 1
 
     run = Run(bucket, 5.5)  # half a second of it is kept for the reply
-    part = Part(book(bucket, slow, run=run), RESULTS)
+    part = Part(storing(bucket, slow, run=run), RESULTS)
     part.read_journal(run.deadline)
     assert list(part.tasks) == ["id0", "id1", "id2", "id3"]
     assert list(part.held) == [f"{FOUND}{number}.json" for number in range(4)]
 
 
-def test_a_cos_that_answers_in_no_time_is_told() -> None:
+def test_a_hung_cos_raises() -> None:
     def hang(method: str, _: str) -> None:
         raise OutOfTime("COS does not answer")
 
     bucket = Bucket()
     with pytest.raises(OutOfTime):
-        Part(book(bucket, hang), RESULTS).read_journal(Run(bucket).deadline)
+        Part(storing(bucket, hang), RESULTS).read_journal(Run(bucket).deadline)

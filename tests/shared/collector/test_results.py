@@ -11,7 +11,7 @@ from shared.cos.journal import FOLDED, KEPT, NEVER
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.bucket import FOUND, RESULTS, Bucket, Hook, Run, nothing, one_after_the_other
-from tests.support.results import book, noted, stored
+from tests.support.results import noted, stored, storing
 from tests.support.wire import NOW, task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
@@ -22,7 +22,7 @@ DONE = task("a")
 
 def load(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO) -> tuple[Results, Run]:
     run = Run(bucket)
-    results = Results(book(bucket, before, kind, run), RESULTS)
+    results = Results(storing(bucket, before, kind, run), RESULTS)
     results.load(run.deadline)
     return results, run
 
@@ -74,7 +74,7 @@ def test_it_is_written_only_when_it_says_anything_new() -> None:
     assert bucket.json(RESULTS)["summary"] == {"watched": 7}
 
 
-def test_an_edited_list_drops_what_it_leaves_out_but_for_what_callers_have_added() -> None:
+def test_an_edited_list_drops_missing_ids_except_added_ones() -> None:
     bucket = Bucket()
     results, run = load(bucket)
     results.follow(listing("a", "b", "c"), run.deadline)
@@ -124,7 +124,7 @@ def test_an_object_of_an_earlier_version_goes_on_where_it_was() -> None:
     assert bucket.final().keys() == {"a", "gone"}
 
 
-def test_what_callers_have_added_is_held_with_the_notes_that_say_so() -> None:
+def test_added_ids_are_held_with_their_notes() -> None:
     bucket = Bucket()
     results, run = load(bucket)
     results.add(["a"], Added([], ["1"], ["2"], ["3"]), run.deadline)

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from shared.backends.base import Record
 from shared.collector import part as part_module
 from shared.collector import results as module
 from shared.collector.results import Results
 from shared.collector.watchlist import END, Listing, Place
 from shared.cos.journal import KEPT
 from shared.errors import DamagedObject, OutOfTime
+from shared.tasks import Record
 from tests.support.bucket import RESULTS, Bucket, Hook, Run, nothing, one_after_the_other
-from tests.support.results import book, load_part, noted, stored
+from tests.support.results import load_part, noted, stored, storing
 from tests.support.wire import task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
@@ -38,7 +38,7 @@ def run_of(
 ) -> Results:
     """A sweep: it follows a list, learns these records of whatever is due, and writes."""
     run = Run(bucket, limit)
-    results = Results(book(bucket, before, run=run), RESULTS)
+    results = Results(storing(bucket, before, run=run), RESULTS)
     results.load(run.deadline)
     reading = run.deadline.earlier(run.write_margin)
     if vids is not None:
@@ -56,7 +56,7 @@ def all_done(vids: Iterable[str]) -> dict[str, Record]:
 
 
 def lying(bucket: Bucket) -> list[list[str]]:
-    """The ids in the head and in each part, as whoever reads the objects finds them."""
+    """The ids in the head and in each part, as a reader of the objects finds them."""
     names = [RESULTS, *bucket.json(RESULTS).get("parts", [])]
     return [sorted(load_part(bucket, name=name).ids()) for name in names]
 
@@ -124,11 +124,11 @@ def test_a_damaged_part_is_named_and_costs_the_same_at_each_sweep(damaged: objec
     bucket = Bucket()
     run_of(bucket, MANY)
     bucket.store(SECOND, damaged)
-    costs = []
+    costs, calls = list[int](), list[tuple[str, str]]()
     for _ in range(4):
-        calls: list[str] = []
-        results = run_of(bucket, before=lambda _, name, calls=calls: calls.append(name))  # type: ignore[misc]
+        results = run_of(bucket, before=lambda method, name: calls.append((method, name)))
         costs.append(len(calls))
+        calls.clear()
         assert results.damaged == [SECOND]
         assert results.counts()["watched"] == 23
     assert len(set(costs)) == 1
@@ -188,7 +188,7 @@ def test_the_parts_take_turns_when_time_runs_out() -> None:
     turns = []
     for _ in range(5):
         run = Run(bucket, 9.5)
-        results = Results(book(bucket, slow, run=run), RESULTS)
+        results = Results(storing(bucket, slow, run=run), RESULTS)
         results.load(run.deadline)
         turns.append([part.name for part in results.due(run.deadline.earlier(2))])
         results.save({}, run.deadline)
@@ -240,12 +240,12 @@ def test_a_read_that_lasts_until_the_time_is_over_costs_its_part_the_turn_and_no
             raise OutOfTime("COS does not answer")
 
     run = Run(bucket)
-    results = Results(book(bucket, hang, run=run), RESULTS)
+    results = Results(storing(bucket, hang, run=run), RESULTS)
     results.load(run.deadline)
     assert [part.name for part in results.due(run.deadline)] == [RESULTS, FIRST]
     results.save({}, Run(bucket).deadline)
     run = Run(bucket)
-    results = Results(book(bucket, run=run), RESULTS)
+    results = Results(storing(bucket, run=run), RESULTS)
     results.load(run.deadline)
     assert next(results.due(run.deadline)).name == SECOND
 

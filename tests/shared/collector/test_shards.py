@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from shared.collector.sweep import DAY, collect
+from shared.backends.base import DAY
+from shared.collector.sweep import collect
 from shared.cos.journal import KEPT
 from shared.errors import OutOfTime, UpstreamFailed
-from shared.events import TIMER, Sweep, read_sweep, source
+from shared.events.query import TIMER, source
+from shared.events.timer import Sweep, read_sweep
 from shared.tasks import VIDEO
-from tests.support.bucket import Api, Bucket, one_after_the_other, tools
+from tests.support.bucket import Api, Bucket, one_after_the_other, working
 from tests.support.shards import DEAD, INDEX, counts, fire, sharded, spreading
 from tests.support.wire import task
 
@@ -104,7 +106,7 @@ def test_a_shard_that_changes_while_it_is_swept_is_due_again() -> None:
         if (method, name) == ("PUT", "results/video/a.json"):
             bucket.store("watch/video/a.json", ["a", "late"])
 
-    collect(tools(bucket, Api(bucket, {"a": task("a")}), change), read_sweep(scf.events[0], VIDEO))
+    collect(working(bucket, Api(bucket, {"a": task("a")}), change), read_sweep(scf.events[0], VIDEO))
     assert fire(bucket)[1].shards == ["a.json"]
 
 
@@ -122,7 +124,7 @@ def test_the_object_that_consoles_make_for_a_folder_is_no_shard_and_not_worth_a_
     assert fire(sharded({"": b"", "b.json": ["b"]}))[0] == spreading(1, due=1, invoked=1)
 
 
-def test_what_the_sweeps_have_found_damaged_is_named() -> None:
+def test_damaged_objects_of_shards_are_named() -> None:
     bucket = sharded({"a.json": b"{", "b.json": ["b"]})
     fire(bucket)[1].run(bucket, {})
     assert fire(bucket)[0]["damaged"] == ["watch/video/a.json"]
@@ -145,7 +147,7 @@ def test_an_object_of_somebody_else_among_the_summaries_is_no_shard() -> None:
     assert fire(bucket)[1].shards == ["a.json"]
 
 
-def test_what_an_earlier_version_has_written_is_understood() -> None:
+def test_objects_of_an_earlier_version_are_understood() -> None:
     bucket = sharded({"a.json": ["a"], "added-000000.json": {"vids": ["b"], "notes": ["watch/video.added/1.json"]}})
     tasks = {"a": task("a"), "b": task("b")}
     bucket.store(INDEX, {"action": "GetVpResult", "summary": counts(1, 1), "shards": {"a.json": counts(1, 1)}})
@@ -212,7 +214,7 @@ def test_without_shards_there_is_nothing_to_do() -> None:
         f"GET {INDEX}",
     ],
 )
-def test_a_cos_that_refuses_is_told(broken: str) -> None:
+def test_a_refusal_of_cos_fails_it(broken: str) -> None:
     bucket = sharded({"a.json": ["a"]})
     bucket.store("results/video/summary/a.json", {})
 
@@ -224,6 +226,6 @@ def test_a_cos_that_refuses_is_told(broken: str) -> None:
         fire(bucket, before=refuse)
 
 
-def test_no_time_is_told() -> None:
+def test_without_time_it_raises() -> None:
     with pytest.raises(OutOfTime):
         fire(sharded({"a.json": ["a"]}), limit=0.0)

@@ -1,14 +1,14 @@
-"""A watch prefix: who sweeps the shards, which comes first, and what becomes of the ids that callers have added."""
+"""A watch prefix: the order of the shards, refused invocations, and the shard of added ids."""
 
 from __future__ import annotations
 
 import pytest
 
-from shared.backends.base import Record
 from shared.collector import shards as module
 from shared.collector.watchlist import add_ids
 from shared.cos.journal import KEPT
 from shared.errors import QueryError, UpstreamFailed
+from shared.tasks import Record
 from tests.support.bucket import Objects, Run, one_after_the_other
 from tests.support.shards import DEAD, NO, Scf, counts, fire, sharded, spreading
 from tests.support.wire import task
@@ -38,7 +38,7 @@ def test_one_that_scf_never_takes_does_not_keep_others_from_their_turn(monkeypat
     assert invoked == "bcdebcde"
 
 
-def test_what_scf_does_not_take_comes_first_at_the_next_firing() -> None:
+def test_shards_that_scf_refuses_come_first_at_the_next_firing() -> None:
     bucket = sharded({"a.json": ["a"], "b.json": ["b"], "c.json": ["c"]})
     summary, scf = fire(bucket, Scf({"b.json": DEAD}))
     assert (summary, scf.shards) == (spreading(3, due=3, invoked=2), ["a.json", "c.json"])
@@ -88,7 +88,7 @@ def test_a_shard_that_can_not_be_swept_does_not_keep_the_others_from_their_turn(
     assert bucket.final("results/video/c.json") == {"c": task("c")}
 
 
-def test_what_callers_add_is_swept_at_the_same_firing_and_then_left_alone() -> None:
+def test_added_ids_are_swept_at_the_same_firing_and_only_once() -> None:
     bucket = sharded({})
     add_ids(Objects(bucket), "watch/video/", ("a", "b"), Run(bucket))
     summary, scf = fire(bucket)
@@ -102,7 +102,7 @@ def test_what_callers_add_is_swept_at_the_same_firing_and_then_left_alone() -> N
     assert fire(bucket)[0] == {**counts(2, 2), **spreading(1)}
 
 
-def test_what_is_added_later_makes_a_finished_shard_due_again() -> None:
+def test_a_later_addition_makes_a_finished_shard_due_again() -> None:
     bucket = sharded({})
     tasks = {"a": task("a"), "b": task("b")}
     for vid in tasks:

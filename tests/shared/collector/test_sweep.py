@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import repeat
 
 import pytest
@@ -11,18 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import KeysRejected, OutOfTime, UpstreamFailed
+from shared.net.json_text import JsonObject
 from shared.tasks import AUDIO
 from tests.support.sweeps import DEAD, FOUND, RESULTS, WATCH, results, summary, sweep
-from tests.support.wire import Cloud, Record, Turn, cloud, cos_error, said, task
+from tests.support.wire import Network, Turn, cos_error, network, said, task
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
-
-def test_every_state_is_counted(net: Cloud) -> None:
+def test_every_state_is_counted(net: Network) -> None:
     tasks = {
         "done": task("done", 5, result=["文"]),
         "broken": task("broken", 4, error_code=7),
@@ -50,7 +44,7 @@ def test_every_state_is_counted(net: Cloud) -> None:
     assert cos.json(note) == {"action": "GetVpResult", "tasks": final}, "final results are noted first"
 
 
-def test_audio_has_objects_of_its_own(net: Cloud) -> None:
+def test_audio_has_objects_of_its_own(net: Network) -> None:
     media = net.media({"a": task("a")})
     cos = net.cos("GET", "PUT", objects={"media-query/watch/audio.json": {"vids": ["a", "b"]}})
     assert sweep(net, kind=AUDIO) == summary(watched=2, succeeded=1, missing=1)
@@ -58,7 +52,7 @@ def test_audio_has_objects_of_its_own(net: Cloud) -> None:
     assert cos.json("media-query/results/audio.json")["action"] == "GetCtsaudioInfo"
 
 
-def test_given_ids_need_no_watch_object(net: Cloud) -> None:
+def test_given_ids_need_no_watch_object(net: Network) -> None:
     net.media({"a": task("a")})
     cos = net.cos("GET", "PUT")
     assert sweep(net, "a") == summary(watched=1, succeeded=1)
@@ -66,7 +60,7 @@ def test_given_ids_need_no_watch_object(net: Cloud) -> None:
     assert cos.puts[-1] == RESULTS
 
 
-def test_every_key_is_under_the_prefix(net: Cloud) -> None:
+def test_every_key_is_under_the_prefix(net: Network) -> None:
     net.media({"a": task("a")})
     cos = net.cos("GET", "PUT", objects={"state/watch/video.json": ["a"]})
     assert sweep(net, COS_PREFIX="state") == summary(watched=1, succeeded=1)
@@ -74,7 +68,7 @@ def test_every_key_is_under_the_prefix(net: Cloud) -> None:
     assert cos.puts[-1] == "state/results/video.json"
 
 
-def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Cloud) -> None:
+def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Network) -> None:
     final = [task("done"), task("broken", 4), task("replaced", 3, deleted="yes")]
     before = [*final, task("running", 3), task("unwatched", 3)]
     media = net.media({"running": task("running", 5), "new": task("new", 3)})
@@ -88,14 +82,14 @@ def test_final_tasks_are_not_asked_again_and_old_results_are_kept(net: Cloud) ->
 
 
 @pytest.mark.parametrize("watched", [[], None], ids=["empty", "absent"])
-def test_nothing_to_ask_and_nothing_to_write(net: Cloud, watched: object) -> None:
+def test_nothing_to_ask_and_nothing_to_write(net: Network, watched: object) -> None:
     net.cos("GET", objects={} if watched is None else {WATCH: watched})
     assert sweep(net) == summary()
 
 
 @pytest.mark.parametrize(("watched", "counts"), [(["done"], summary(watched=1, succeeded=1)), ([], summary())])
-def test_what_is_final_is_kept_and_counts_while_it_is_listed(
-    net: Cloud, watched: list[str], counts: dict[str, int]
+def test_a_final_record_stays_and_counts_while_it_is_listed(
+    net: Network, watched: list[str], counts: dict[str, int]
 ) -> None:
     stored = results(summary(watched=1, succeeded=1), task("done"))
     cos = net.cos("GET", "PUT", objects={RESULTS: stored, WATCH: watched})
@@ -104,7 +98,7 @@ def test_what_is_final_is_kept_and_counts_while_it_is_listed(
     assert len(cos.puts) <= 1, "the second sweep has nothing to write"
 
 
-def test_the_same_again_is_neither_written_nor_read_again(net: Cloud) -> None:
+def test_the_same_again_is_neither_written_nor_read_again(net: Network) -> None:
     net.media({"a": task("a", 3)})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "unknown"]})
     assert sweep(net) == sweep(net) == summary(watched=2, pending=1, missing=1)
@@ -114,7 +108,7 @@ def test_the_same_again_is_neither_written_nor_read_again(net: Cloud) -> None:
 
 
 @pytest.mark.parametrize("changed", [task("a", 5), task("a", 3, progress=1), {"vid": "a", "status": 3}])
-def test_any_change_of_a_record_is_written(net: Cloud, changed: Record) -> None:
+def test_any_change_of_a_record_is_written(net: Network, changed: JsonObject) -> None:
     net.media({"a": changed})
     stored = results(summary(watched=1, pending=1), task("a", 3))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: stored})
@@ -122,7 +116,7 @@ def test_any_change_of_a_record_is_written(net: Cloud, changed: Record) -> None:
     assert cos.json(RESULTS)["tasks"] == {"a": changed}
 
 
-def test_failed_calls_keep_old_records_and_are_told(net: Cloud) -> None:
+def test_failed_calls_keep_old_records_and_count_as_unanswered(net: Network) -> None:
     net.media({"a": task("a"), "b": DEAD, "c": DEAD})
     stored = results(summary(), task("b", 3, progress=1))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b", "c"], RESULTS: stored})
@@ -134,7 +128,7 @@ def test_failed_calls_keep_old_records_and_are_told(net: Cloud) -> None:
 
 @pytest.mark.parametrize(("turn", "error"), [(DEAD, UpstreamFailed), (said(code=4100), KeysRejected)])
 def test_when_all_calls_fail_the_sweep_fails_and_no_record_changes(
-    net: Cloud, turn: Turn, error: type[Exception]
+    net: Network, turn: Turn, error: type[Exception]
 ) -> None:
     net.media({}, repeat(turn))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "done"], RESULTS: results(summary(), task("done"))})
@@ -143,7 +137,7 @@ def test_when_all_calls_fail_the_sweep_fails_and_no_record_changes(
     assert (cos.json(RESULTS)["tasks"], cos.json(RESULTS)["missing"]) == ({"done": task("done")}, {})
 
 
-def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
+def test_answers_before_the_deadline_are_written(net: Network) -> None:
     net.media({"a": task("a"), "b": net.clock.hang})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"]})
     told = sweep(net, limit_ms=5_000, workers=1, BATCH_SIZE="1")
@@ -153,18 +147,20 @@ def test_what_came_before_the_time_was_over_is_written(net: Cloud) -> None:
 
 
 @pytest.mark.parametrize("methods", [("GET",), ("GET", "PUT")])
-def test_a_cos_that_refuses_is_told(net: Cloud, methods: tuple[str, ...]) -> None:
+def test_a_refusal_of_cos_fails_the_sweep(
+    net: Network, monkeypatch: pytest.MonkeyPatch, methods: tuple[str, ...]
+) -> None:
     refusal = cos_error(403, "AccessDenied")
     if "PUT" in methods:
         net.media({"a": task("a")})
     cos = net.cos(*methods, objects={WATCH: ["a"]})
     answer = cos.answer
-    cos.answer = lambda request: refusal if request.method == methods[-1] else answer(request)  # type: ignore[method-assign]
+    monkeypatch.setattr(cos, "answer", lambda request: refusal if request.method == methods[-1] else answer(request))
     with pytest.raises(KeysRejected):
         sweep(net)
 
 
-def test_a_hung_cos_leaves_nothing_behind(net: Cloud) -> None:
+def test_a_hung_cos_leaves_nothing_behind(net: Network) -> None:
     net.cos("GET", script=repeat(net.clock.hang))
     with pytest.raises(OutOfTime):
         sweep(net)
@@ -175,9 +171,9 @@ STATUSES = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from([1, 3, 4
 
 @given(before=STATUSES, now=STATUSES, failing=st.sets(st.sampled_from("abcdefgh"), max_size=3))
 def test_no_result_is_ever_lost(before: dict[str, int | None], now: dict[str, int | None], failing: set[str]) -> None:
-    with cloud() as net:
-        old: dict[str, Record] = {vid: {"vid": vid, "status": status} for vid, status in before.items()}
-        new: dict[str, Record | Turn] = {vid: {"vid": vid, "status": status} for vid, status in now.items()}
+    with network() as net:
+        old: dict[str, JsonObject] = {vid: {"vid": vid, "status": status} for vid, status in before.items()}
+        new: dict[str, JsonObject | Turn] = {vid: {"vid": vid, "status": status} for vid, status in now.items()}
         cos = net.cos("GET", "PUT", objects={WATCH: list("abcdefghi"), RESULTS: results(summary(), *old.values())})
         net.media({**new, **dict.fromkeys(failing, DEAD)})
         told = sweep(net, BATCH_SIZE="1")  # "i" is never known and always answered
@@ -188,13 +184,13 @@ def test_no_result_is_ever_lost(before: dict[str, int | None], now: dict[str, in
         assert sum(int(str(told[state])) for state in summary() if state != "watched") == 9
 
 
-def test_an_id_that_is_refused_for_what_it_is_does_not_fail_the_sweep(net: Cloud) -> None:
+def test_an_id_that_the_api_refuses_does_not_fail_the_sweep(net: Network) -> None:
     net.media({}, repeat(said(code=4000)))
     net.cos("GET", "PUT", objects={WATCH: ["odd"]})
     assert sweep(net) == {**summary(watched=1, pending=1), "unanswered": 1}
 
 
-def test_what_a_killed_sweep_has_noted_is_merged_though_nothing_is_watched_any_more(net: Cloud) -> None:
+def test_the_notes_of_a_killed_sweep_are_merged_with_an_empty_watch_list(net: Network) -> None:
     note = {"action": "GetVpResult", "tasks": {"a": task("a")}}
     name = f"{FOUND}20260101T000000Z-unit-00000000.json"
     cos = net.cos("GET", "PUT", objects={WATCH: [], name: note})

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from shared.errors import DamagedObject
 from tests.support.sweeps import RECOVERED, RESULTS, WATCH, results, summary, sweep
-from tests.support.wire import Cloud, cloud, task
-
-
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
+from tests.support.wire import Network, task
 
 #: What is no watch object.
 NO_LISTS = [b"", b'["a"', b"\xff", "text", 7, None, {}, {"vids": None}, {"vids": "a"}, {"vids": {"a": 1}}]
 
 
 @pytest.mark.parametrize("damaged", NO_LISTS, ids=str)
-def test_a_damaged_watch_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
+def test_a_damaged_watch_object_is_named_and_left_unchanged(net: Network, damaged: object) -> None:
     cos = net.cos("GET", objects={WATCH: damaged})
     before = dict(cos.objects)
     assert sweep(net) == {**summary(), "damaged": ["watch/video.json"]}
     assert cos.objects == before
 
 
-def test_beside_a_damaged_watch_object_the_added_ids_count(net: Cloud) -> None:
+def test_beside_a_damaged_watch_object_the_added_ids_count(net: Network) -> None:
     net.media({"a": task("a")})
     net.cos("GET", "PUT", objects={WATCH: b"{", "media-query/watch/video.added/n.json": {"vids": ["a"]}})
     assert sweep(net) == {**summary(watched=1, succeeded=1), "damaged": ["watch/video.json"]}
@@ -51,7 +43,7 @@ def test_beside_a_damaged_watch_object_the_added_ids_count(net: Cloud) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_damaged_results_object_is_told_and_left_alone(net: Cloud, damaged: object) -> None:
+def test_a_damaged_results_object_is_named_and_left_unchanged(net: Network, damaged: object) -> None:
     net.media({"a": task("a"), "b": task("b", 3)})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a", "b"], RESULTS: damaged})
     before = cos.objects[RESULTS]
@@ -62,13 +54,13 @@ def test_a_damaged_results_object_is_told_and_left_alone(net: Cloud, damaged: ob
     assert [key for key in cos.puts if "/results/" in key and "found" not in key] == [RECOVERED]
 
 
-def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: Cloud) -> None:
+def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: Network) -> None:
     net.cos("GET", objects={WATCH: ["a"], RESULTS: b"{", RECOVERED: b"{"})
     with pytest.raises(DamagedObject, match=r"results/video\.recovered\.json"):
         sweep(net)
 
 
-def test_what_is_no_id_is_named_and_never_sent(net: Cloud) -> None:
+def test_invalid_ids_are_named_and_never_sent(net: Network) -> None:
     media = net.media({"a": task("a")})
     strange = ["../b", "", 7, None, ["a"], {"vid": "a"}, "x" * 65, " a", "文\ud800"]
     net.cos("GET", "PUT", objects={WATCH: ["a", *strange, "a"]})
@@ -79,12 +71,12 @@ def test_what_is_no_id_is_named_and_never_sent(net: Cloud) -> None:
     json.dumps(told)
 
 
-def test_no_more_than_twenty_are_named(net: Cloud) -> None:
+def test_no_more_than_twenty_are_named(net: Network) -> None:
     net.cos("GET", objects={WATCH: list(range(50))})
     assert sweep(net) == {**summary(), "invalid": [str(number) for number in range(20)]}
 
 
-def test_the_largest_object_of_an_earlier_version_is_read_and_written_in_parts(net: Cloud) -> None:
+def test_the_largest_object_of_an_earlier_version_is_read_and_written_in_parts(net: Network) -> None:
     """Earlier versions kept all records in one object, larger than any that is written now."""
     large = [task(f"large-{number}", url="x" * 3_000_000) for number in range(4)]
     watched = [str(record["vid"]) for record in large]

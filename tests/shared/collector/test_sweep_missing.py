@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from shared.collector.sweep import DAY
+from shared.backends.base import DAY
+from shared.net.json_text import JsonObject
 from tests.support.sweeps import RESULTS, WATCH, results, summary, sweep
-from tests.support.wire import Cloud, Record, cloud, task
+from tests.support.wire import Network, task
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
-
-def test_an_id_that_is_no_longer_known_keeps_its_record(net: Cloud) -> None:
+def test_an_id_that_is_no_longer_known_keeps_its_record(net: Network) -> None:
     net.media({})
     stored = results(summary(watched=1, pending=1), task("a", 3))
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: stored})
@@ -27,7 +20,7 @@ def test_an_id_that_is_no_longer_known_keeps_its_record(net: Cloud) -> None:
 
 
 @pytest.mark.parametrize("known", [task("a", 3), None], ids=["once known", "never known"])
-def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Cloud, known: Record | None) -> None:
+def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Network, known: JsonObject | None) -> None:
     media = net.media({} if known is None else {"a": known})
     net.cos("GET", "PUT", objects={WATCH: ["a"]})
     sweep(net, MISSING_DAYS="2")
@@ -39,7 +32,7 @@ def test_an_id_that_is_not_known_for_days_is_final_as_missing(net: Cloud, known:
     assert len(media.calls) == 1 + 3, "asked at once and after one and two days, then never again"
 
 
-def test_without_patience_an_unknown_id_is_final_at_once(net: Cloud) -> None:
+def test_without_patience_an_unknown_id_is_final_at_once(net: Network) -> None:
     media = net.media({})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
     for _ in range(2):
@@ -48,7 +41,7 @@ def test_without_patience_an_unknown_id_is_final_at_once(net: Cloud) -> None:
     assert cos.json(RESULTS)["missing"] == {"a": "2023-11-14T22:13:20Z"}
 
 
-def test_an_id_that_becomes_known_is_missing_no_longer(net: Cloud) -> None:
+def test_an_id_that_becomes_known_is_missing_no_longer(net: Network) -> None:
     media = net.media({})
     cos = net.cos("GET", "PUT", objects={WATCH: ["a"]})
     sweep(net)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from shared.backends.base import Record
 from shared.collector.sweep import Summary, collect
 from shared.cos.journal import KEPT
 from shared.errors import KeysRejected, OutOfTime, QueryError, UpstreamFailed
-from shared.events import Sweep
+from shared.events.timer import Sweep
+from shared.tasks import Record
 from tests.support.bucket import (  # fmt: skip
     ADDED,
     RESULTS,
@@ -19,7 +19,7 @@ from tests.support.bucket import (  # fmt: skip
     Api,
     Bucket,
     one_after_the_other,
-    tools,
+    working,
 )
 from tests.support.wire import task
 
@@ -43,7 +43,7 @@ def sweep(
 ) -> tuple[Summary, str]:
     """The summary of one sweep, and the ids in the order in which it asked."""
     api = Api(bucket, tasks, seconds)
-    return collect(tools(bucket, api, limit=limit), asked), "".join(api.asked)
+    return collect(working(bucket, api, limit=limit), asked), "".join(api.asked)
 
 
 def watching(vids: Sequence[str]) -> Bucket:
@@ -60,7 +60,7 @@ def test_where_the_time_of_one_sweep_is_over_the_next_begins() -> None:
     assert {summary["pending"] for summary, _ in asked} == {8}
 
 
-def test_no_call_begins_after_the_deadline_and_what_came_is_written() -> None:
+def test_no_call_begins_after_the_deadline_and_the_answers_so_far_are_written() -> None:
     bucket, tasks = watching("abc"), {vid: task(vid) for vid in "abc"}
     began = bucket.now
     summary, asked = sweep(bucket, tasks, seconds=4.0)
@@ -126,7 +126,7 @@ def test_several_short_sweeps_reach_every_id() -> None:
     ("tasks", "limit", "error"),
     [({"a": DEAD, "b": DEAD}, LIMIT, UpstreamFailed), ({"a": KeysRejected("no")}, LIMIT, KeysRejected)],
 )
-def test_a_sweep_without_any_answer_raises_and_remembers_what_is_watched(
+def test_a_sweep_without_any_answer_raises_and_keeps_the_watched_ids(
     tasks: dict[str, Record | QueryError], limit: float, error: type[QueryError]
 ) -> None:
     bucket = watching("".join(tasks))
@@ -158,8 +158,8 @@ def test_the_summary_goes_to_an_object_of_its_own_when_one_is_named() -> None:
 
 
 def bucket_etag(bucket: Bucket) -> str:
-    objects = tools(bucket, Api(bucket, {})).objects
-    run = tools(bucket, Api(bucket, {})).invocation
+    objects = working(bucket, Api(bucket, {})).objects
+    run = working(bucket, Api(bucket, {})).invocation
     return next(item.etag for item in objects.list("watch/", run.deadline) if item.name == WATCH)
 
 
@@ -173,7 +173,7 @@ def test_a_role_that_may_not_delete_costs_the_notes_only() -> None:
         if method == "DELETE":
             raise KeysRejected("no")
 
-    summary = collect(tools(bucket, Api(bucket, {}), no_delete), WATCHED)
+    summary = collect(working(bucket, Api(bucket, {}), no_delete), WATCHED)
     assert summary["succeeded"] == 1
     assert f"{ADDED}1.json" in bucket.objects
     sweep(bucket, {})

@@ -7,21 +7,19 @@ from itertools import count
 
 import pytest
 
-from shared.backends.base import Record
 from shared.cos.journal import KEPT
+from shared.tasks import Record
 from tests.support.bucket import (  # fmt: skip
     ADDED,
     FOUND,
     RESULTS,
     WATCH,
-    At,
     Bucket,
-    Killed,
-    die,
     nothing,
     one_after_the_other,
     sweep,
 )
+from tests.support.interleaving import At, Killed, die
 from tests.support.wire import task
 
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
@@ -57,7 +55,7 @@ def without_state(bucket: Bucket) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_the_next_sweep_reaches_what_an_undisturbed_one_does(moment: str) -> None:
+def test_the_next_sweep_reaches_the_results_of_an_undisturbed_one(moment: str) -> None:
     undisturbed = fresh()
     old = undisturbed.objects[RESULTS]
     summary = sweep(undisturbed, TASKS)
@@ -76,7 +74,7 @@ def test_the_next_sweep_reaches_what_an_undisturbed_one_does(moment: str) -> Non
             return
 
 
-def test_what_a_killed_sweep_has_noted_is_not_asked_again() -> None:
+def test_the_notes_of_a_killed_sweep_are_not_asked_about_again() -> None:
     def die_once_noted(method: str, name: str) -> None:
         if (method, name.startswith(FOUND)) == ("PUT", True):
             die()

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backends.base import Record
 from shared.collector import results as results_module
 from shared.collector import watchlist as watchlist_module
 from shared.collector.sweep import Summary
@@ -18,20 +17,20 @@ from shared.collector.watchlist import add_ids
 from shared.cos.journal import KEPT, STALE
 from shared.cos.objects import CosObjects
 from shared.errors import OutOfTime
+from shared.tasks import Record
 from tests.support.bucket import (  # fmt: skip
     ADDED,
     FOUND,
     RESULTS,
     WATCH,
-    At,
     Bucket,
     Hook,
     Objects,
     Run,
-    Stage,
     one_after_the_other,
     sweep,
 )
+from tests.support.interleaving import At, Stage
 from tests.support.wire import task
 
 Tasks = Mapping[str, Record]
@@ -91,7 +90,7 @@ def with_a_note(age: float) -> Bucket:
 
 
 def with_old_notes() -> Bucket:
-    """The killed sweep's note is old enough to go, and so is that of a caller who has added an id."""
+    """The notes of a killed sweep and of a caller who added an id are old enough to be deleted."""
     bucket = with_a_note(KEPT + 1)
     bucket.store(f"{ADDED}2023-caller.json", {"vids": ["old", "w"]}, KEPT + 1)
     return bucket
@@ -171,7 +170,7 @@ def late_sweep(bucket: Bucket, tasks: Tasks) -> Callable[[Hook], object]:
     return work
 
 
-def test_a_stale_writer_brings_back_nothing_without_what_a_deleted_note_said() -> None:
+def test_a_stale_writer_never_loses_the_content_of_a_deleted_note() -> None:
     """All invocations last as long as they may, and the stale one is killed right after one of its operations.
 
     It began a second before the note was written; the one that deletes notes reads while the stale one still writes.

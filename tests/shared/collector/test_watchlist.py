@@ -79,7 +79,7 @@ class Spoiling(Objects):
         return super().read(name, deadline, lambda chunk: parse(chunk._replace(intact=False)), start, known)
 
 
-def test_what_is_no_json_and_may_have_been_damaged_on_its_way_is_asked_for_again_and_then_damaged() -> None:
+def test_invalid_json_is_read_again_before_it_counts_as_damaged() -> None:
     """The ETag of an encrypted object is not its MD5, so nobody can tell; the sweep goes on without the list."""
     bucket = Bucket()
     bucket.store(WATCH, b"{")
@@ -96,14 +96,14 @@ def test_ids_are_those_of_the_back_end() -> None:
     assert (listed.vids, listed.place.invalid) == (["a1"], ('"b1"',))
 
 
-def test_of_what_is_invalid_no_more_is_named_than_people_can_read() -> None:
+def test_only_some_invalid_entries_are_named() -> None:
     bucket = Bucket()
     bucket.store(WATCH, ["x y" * 1000] * 1000)
     invalid = read(bucket).place.invalid
     assert (len(invalid), {len(name) for name in invalid}) == (MOST_NAMED, {LONGEST_NAME})
 
 
-def test_a_cos_that_refuses_is_told() -> None:
+def test_a_refusal_of_cos_fails_it() -> None:
     def refuse(method: str, name: str) -> None:
         raise KeysRejected("no")
 

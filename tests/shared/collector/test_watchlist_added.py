@@ -51,7 +51,7 @@ def test_a_watch_object_and_a_prefix_of_its_name_share_their_notes(watch: str, f
     assert added_folder(watch) == folder
 
 
-def test_two_callers_at_the_same_moment_both_count_and_so_does_a_caller_who_asks_twice() -> None:
+def test_simultaneous_and_repeated_additions_all_count() -> None:
     bucket = Bucket()
     caller = Run(bucket)
     for run, vids in ((caller, ("a", "b")), (Run(bucket), ("b", "c")), (caller, ("a", "b")), (caller, ("d",))):
@@ -74,7 +74,7 @@ def test_many_ids_are_several_notes(number: int, written: int) -> None:
     assert bucket.json(stored.key.removeprefix("prefix/"))["vids"][-1] == vids[-1]
 
 
-def test_what_callers_have_added_is_said_with_the_notes_that_say_so() -> None:
+def test_added_ids_are_returned_with_their_notes() -> None:
     bucket = Bucket()
     names = notes(bucket, {"1": {"vids": ["b", "a"]}, "2": {"vids": ["a", "c"]}})
     assert read(bucket) == Added(["b", "a", "c"], names, [], [])
@@ -86,7 +86,7 @@ def test_a_note_of_a_person_may_say_anything() -> None:
     assert read(bucket) == Added(["a", "../x"], [good], [], [bad, empty])
 
 
-def test_what_is_held_is_not_read_again() -> None:
+def test_held_notes_are_not_read_again() -> None:
     bucket = Bucket()
     first, second = notes(bucket, {"1": {"vids": ["a"]}, "2": {"vids": ["b"]}})
     calls: list[str] = []
@@ -137,7 +137,7 @@ def test_many_notes_are_folded_into_few_that_say_the_same() -> None:
     assert bucket.under(ADDED) == sorted([*names, fold]), "they go when every list shows the new one"
 
 
-def test_what_is_folded_is_as_many_notes_as_its_ids_need() -> None:
+def test_folding_writes_only_as_many_notes_as_the_ids_need() -> None:
     bucket = Bucket()
     size = NOTE_IDS // 10
     vids = [f"id{number}" for number in range(size * FOLD_FROM)]
@@ -159,7 +159,7 @@ def test_folded_notes_go_soon_and_the_one_that_says_the_same_goes_later() -> Non
     assert bucket.final() == {"a": task("a")}
 
 
-def test_when_time_runs_out_what_was_read_counts() -> None:
+def test_notes_read_before_the_deadline_count() -> None:
     bucket = Bucket()
     names = notes(bucket, {f"{number:03}": {"vids": [f"id{number}"]} for number in range(30)})
 
@@ -171,7 +171,7 @@ def test_when_time_runs_out_what_was_read_counts() -> None:
 
 
 @pytest.mark.parametrize("method", ["LIST", "GET", "PUT"])
-def test_a_cos_that_refuses_is_told(method: str) -> None:
+def test_a_refusal_of_cos_fails_it(method: str) -> None:
     def refuse(asked: str, _: str) -> None:
         if asked == method:
             raise KeysRejected("no")

@@ -65,7 +65,7 @@ def test_no_chunk_says_that_it_is_all_there_is() -> None:
     assert [listing.whole for listing in chunks(IDS, 10_000)] == [True]
 
 
-def test_what_is_invalid_is_named_and_not_watched() -> None:
+def test_invalid_entries_are_named_and_not_watched() -> None:
     value = ["a", 7, None, True, 1.5e300, "../b", 'quoted "x"', "back\\slash", "comma,", "文", "c"]
     ids, last = whole(json.dumps(value).encode(), 40)
     assert ids == ["a", "c"]
@@ -93,7 +93,7 @@ BROKEN: dict[str, tuple[str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("text", "ids"), BROKEN.values(), ids=BROKEN)
-def test_what_is_no_list_of_plain_values_is_damaged_from_there_on(text: str, ids: list[str]) -> None:
+def test_the_rest_of_a_list_counts_as_damaged_after_a_nested_value(text: str, ids: list[str]) -> None:
     found, last = whole(text.encode(), 24)
     assert (found, last.damaged, last.byte) == (ids, True, END)
 

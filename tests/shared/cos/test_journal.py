@@ -10,6 +10,7 @@ from shared.cos.journal import FOLDED, KEPT, NEVER, STALE, Held, Note, delete_no
 from shared.cos.objects import PAGE
 from shared.errors import KeysRejected, OutOfTime
 from shared.invocation import LONGEST_LIMIT
+from shared.net.json_text import to_bytes
 from tests.support.bucket import Bucket, Hook, Objects, Run, nothing, one_after_the_other
 from tests.support.wire import NOW
 
@@ -26,10 +27,10 @@ def names(bucket: Bucket, *held: str) -> list[str]:
     return [note.name.removeprefix(FOLDER) for note in read(bucket, {FOLDER + name: NOW + KEPT for name in held})]
 
 
-def test_a_note_is_found_with_what_it_says() -> None:
+def test_a_note_is_found_with_its_content() -> None:
     bucket = Bucket()
     run = Run(bucket)
-    stored = leave_note(Objects(bucket), FOLDER, {"vids": ["文"]}, run, run.deadline)
+    stored = leave_note(Objects(bucket), FOLDER, to_bytes({"vids": ["文"]}), run, run.deadline)
     (note,) = read(bucket)
     assert note == Note(stored.key.removeprefix("prefix/"), {"vids": ["文"]})
     assert note.name.startswith(f"{FOLDER}20231114T221320Z-run-0-")
@@ -41,8 +42,8 @@ def test_notes_of_one_moment_are_as_many_as_there_are_things_to_say() -> None:
     bucket = Bucket()
     run = Run(bucket)
     for vid in ("a", "b", "a"):
-        leave_note(Objects(bucket), FOLDER, {"vids": [vid]}, run, run.deadline)
-    leave_note(Objects(bucket), FOLDER, {"vids": ["a"]}, Run(bucket), run.deadline)
+        leave_note(Objects(bucket), FOLDER, to_bytes({"vids": [vid]}), run, run.deadline)
+    leave_note(Objects(bucket), FOLDER, to_bytes({"vids": ["a"]}), Run(bucket), run.deadline)
     said = [bucket.json(name)["vids"] for name in bucket.under(FOLDER)]
     assert sorted(said) == [["a"], ["a"], ["b"]]
 
@@ -51,7 +52,7 @@ def test_notes_list_in_the_order_in_which_they_were_left() -> None:
     bucket = Bucket()
     for number in range(12):
         run = Run(bucket)
-        leave_note(Objects(bucket), FOLDER, {"number": number}, run, run.deadline)
+        leave_note(Objects(bucket), FOLDER, to_bytes({"number": number}), run, run.deadline)
         bucket.now += 1
     assert [note.content for note in read(bucket)] == [{"number": number} for number in range(12)]
 
@@ -77,7 +78,7 @@ def test_more_notes_than_a_page_are_read_page_by_page() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'["a"]', b'"a"', b"null", b"{}"])
-def test_what_says_nothing_is_yielded_as_unreadable(body: bytes) -> None:
+def test_a_note_without_content_is_unreadable(body: bytes) -> None:
     bucket = Bucket()
     for name in (f"{FOLDER}1.json", f"{FOLDER}deep/2.json", "watch/video.addedx/3.json"):
         bucket.store(name, body)
@@ -107,7 +108,7 @@ def test_one_that_is_removed_between_list_and_read_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("method", ["LIST", "GET"])
-def test_a_cos_that_refuses_is_told(method: str) -> None:
+def test_a_refusal_of_cos_fails_it(method: str) -> None:
     bucket = Bucket()
     bucket.store(f"{FOLDER}1.json", {"n": 1})
     bucket.store(f"{FOLDER}2.json", {"n": 2})
@@ -120,7 +121,7 @@ def test_a_cos_that_refuses_is_told(method: str) -> None:
         read(bucket, before=refuse)
 
 
-def test_what_was_read_before_one_failed_or_time_ran_out_is_yielded() -> None:
+def test_notes_read_before_a_failure_or_the_deadline_are_yielded() -> None:
     bucket = Bucket()
     for number in range(9):
         bucket.store(f"{FOLDER}{number}.json", {"n": number})
@@ -135,7 +136,7 @@ def test_what_was_read_before_one_failed_or_time_ran_out_is_yielded() -> None:
         next(notes)
 
 
-def test_notes_outlast_all_that_began_before_they_could_be_seen_and_who_deletes_them() -> None:
+def test_notes_outlast_every_invocation_that_may_not_have_seen_them() -> None:
     assert KEPT >= STALE + LONGEST_LIMIT + STALE + LONGEST_LIMIT
     assert FOLDED >= 2 * STALE
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import formatdate
 from itertools import repeat
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shared.cos.objects import MAX_OBJECT, CosObjects, Listed
 from shared.errors import DamagedObject, KeysRejected, Misconfigured, OutOfTime, QueryError, Throttled, UpstreamFailed
 from shared.net.client import ATTEMPTS
-from shared.replies.json_text import to_json
+from shared.net.json_text import to_json
 from tests.support.wire import (  # fmt: skip
     BUCKET,
     COS_HOST,
@@ -27,9 +27,8 @@ from tests.support.wire import (  # fmt: skip
     REGION,
     TOKEN,
     WORDS,
-    Cloud,
+    Network,
     Reply,
-    cloud,
     cos_error,
     settings,
 )
@@ -37,34 +36,28 @@ from tests.support.wire import (  # fmt: skip
 KEY = "media-query/results/video.json"
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
-
-def objects(net: Cloud, **env: str) -> CosObjects:
+def objects(net: Network, **env: str) -> CosObjects:
     return CosObjects(settings(**env), net.invocation())
 
 
-def get(net: Cloud, name: str = "results/video.json", **env: str) -> object:
+def get(net: Network, name: str = "results/video.json", **env: str) -> object:
     found = objects(net, **env).get(name, net.invocation().deadline)
     return found and found.value
 
 
-def put(net: Cloud, value: object, name: str = "results/video.json", **env: str) -> tuple[str, ...]:
+def put(net: Network, value: object, name: str = "results/video.json", **env: str) -> tuple[str, ...]:
     return objects(net, **env).put(name, value, net.invocation().deadline)
 
 
-def delete(net: Cloud) -> None:
+def delete(net: Network) -> None:
     objects(net).delete("results/video.json", net.invocation().deadline)
 
 
-def listed(net: Cloud, folder: str = "results/", **env: str) -> list[Listed]:
+def listed(net: Network, folder: str = "results/", **env: str) -> list[Listed]:
     return objects(net, **env).list(folder, net.invocation().deadline)
 
 
-def test_put_says_what_it_stores_and_where(net: Cloud) -> None:
+def test_put_returns_where_the_object_is_stored(net: Network) -> None:
     cos = net.cos("PUT")
     stored = put(net, {"名": [1, None]})
     body = '{"名":[1,null]}'.encode()
@@ -81,7 +74,7 @@ def test_put_says_what_it_stores_and_where(net: Cloud) -> None:
     assert stored == (BUCKET, REGION, KEY, digest.hex())
 
 
-def test_store_takes_any_bytes_and_says_what_they_are(net: Cloud) -> None:
+def test_store_takes_any_bytes_and_a_content_type(net: Network) -> None:
     cos = net.cos("PUT")
     stored = objects(net).store("a.csv", b"\xef\xbb\xbfa,b\r\n", net.invocation().deadline, "text/csv")
     assert cos.objects == {"media-query/a.csv": b"\xef\xbb\xbfa,b\r\n"}
@@ -89,33 +82,33 @@ def test_store_takes_any_bytes_and_says_what_they_are(net: Cloud) -> None:
     assert stored == (BUCKET, REGION, "media-query/a.csv", hashlib.md5(cos.objects["media-query/a.csv"]).hexdigest())
 
 
-def test_an_object_that_is_too_large_is_damaged_and_asked_for_once(net: Cloud) -> None:
+def test_an_object_that_is_too_large_is_damaged_and_asked_for_once(net: Network) -> None:
     cos = net.cos("GET", objects={KEY: b"[" + b"1," * MAX_OBJECT + b"1]"})
     with pytest.raises(DamagedObject, match="too large"):
         get(net)
     assert len(cos.requests) == 1
 
 
-def test_permanent_keys_send_no_token(net: Cloud) -> None:
+def test_permanent_keys_send_no_token(net: Network) -> None:
     cos = net.cos("GET", objects={KEY: 1})
     assert get(net, TENCENTCLOUD_SESSIONTOKEN="") == 1
     assert "x-cos-security-token" not in cos.requests[0].headers
 
 
-def test_put_without_an_etag_in_the_reply_has_none(net: Cloud) -> None:
+def test_put_without_an_etag_in_the_reply_has_none(net: Network) -> None:
     net.cos("PUT", script=[(200, {}, b"")])
     assert put(net, 1) == (BUCKET, REGION, KEY, "")
 
 
 @pytest.mark.parametrize(("prefix", "key"), [("state/of/it", "state/of/it/a/b.json"), ("/x/", "x/a/b.json")])
-def test_every_key_is_under_the_prefix(net: Cloud, prefix: str, key: str) -> None:
+def test_every_key_is_under_the_prefix(net: Network, prefix: str, key: str) -> None:
     cos = net.cos("PUT", "GET")
     assert put(net, 1, "a/b.json", COS_PREFIX=prefix)[2] == key
     assert get(net, "a/b.json", COS_PREFIX=prefix) == 1
     assert list(cos.objects) == [key]
 
 
-def test_keys_are_quoted_on_the_wire_and_signed_as_they_are(net: Cloud) -> None:
+def test_keys_are_quoted_on_the_wire_and_signed_as_they_are(net: Network) -> None:
     cos = net.cos("PUT", "GET")
     name = "a b+c/名?x=1#2%41.json"
     put(net, [1], name)
@@ -125,37 +118,37 @@ def test_keys_are_quoted_on_the_wire_and_signed_as_they_are(net: Cloud) -> None:
 
 
 @pytest.mark.parametrize("value", [{}, [], {"a": [1.5, "文", None, True]}, "text", 0, False])
-def test_get_returns_the_json_value(net: Cloud, value: object) -> None:
+def test_get_returns_the_json_value(net: Network, value: object) -> None:
     net.cos("GET", objects={KEY: value})
     assert get(net) == value
 
 
-def test_get_of_what_is_not_there_is_none(net: Cloud) -> None:
+def test_get_of_a_missing_object_is_none(net: Network) -> None:
     net.cos("GET")
     assert get(net) is None
 
 
-def test_get_tells_the_etag_that_put_told(net: Cloud) -> None:
+def test_get_returns_the_etag_of_put(net: Network) -> None:
     net.cos("PUT", "GET")
     found = put(net, [1]), objects(net).get("results/video.json", net.invocation().deadline)
     assert found[1] == ([1], found[0][3])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\xff", b"[" * 100_000])
-def test_get_of_what_is_no_json_is_damaged(net: Cloud, body: bytes) -> None:
+def test_get_of_invalid_json_raises_damaged_object(net: Network, body: bytes) -> None:
     cos = net.cos("GET", objects={KEY: body})
     with pytest.raises(DamagedObject, match=KEY):
         get(net)
     assert len(cos.requests) == 1
 
 
-def test_a_body_with_another_md5_than_its_etag_was_damaged_on_its_way(net: Cloud) -> None:
+def test_a_body_with_another_md5_than_its_etag_was_damaged_on_its_way(net: Network) -> None:
     cos = net.cos("GET", objects={KEY: [1]}, script=[(200, {"ETag": f'"{"0" * 32}"'}, b"{")] * 2)
     assert get(net) == [1]
     assert len(cos.requests) == 3
 
 
-def test_what_stays_no_json_is_damaged_whatever_its_etag(net: Cloud) -> None:
+def test_json_that_stays_invalid_is_damaged_with_any_etag(net: Network) -> None:
     """The ETag of an encrypted object is not its MD5."""
     cos = net.cos("GET", script=repeat((200, {}, b"{")))
     with pytest.raises(DamagedObject):
@@ -190,7 +183,7 @@ REFUSALS: list[tuple[Reply, type[QueryError], bool]] = [
 ]
 #: Codes of which nobody knows what they say.
 OTHERS_CODES = ("UnavailableForLegalReasons", "AKIDEXAMPLE")
-CALLS: dict[str, tuple[str, Callable[[Cloud], object]]] = {
+CALLS: dict[str, tuple[str, Callable[[Network], object]]] = {
     "get": ("GET", get),
     "put": ("PUT", lambda net: put(net, {})),
     "list": ("GET", listed),
@@ -203,9 +196,9 @@ CALLS: dict[str, tuple[str, Callable[[Cloud], object]]] = {
     ("reply", "error", "retried"), REFUSALS, ids=[f"{reply[0]}-{reply[2]!s:.60}" for reply, *_ in REFUSALS]
 )
 def test_refusals(
-    net: Cloud,
+    net: Network,
     method: str,
-    call: Callable[[Cloud], object],
+    call: Callable[[Network], object],
     reply: Reply,
     error: type[QueryError],
     retried: bool,
@@ -219,20 +212,20 @@ def test_refusals(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_no_content_answers_a_delete_only(net: Cloud, method: str) -> None:
+def test_no_content_answers_a_delete_only(net: Network, method: str) -> None:
     net.cos(method, script=repeat((204, {}, b"")))
     with pytest.raises(UpstreamFailed):
         get(net) if method == "GET" else put(net, 1)
 
 
-def test_put_does_not_take_no_such_key_for_stored(net: Cloud) -> None:
+def test_put_does_not_take_no_such_key_for_stored(net: Network) -> None:
     net.cos("PUT", script=[cos_error(404, "NoSuchKey")])
     with pytest.raises(UpstreamFailed):
         put(net, 1)
 
 
 @pytest.mark.parametrize("trouble", [cos_error(503, "SlowDown"), requests.ConnectionError()], ids=["slow", "reset"])
-def test_one_more_attempt_mends_it(net: Cloud, trouble: Reply | Exception, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_retry_succeeds(net: Network, trouble: Reply | Exception, capsys: pytest.CaptureFixture[str]) -> None:
     cos = net.cos("PUT", script=[trouble, trouble])
     invocation = net.invocation()
     CosObjects(settings(), invocation).put("x", 1, invocation.deadline)
@@ -242,7 +235,7 @@ def test_one_more_attempt_mends_it(net: Cloud, trouble: Reply | Exception, capsy
     assert (line["cos_calls"], line["retries"]) == (3, 2)
 
 
-def test_each_attempt_is_signed_at_its_own_time(net: Cloud) -> None:
+def test_each_attempt_is_signed_at_its_own_time(net: Network) -> None:
     def late(_: object) -> Reply:
         net.clock.now += 20
         return cos_error(503, "SlowDown")
@@ -254,7 +247,7 @@ def test_each_attempt_is_signed_at_its_own_time(net: Cloud) -> None:
 
 @pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "Request has expired"])
 @pytest.mark.parametrize("skew", [-86_400, 86_400])
-def test_the_next_attempt_follows_the_clock_of_cos(net: Cloud, code: str, skew: int) -> None:
+def test_the_next_attempt_follows_the_clock_of_cos(net: Network, code: str, skew: int) -> None:
     status, headers, text = cos_error(403, code)
     cos = net.cos("GET", objects={KEY: 1}, script=[(status, {**headers, "Date": formatdate(NOW + skew)}, text)])
     found = objects(net)
@@ -264,19 +257,19 @@ def test_the_next_attempt_follows_the_clock_of_cos(net: Cloud, code: str, skew: 
     assert signed == [str(NOW - 60), str(NOW + skew - 60)]
 
 
-def test_a_hung_cos_is_out_of_time(net: Cloud) -> None:
+def test_a_hung_cos_is_out_of_time(net: Network) -> None:
     net.cos("GET", script=repeat(net.clock.hang))
     with pytest.raises(OutOfTime):
         get(net)
 
 
 @pytest.mark.parametrize("env", [{"COS_BUCKET": ""}, {"COS_REGION": ""}, {"COS_BUCKET": "", "COS_URL": COS_URL}])
-def test_a_bucket_has_to_be_configured(net: Cloud, env: dict[str, str]) -> None:
+def test_a_bucket_has_to_be_configured(net: Network, env: dict[str, str]) -> None:
     with pytest.raises(Misconfigured, match="COS_BUCKET and COS_REGION"):
         objects(net, **env)
 
 
-def test_delete_is_done_when_there_is_nothing_to_delete(net: Cloud) -> None:
+def test_delete_is_done_when_there_is_nothing_to_delete(net: Network) -> None:
     cos = net.cos("DELETE", objects={KEY: 1, "media-query/other": 2}, script=[cos_error(404, "NoSuchKey")])
     delete(net)
     delete(net)

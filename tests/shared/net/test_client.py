@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import pytest
 import requests
@@ -25,7 +25,7 @@ from shared.net.client import (
     retrying,
     warm_session,
 )
-from tests.support.wire import Cloud, Reply, cloud, trickle
+from tests.support.wire import Network, Reply, network, trickle
 
 URL = "https://service.example/path"
 
@@ -42,39 +42,33 @@ class Stamp(AuthBase):
         return r
 
 
-@pytest.fixture
-def net() -> Iterator[Cloud]:
-    with cloud() as made:
-        yield made
-
-
 def send(deadline: Deadline, **options: int) -> Response:
     return transport.send(transport.prepare("GET", URL, {}), Stamp(), deadline, "the service", **options)
 
 
-def reply(net: Cloud, turn: Reply | Exception) -> None:
+def reply(net: Network, turn: Reply | Exception) -> None:
     net.mock.add_callback(responses.GET, URL, callback=lambda _: turn)
 
 
-def seconds(net: Cloud, count: float) -> Deadline:
+def seconds(net: Network, count: float) -> Deadline:
     return Deadline(net.clock.now + count, net.clock)
 
 
-def test_reads_the_whole_reply(net: Cloud) -> None:
+def test_reads_the_whole_reply(net: Network) -> None:
     reply(net, (203, {"X-Name": "Value", "Content-Encoding": "gzip"}, gzip.compress(b"body" * 50_000)))
     response = send(seconds(net, 60))
     assert (response.status, response.headers["x-name"], response.body) == (203, "Value", b"body" * 50_000)
 
 
 @pytest.mark.parametrize(("left", "timeout"), [(60, ATTEMPT_TIMEOUT), (ATTEMPT_TIMEOUT, ATTEMPT_TIMEOUT), (0.3, 0.3)])
-def test_one_attempt_waits_no_longer_than_the_time_left(net: Cloud, left: float, timeout: float) -> None:
+def test_one_attempt_waits_no_longer_than_the_time_left(net: Network, left: float, timeout: float) -> None:
     reply(net, (200, {}, b""))
     send(seconds(net, left))
     assert vars(net.mock.calls[0].request)["req_kwargs"] == {"stream": True, "timeout": timeout}
 
 
 def test_the_environment_and_the_caller_leave_certificates_and_proxies_alone(
-    net: Cloud, monkeypatch: pytest.MonkeyPatch
+    net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("CURL_CA_BUNDLE", "/nowhere")
@@ -88,19 +82,19 @@ def test_the_pool_is_warm_and_resends_nothing() -> None:
     assert warm_session().max_retries.total == 0
 
 
-def test_a_redirect_is_not_followed(net: Cloud) -> None:
+def test_a_redirect_is_not_followed(net: Network) -> None:
     reply(net, (302, {"Location": "https://elsewhere.example/"}, b""))
     assert send(seconds(net, 60)).status == 302
 
 
-def test_without_time_nothing_is_sent(net: Cloud) -> None:
+def test_without_time_nothing_is_sent(net: Network) -> None:
     with pytest.raises(OutOfTime) as caught:
         send(seconds(net, 0))
     assert not caught.value.retryable
     assert not net.mock.calls
 
 
-def test_time_that_ends_while_the_call_is_made_ready_is_no_timeout_of_zero(net: Cloud) -> None:
+def test_time_that_ends_while_the_call_is_made_ready_is_no_timeout_of_zero(net: Network) -> None:
     reply(net, (200, {}, b""))
     moments = iter([0.0])
     send(Deadline(1, lambda: next(moments, 2.0)))
@@ -120,9 +114,7 @@ def test_time_that_ends_while_the_call_is_made_ready_is_no_timeout_of_zero(net: 
     ],
     ids=["reset", "tls", "connect-timeout", "read-timeout", "cut", "no-gzip", "reset-in-body"],
 )
-def test_what_the_network_does_is_worth_another_attempt(
-    net: Cloud, turn: Reply | Exception, error: type[QueryError]
-) -> None:
+def test_network_errors_are_retryable(net: Network, turn: Reply | Exception, error: type[QueryError]) -> None:
     reply(net, turn)
     with pytest.raises(QueryError) as caught:
         send(seconds(net, 60))
@@ -132,7 +124,7 @@ def test_what_the_network_does_is_worth_another_attempt(
 
 
 @pytest.mark.parametrize("left", [ATTEMPT_TIMEOUT / 2, ATTEMPT_TIMEOUT * 2])
-def test_a_body_that_hangs_is_out_of_time(net: Cloud, left: float) -> None:
+def test_a_body_that_hangs_is_out_of_time(net: Network, left: float) -> None:
     def pieces() -> Iterable[bytes | Exception]:
         yield b"hung"
         net.clock.now += min(left, ATTEMPT_TIMEOUT)
@@ -145,7 +137,7 @@ def test_a_body_that_hangs_is_out_of_time(net: Cloud, left: float) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip"])
-def test_a_reply_may_be_as_large_as_the_limit_and_no_larger(net: Cloud, encoding: str) -> None:
+def test_a_reply_may_be_as_large_as_the_limit_and_no_larger(net: Network, encoding: str) -> None:
     wrap = gzip.compress if encoding else bytes
     sizes = iter([100_000, 100_001])
     net.mock.add_callback(
@@ -157,7 +149,7 @@ def test_a_reply_may_be_as_large_as_the_limit_and_no_larger(net: Cloud, encoding
     assert not caught.value.retryable
 
 
-def test_each_attempt_is_signed_anew(net: Cloud) -> None:
+def test_each_attempt_is_signed_anew(net: Network) -> None:
     stamps = []
     request, auth = transport.prepare("GET", URL, {}), Stamp()
 
@@ -174,7 +166,7 @@ def test_each_attempt_is_signed_anew(net: Cloud) -> None:
 
 @pytest.mark.parametrize("luck", [min, max])
 def test_attempts_are_bounded_and_their_waits_double(
-    net: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], luck: Callable[..., float]
+    net: Network, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], luck: Callable[..., float]
 ) -> None:
     monkeypatch.setattr("shared.net.client.random.uniform", luck)
     errors = [UpstreamFailed(f"number {number}", retryable=True) for number in range(ATTEMPTS)]
@@ -193,7 +185,7 @@ def test_attempts_are_bounded_and_their_waits_double(
     assert f'"retries": {ATTEMPTS - 1}' in capsys.readouterr().out
 
 
-def test_what_another_attempt_can_not_mend_is_raised_at_once(net: Cloud) -> None:
+def test_an_error_that_is_not_retryable_is_raised_at_once(net: Network) -> None:
     def attempt() -> None:
         raise BadInput("vid: wrong")
 
@@ -204,7 +196,7 @@ def test_what_another_attempt_can_not_mend_is_raised_at_once(net: Cloud) -> None
 
 @given(left=st.floats(0, 30), costs=st.lists(st.floats(0, 12), min_size=ATTEMPTS, max_size=ATTEMPTS))
 def test_no_attempt_starts_after_the_deadline(left: float, costs: list[float]) -> None:
-    with cloud() as net:
+    with network() as net:
         deadline, coming, started = seconds(net, left), iter(costs), []
 
         def attempt() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import OutOfTime, Throttled, UpstreamFailed
 from shared.invocation import Deadline
 from shared.net.limiter import Pace
-from tests.support.wire import Clock
+from tests.support.clock import Clock
 
 BUSY = Throttled("busy", retryable=True)
 
@@ -90,7 +90,7 @@ def test_a_call_that_fails_otherwise_gives_its_place_back_and_halves_nothing(err
     assert places(pace) == 3
 
 
-def test_a_throttled_call_is_still_told() -> None:
+def test_a_throttled_call_is_still_raised() -> None:
     with pytest.raises(Throttled) as caught, Pace(1).call(ahead()):
         raise BUSY
     assert caught.value is BUSY

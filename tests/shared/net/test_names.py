@@ -1,4 +1,4 @@
-"""Addresses of names: one lookup for all who ask, kept for a while, and errors that are not kept."""
+"""Addresses of names: one lookup for all callers, cached for a while; errors are not cached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from shared.errors import UpstreamFailed
 from shared.invocation import Deadline
 from shared.net.client import prepare, send
-from shared.net.names import KEPT, Address, Names
+from shared.net.names import FRESH, Address, Names
 from tests.shared.net.test_stalls import OK, Unsigned
 from tests.support.upstream import Line, answering, upstream
 
@@ -41,12 +41,12 @@ def test_an_answer_is_kept_for_a_while(asked: list[str], monkeypatch: pytest.Mon
     for _ in range(3):
         assert names.addresses("known.example", 80, ahead()) == [Address(socket.AF_INET, ("127.0.0.1", 80))]
     assert asked == ["known.example"]
-    monkeypatch.setattr("shared.net.names.time.monotonic", lambda: began + KEPT + 60)
+    monkeypatch.setattr("shared.net.names.time.monotonic", lambda: began + FRESH + 60)
     names.addresses("known.example", 80, Deadline(1, lambda: 0))
     assert asked == ["known.example"] * 2
 
 
-def test_an_error_is_told_and_not_kept(asked: list[str]) -> None:
+def test_an_error_is_raised_and_not_cached(asked: list[str]) -> None:
     names = Names()
     with pytest.raises(OSError, match=r"no address of other\.example"):
         names.addresses("other.example", 80, ahead())

@@ -12,18 +12,10 @@ from shared.errors import OutOfTime, QueryError, UpstreamFailed
 from shared.invocation import Deadline
 from shared.net.limiter import Pace
 from shared.net.parallel import each
+from tests.support.clock import Clock
 
 #: Seconds that no test takes: a test that gets there fails.
 NEVER = 60.0
-
-
-class Clock:
-    """A clock that moves when it is told to."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -178,7 +170,7 @@ def test_a_deadline_outlives_the_calls_that_were_called_off(deadline: Deadline) 
     assert deadline.remaining() == NEVER
 
 
-def test_what_is_called_off_takes_what_it_contains_with_it(deadline: Deadline) -> None:
+def test_calling_off_reaches_inner_work(deadline: Deadline) -> None:
     with deadline.scope() as scope:
         deadline.call_off()
         assert scope.remaining() == 0

@@ -34,13 +34,13 @@ def test_what_is_read(body: bytes, text: str | None) -> None:
     "body",
     [b"", b"{}", b"<a>", b"<a></b>", b"<a>\x00</a>", b"<a>&x;</a>", b"\xff\xfe<\x00a\x00/\x00>\x00", b"<a/><b/>"],
 )
-def test_what_is_no_xml_may_be_damaged(body: bytes) -> None:
-    with pytest.raises(UpstreamFailed, match="COS answered with something that is no XML") as caught:
+def test_invalid_xml_is_retryable(body: bytes) -> None:
+    with pytest.raises(UpstreamFailed, match="COS did not answer with XML") as caught:
         parse_xml(body, "COS")
     assert caught.value.retryable
 
 
-@pytest.mark.parametrize("body", [BOMB, OUTSIDE, "<!DOCTYPE a><a/>", "<a/><!-- <!ENTITY b 'c'> -->"])
+@pytest.mark.parametrize("body", [BOMB, OUTSIDE, "<!DOCTYPE a><a/>"])
 def test_a_document_type_is_refused(body: str) -> None:
     with pytest.raises(UpstreamFailed, match="document type") as caught:
         parse_xml(body.encode(), "COS")

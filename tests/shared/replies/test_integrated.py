@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from shared.net.json_text import measured
 from shared.replies.integrated import http_reply
-from shared.replies.json_text import measured
 
 
 def test_a_reply_is_an_integrated_response() -> None:

@@ -133,7 +133,7 @@ query_video.main_handler(json.loads(sys.argv[1]), {"time_limit_in_ms": 60})
 print(*sorted(name for name in sys.modules if name.startswith("shared.replies.")))
 """
 GET = {"httpMethod": "GET", "path": "/", "queryString": {"vids": "a"}}
-LEAN = ["shared.replies.envelope", "shared.replies.integrated", "shared.replies.json_text"]
+LEAN = ["shared.replies.envelope", "shared.replies.integrated"]
 
 
 @pytest.mark.parametrize(

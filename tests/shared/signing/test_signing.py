@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -203,7 +204,7 @@ def test_the_window_of_a_cos_signature() -> None:
     ids=["repr", "str", "format", "format r", "in a list", "in a dict"],
 )
 @pytest.mark.parametrize("token", ["", "session-token-text"])
-def test_credentials_show_neither_key_nor_token(shown: object, token: str) -> None:
-    text = shown(Credentials("AKIDvisible-and-more", "secret-key-text", token))  # type: ignore[operator]
+def test_credentials_show_neither_key_nor_token(shown: Callable[[Credentials], str], token: str) -> None:
+    text = shown(Credentials("AKIDvisible-and-more", "secret-key-text", token))
     assert "AKIDvisi" in text
     assert not any(secret in text for secret in ("and-more", "secret-key-text", "session-token-text"))

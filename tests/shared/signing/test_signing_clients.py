@@ -76,7 +76,7 @@ def test_what_arrives_verifies(method: str, digest: str, sent: dict[str, str], k
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_signing_again_replaces_what_a_replay_would_repeat(method: str) -> None:
+def test_signing_again_replaces_nonce_time_and_signature(method: str) -> None:
     times, nonces = count(NOW), count(1)
     auth = Api2Auth(TEMPORARY, HMAC_SHA1, lambda: next(times), lambda: next(nonces))
     request = auth(api2_request(method, {"vids.0": "a"}))

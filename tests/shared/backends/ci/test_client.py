@@ -2,113 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-import responses
 from requests import PreparedRequest
 
 from local import keys
 from local.ci import jobs as ci_jobs
-from local.ci.jobs import CiJobs
 from local.ci.service import CiService
-from local.server import Reply, Request
+from local.server import Reply
 from shared.backends.base import Answers, ask
 from shared.backends.ci.client import MOST_IDS, CloudInfinite
 from shared.errors import BadInput, KeysRejected, OutOfTime, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
-from shared.invocation import Invocation
 from shared.net.client import ATTEMPTS
 from shared.net.xml import MAX_XML
 from shared.replies.envelope import envelope
-from shared.settings import read_settings
 from shared.tasks import AUDIO, VIDEO, Kind
+from tests.support.ci_wire import CI_HOST, UNKNOWN, WORDS, CiNetwork, Turn, ids, refused, running, said
+from tests.support.job_xml import OLD_VID
 from tests.support.record_schema import check_record
-
-CI_HOST = f"{keys.BUCKET}.ci.{keys.REGION}.myqcloud.com"
-COS_HOST = f"{keys.BUCKET}.cos.{keys.REGION}.myqcloud.com"
-WORDS = "upstream-words http://internal.example"
-UNKNOWN = f"j{'0' * 32}"
-Turn = Reply | Exception | Callable[[PreparedRequest], Reply]
-
-
-class Network:
-    """The local CI behind the real hosts, after a script of other turns."""
-
-    def __init__(self) -> None:
-        self.jobs = CiJobs()
-        self.service = CiService(self.jobs)
-        self.script: deque[Turn] = deque()
-        self.requests: list[PreparedRequest] = []
-        self.naps: list[float] = []
-        self.invocation = Invocation({"time_limit_in_ms": 60_000, "request_id": "unit"})
-
-    def answer(self, request: PreparedRequest) -> tuple[int, dict[str, Any], bytes] | Exception:
-        self.requests.append(request)
-        turn = self.script.popleft() if self.script else self._served
-        if isinstance(turn, Exception):
-            return turn
-        reply = turn(request) if callable(turn) else turn
-        return reply.status, dict(reply.headers), reply.body
-
-    def _served(self, request: PreparedRequest) -> Reply:
-        url = urlsplit(str(request.url))
-        headers = {name.lower(): str(value) for name, value in request.headers.items()} | {"host": url.netloc}
-        return self.service.handle(Request(str(request.method), url.path, url.query, headers))
-
-    def add(self, *jobs: dict[str, Any]) -> None:
-        self.jobs.add({"jobs": list(jobs)})
-
-    def backend(self, **environ: str) -> CloudInfinite:
-        role = {
-            "TENCENTCLOUD_SECRETID": keys.ROLE.secret_id,
-            "TENCENTCLOUD_SECRETKEY": keys.ROLE.secret_key,
-            "TENCENTCLOUD_SESSIONTOKEN": keys.ROLE.token,
-        }
-        bucket = {"COS_BUCKET": keys.BUCKET, "COS_REGION": keys.REGION, "BACKEND": "ci"}
-        return CloudInfinite(read_settings({**role, **bucket, **environ}), self.invocation)
-
-    def records(self, kind: Kind, *vids: str, **environ: str) -> dict[str, Any]:
-        return dict(self.backend(**environ).records(kind, vids, self.invocation.deadline))
-
-    def paths(self) -> list[str]:
-        return [urlsplit(str(request.url)).path for request in self.requests]
-
-
-@pytest.fixture
-def net(monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
-    made = Network()
-    monkeypatch.setattr("shared.net.client.Deadline.pause", lambda _, seconds: made.naps.append(seconds))
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        for host in (CI_HOST, COS_HOST):
-            mock.add_callback(responses.GET, re.compile(f"https://{host}/.*"), callback=made.answer)
-        yield made
-
-
-def refused(status: int, code: str = "", date: str = "") -> Reply:
-    body = f"<Error><Code>{code}</Code><Message>{WORDS}</Message><RequestId>r</RequestId></Error>"
-    return Reply(status, {"Date": date} if date else {}, body.encode())
-
-
-def said(*jobs: str, missing: str = "") -> Reply:
-    return Reply(200, {}, f"<Response>{''.join(jobs)}{missing}</Response>".encode())
-
-
-def running(vid: str) -> str:
-    return f"<JobsDetail><JobId>{vid}</JobId><State>Running</State></JobsDetail>"
-
-
-def ids(count: int) -> list[str]:
-    return [f"j{number:032x}" for number in range(count)]
 
 
 @pytest.mark.parametrize("kind", [VIDEO, AUDIO], ids=lambda kind: kind.name)
-def test_one_call_asks_about_all(net: Network, kind: Kind) -> None:
+def test_one_call_asks_about_all(net: CiNetwork, kind: Kind) -> None:
     asked = [ci_jobs.FAILED, UNKNOWN, ci_jobs.TRANSCODE]
     found = net.records(kind, *asked)
     assert net.paths() == [f"/jobs/{','.join(asked)}"]
@@ -121,7 +40,7 @@ def test_one_call_asks_about_all(net: Network, kind: Kind) -> None:
     assert "x-ci-security-token" in sent["Authorization"]
 
 
-def test_permanent_keys_send_no_token(net: Network) -> None:
+def test_permanent_keys_send_no_token(net: CiNetwork) -> None:
     found = net.records(VIDEO, ci_jobs.PAUSED, SECRET_ID=keys.PERMANENT.secret_id, SECRET_KEY=keys.PERMANENT.secret_key)
     assert found[ci_jobs.PAUSED]["status"] == 3
     assert not [name for name in net.requests[0].headers if "token" in name]
@@ -139,21 +58,21 @@ def test_permanent_keys_send_no_token(net: Network) -> None:
         (running(ids(2)[1]), True),
     ],
 )
-def test_only_what_ci_says_is_unknown_is_missing(net: Network, missing: str, silent: bool) -> None:
+def test_only_ids_that_ci_lists_as_unknown_are_missing(net: CiNetwork, missing: str, silent: bool) -> None:
     net.script.append(said(missing=missing))
     answers = ask(net.backend(), VIDEO, [UNKNOWN], 2, net.invocation.deadline)
     assert answers.missing == ([] if silent else [UNKNOWN])
     assert [error.message for error in answers.failed.values()] == (
-        [f"Cloud Infinite says nothing of {UNKNOWN}"] if silent else []
+        [f"Cloud Infinite did not answer about {UNKNOWN}"] if silent else []
     )
 
 
-def test_a_job_of_another_kind_costs_its_own_id_only(net: Network) -> None:
+def test_a_job_of_another_kind_costs_its_own_id_only(net: CiNetwork) -> None:
     answers = ask(net.backend(), AUDIO, [ci_jobs.SNAPSHOT, ci_jobs.AUDIO_128, UNKNOWN], 2, net.invocation.deadline)
     assert (list(answers.records), answers.missing) == ([ci_jobs.AUDIO_128], [UNKNOWN])
-    made = envelope(answers, single=False)
+    made: Any = envelope(answers, single=False)
     assert (made["code"], made["missing"]) == (5400, [UNKNOWN])
-    assert made["failed"][ci_jobs.SNAPSHOT]["code"] == 4000  # type: ignore[index]
+    assert made["failed"][ci_jobs.SNAPSHOT]["code"] == 4000
     with pytest.raises(BadInput, match="is a Snapshot job, of which there is no audio record"):
         envelope(ask(net.backend(), AUDIO, [ci_jobs.SNAPSHOT], 2, net.invocation.deadline), single=True)
 
@@ -190,7 +109,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("turn", "error", "retried"), REFUSALS)
-def test_refusals(net: Network, turn: Turn, error: type[QueryError], retried: bool) -> None:
+def test_refusals(net: CiNetwork, turn: Turn, error: type[QueryError], retried: bool) -> None:
     net.script.extend([turn] * ATTEMPTS)
     with pytest.raises(error) as caught:
         net.records(VIDEO, ci_jobs.TRANSCODE)
@@ -201,13 +120,13 @@ def test_refusals(net: Network, turn: Turn, error: type[QueryError], retried: bo
 
 
 @pytest.mark.parametrize("turn", [turn for turn, _, retried in REFUSALS if retried])
-def test_what_may_mend_is_asked_again_and_signed_anew(net: Network, turn: Turn) -> None:
+def test_a_retry_is_signed_anew(net: CiNetwork, turn: Turn) -> None:
     net.script.append(turn)
     assert net.records(VIDEO, ci_jobs.TRANSCODE)[ci_jobs.TRANSCODE]["status"] == 5
     assert len(net.requests) == 2
 
 
-def test_the_servers_clock_is_followed(net: Network) -> None:
+def test_the_servers_clock_is_followed(net: CiNetwork) -> None:
     net.service = CiService(net.jobs, clock=lambda: 2_000_000_000)
     late = net.service.error("SignatureExpired")
     net.script.append(late._replace(headers={**late.headers, "Date": formatdate(2_000_000_000, usegmt=True)}))
@@ -224,7 +143,7 @@ def test_the_servers_clock_is_followed(net: Network) -> None:
         (AUDIO, {"CI_SOURCE_INFO": "1"}, 1),
     ],
 )
-def test_batch_size(net: Network, kind: Kind, environ: dict[str, str], size: int) -> None:
+def test_batch_size(net: CiNetwork, kind: Kind, environ: dict[str, str], size: int) -> None:
     assert net.backend(**environ).batch_size(kind) == size
 
 
@@ -232,7 +151,7 @@ def asked(request: PreparedRequest) -> list[str]:
     return urlsplit(str(request.url)).path.removeprefix("/jobs/").split(",")
 
 
-def test_a_reply_that_is_too_large_is_asked_for_in_halves(net: Network) -> None:
+def test_a_reply_that_is_too_large_is_asked_for_in_halves(net: CiNetwork) -> None:
     def bulky(request: PreparedRequest) -> Reply:
         padding = " " * (MAX_XML // 2 - 1000)
         return said(*(running(vid) + padding for vid in asked(request)))
@@ -243,112 +162,9 @@ def test_a_reply_that_is_too_large_is_asked_for_in_halves(net: Network) -> None:
     assert [len(asked(request)) for request in net.requests] == [5, 2, 3, 1, 2]
 
 
-def test_no_ids(net: Network) -> None:
+def test_no_ids(net: CiNetwork) -> None:
     with pytest.raises(BadInput, match="vid: give the id"):
         net.backend().without_ids(AUDIO, net.invocation.deadline)
-
-
-def song(vid: str, user_data: str = "", source: str = ci_jobs.SONG, bucket: str = keys.BUCKET) -> dict[str, Any]:
-    place = {"BucketId": bucket, "Region": keys.REGION, "Object": source}
-    file = {"Bucket": keys.BUCKET, "Region": keys.REGION, "ObjectName": f"out/{vid}.mp3"}
-    operation = {"UserData": user_data, "MediaResult": {"OutputFile": file}}
-    return {"JobId": vid, "State": "Success", "Tag": "Transcode", "Input": place, "Operation": operation}
-
-
-def listed(net: Network, kind: Kind, vids: Sequence[str], **environ: str) -> Any:
-    backend = net.backend(**environ)
-    answers = ask(backend, kind, vids, 4, net.invocation.deadline)
-    assert [*answers.records, *answers.missing, *answers.failed] == list(vids), "each id has its own answer"
-    return envelope(answers._replace(records=backend.joined(kind, answers.records)), single=False)["data"]
-
-
-def paths(record: dict[str, Any]) -> list[str]:
-    return [info["path"][5:38] for info in record["result"]["audio"]["info"]]
-
-
-OLD_VID = "6e50fd43c6f20d56c88d1c1d8f6db2641503390019"
-GROUPS: list[tuple[list[dict[str, Any]], list[list[int]]]] = [
-    ([{}, {}], [[0, 1]]),
-    ([{}, {"source": "other"}, {}], [[0, 2], [1]]),
-    ([{}, {"bucket": "other-1"}], [[0], [1]]),
-    ([{"user_data": "a"}, {"user_data": "b"}, {"user_data": "a"}, {}], [[0, 2], [1], [3]]),
-    ([{"user_data": "a"}, {"user_data": "a", "source": "other"}], [[0], [1]]),
-    ([{"bucket": ""}, {"bucket": ""}], [[0], [1]]),  # nobody knows their source
-]
-
-
-@pytest.mark.parametrize(("jobs", "groups"), GROUPS)
-def test_audio_jobs_of_one_source_share_a_record(
-    net: Network, jobs: list[dict[str, Any]], groups: list[list[int]]
-) -> None:
-    vids = ids(len(jobs))
-    net.add(*(song(vid, **facts) for vid, facts in zip(vids, jobs, strict=True)))
-    data = listed(net, AUDIO, vids)
-    assert [paths(record) for record in data] == [[vids[number] for number in group] for group in groups]
-    assert [record["vid"] for record in data] == [vids[group[0]] for group in groups]
-    for record in data:
-        check_record(AUDIO, record)
-
-
-def test_groups_reach_across_batches_and_take_an_old_vid(net: Network) -> None:
-    vids = ids(5)
-    net.add(*(song(vid, OLD_VID) for vid in vids))
-    (record,) = listed(net, AUDIO, vids, BATCH_SIZE="2")
-    assert (record["vid"], paths(record)) == (OLD_VID, vids)
-    assert len(net.requests) == 3
-
-
-def test_videos_and_records_by_id_are_never_joined(net: Network) -> None:
-    vids = ids(2)
-    net.add(*(song(vid) for vid in vids))
-    assert [record["vid"] for record in listed(net, VIDEO, vids)] == vids
-    assert {vid: paths(record) for vid, record in net.records(AUDIO, *vids).items()} == {vid: [vid] for vid in vids}
-
-
-def test_joined_keeps_what_it_does_not_know(net: Network) -> None:
-    records: dict[str, Any] = {"x": {}, "y": {}}
-    assert net.backend().joined(AUDIO, records) == records
-
-
-def test_source_facts_are_ci_s_media_info(net: Network) -> None:
-    record = net.records(AUDIO, ci_jobs.AUDIO_128, CI_SOURCE_INFO="1")[ci_jobs.AUDIO_128]
-    assert [record[field] for field in ("size", "duration", "bitrate", "format", "sample_rate", "encoder")] == [
-        *(19408560, 170, 911),
-        *("flac", 44100, "flac"),
-    ]
-    check_record(AUDIO, record)
-    assert net.paths() == [f"/jobs/{ci_jobs.AUDIO_128}", f"/{ci_jobs.SONG}"]
-    assert urlsplit(str(net.requests[1].url)).netloc == COS_HOST
-    assert net.requests[1].headers["x-cos-security-token"] == keys.ROLE.token
-
-
-@pytest.mark.parametrize("turn", [refused(404, "NoSuchKey"), refused(400, "InvalidArgument"), said()])
-def test_a_source_that_is_gone_or_no_media_has_no_facts(net: Network, turn: Reply) -> None:
-    def first(request: PreparedRequest) -> Reply:
-        net.script.append(turn)
-        return net._served(request)
-
-    net.script.append(first)
-    record = net.records(AUDIO, ci_jobs.AUDIO_128, CI_SOURCE_INFO="1")[ci_jobs.AUDIO_128]
-    assert (record["size"], record["status"]) == (None, 5)
-
-
-def test_a_source_that_can_not_be_asked_about_is_an_error_of_its_id(net: Network) -> None:
-    def first(request: PreparedRequest) -> Reply:
-        net.script.append(refused(403, "AccessDenied"))
-        return net._served(request)
-
-    net.script.append(first)
-    answers = ask(net.backend(CI_SOURCE_INFO="1"), AUDIO, [ci_jobs.AUDIO_128], 2, net.invocation.deadline)
-    assert isinstance(answers.failed[ci_jobs.AUDIO_128], KeysRejected)
-
-
-def test_a_source_in_another_bucket_is_not_asked_about(net: Network) -> None:
-    (vid,) = ids(1)
-    net.add(song(vid, bucket="other-1"))
-    assert net.records(AUDIO, vid, CI_SOURCE_INFO="1")[vid]["size"] is None
-    assert net.records(VIDEO, vid, CI_SOURCE_INFO="1")[vid]["status"] == 5
-    assert len(net.requests) == 2
 
 
 @pytest.mark.parametrize("vid", [*ids(2), ci_jobs.TRANSCODE])
@@ -359,9 +175,9 @@ def test_ids(vid: str) -> None:
 @pytest.mark.parametrize(
     "vid", [OLD_VID, "j", f"j{'A' * 32}", f"{UNKNOWN}0", f"{UNKNOWN}\n", f"{UNKNOWN},", f"J{'0' * 32}"]
 )
-def test_what_is_no_id(vid: str) -> None:
+def test_invalid_ids(vid: str) -> None:
     assert not CloudInfinite.ids.pattern.fullmatch(vid)
 
 
-def test_answers_of_nothing(net: Network) -> None:
+def test_answers_of_nothing(net: CiNetwork) -> None:
     assert ask(net.backend(), VIDEO, [], 2, net.invocation.deadline) == Answers({}, [], {})

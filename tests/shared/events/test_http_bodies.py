@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import BadInput, QueryError, TooManyIds, UnsupportedMedia
-from shared.events import read_query
-from shared.http_events import CSV, FORM, JSON, PER_ID, read_params
+from shared.events.http import CSV, FORM, JSON, PER_ID, read_params
+from shared.events.query import read_query
 from shared.settings import Settings, read_settings
 from shared.tasks import VIDEO
 from tests.support.http_events import get, post
@@ -89,8 +89,8 @@ BOMB = '{"vids":[' + ",".join(["{}"] * 1_000_000) + "]}"
 def test_a_body_longer_than_its_ids_need_is_not_parsed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, media: str | None
 ) -> None:
-    monkeypatch.setattr("shared.http_events.parse_json", None)
-    monkeypatch.setattr("shared.http_events.parse_qs", None)
+    monkeypatch.setattr("shared.events.http.parse_json", None)
+    monkeypatch.setattr("shared.events.http.parse_qs", None)
     with pytest.raises(TooManyIds, match=f"body: is longer than 12 ids need, which is {PER_ID} characters each"):
         read_query(post(BOMB, media), VIDEO, settings)
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from shared.errors import BadInput
-from shared.events import Sweep, read_sweep
+from shared.events.timer import Sweep, read_sweep
 from shared.tasks import AUDIO, VIDEO, Kind, split_ids
 
 A, B = "421e6d34756e53814c99939ffeec49861519633537", "b-2"
@@ -86,7 +86,7 @@ REFUSED: dict[str, tuple[object, str]] = {
     "a summary beside its folder": ({"summary": "results/summaryvideo.json"}, "summary"),
     "a summary that is a folder": ({"summary": "results/summary/a/"}, "summary"),
     "a summary that is the folder": ({"summary": "results/summary/"}, "summary"),
-    "results over the watch object": ({"results": WATCH}, "results: must not be what is watched"),
+    "results over the watch object": ({"results": WATCH}, "results: must not be the watch object"),
     "results over the watch list, with ids": ({"vids": [A], "results": WATCH}, "results: must not be"),
     "results beside what is watched": ({"watch": "a/", "results": "a/"}, "results: must not be"),
     "a name twice": ('{"vids": ["a"], "vids": ["b"]}', "Message"),
@@ -139,7 +139,7 @@ def test_a_hostile_key_is_refused(field: str, key: object) -> None:
         read_sweep(timer({field: key}), VIDEO)
 
 
-def test_ids_are_sorted_from_what_is_none() -> None:
+def test_valid_ids_are_split_from_other_values() -> None:
     rest: list[object] = ["", "a b", 7, None, [A], {"a": 1}, "é", f"{A}\n"]
     assert split_ids([A, *rest, B, A]) == ([A, B], rest)
     assert split_ids([]) == ([], [])

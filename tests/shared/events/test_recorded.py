@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import QueryError
-from shared.events import DIRECT, HTTP, TIMER, Query, Sweep, as_event, read_query, read_sweep, source
-from shared.http_events import check_path, method
+from shared.events.http import check_path, method
+from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
+from shared.events.timer import Sweep, read_sweep
 from shared.settings import Settings, read_settings
 from shared.tasks import AUDIO, VID, VIDEO, Kind
 from tests.support.paths import EVENTS
@@ -86,7 +87,7 @@ def test_an_event_is_read_as_its_name_promises(settings: Settings, name: str) ->
         ("query-audio.timer-watch.200.json", Sweep(None, "watch/audio.json", "results/audio-watched.json")),
     ],
 )
-def test_what_is_read_of_an_event(settings: Settings, name: str, expected: Query | Sweep) -> None:
+def test_every_event_file_is_read_as_its_name_says(settings: Settings, name: str, expected: Query | Sweep) -> None:
     assert outcome(load_event(name), kind_of(name), settings) == expected
 
 

@@ -14,8 +14,8 @@ from shared.errors import (
     NotFound,
     Unauthorized,
 )
-from shared.events import read_query
-from shared.http_events import CSV, HTML, JSON, check_path, preferred, wants_page
+from shared.events.http import CSV, HTML, JSON, check_path, preferred, wants_page
+from shared.events.query import read_query
 from shared.settings import Settings, read_settings
 from shared.tasks import VIDEO
 from tests.support.http_events import Event, get, post
@@ -90,7 +90,7 @@ WRITERS = [
 
 @pytest.mark.parametrize("output", ["cos", "watch"])
 @pytest.mark.parametrize(("http_writes", "token", "allowed"), WRITERS)
-def test_who_may_write(settings: Settings, http_writes: str, token: str, allowed: bool, output: str) -> None:
+def test_permission_to_write(settings: Settings, http_writes: str, token: str, allowed: bool, output: str) -> None:
     guarded = settings._replace(http_writes=http_writes, api_token=token)
     event = post({"vids": [A], "output": output}, JSON) | {
         "headers": {"authorization": f"Bearer {token}", "content-type": JSON}
@@ -158,7 +158,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize(("accept", "expected"), ACCEPTED)
-def test_what_a_caller_prefers(accept: object, expected: str) -> None:
+def test_preferred_format(accept: object, expected: str) -> None:
     assert preferred(get() | {"headers": {"Accept": accept}}) == expected
 
 
@@ -182,7 +182,7 @@ def test_any_accept_header_prefers_something(accept: str) -> None:
         ("OPTIONS", {}, False),
     ],
 )
-def test_who_gets_the_page(method: str, query: object, page: bool) -> None:
+def test_requests_that_get_the_page(method: str, query: object, page: bool) -> None:
     event = {"httpMethod": method, "headers": {"accept": CHROME}, "queryString": query}
     assert wants_page(event) is page
 

@@ -1,6 +1,6 @@
-"""An HTTP event: whether its caller may ask, what is asked for, and its parameters.
+"""An event of the API gateway or of a function URL: method and path, token, preferred format, parameters.
 
-The events are those of the API gateway and, with fewer keys, of function URLs. Every optional key may be absent or
+A function URL's event (583/96099) has fewer keys than the gateway's (583/12513). Every optional key may be absent or
 null.
 """
 
@@ -15,18 +15,17 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from shared.errors import BadInput, MethodNotAllowed, NotFound, TooManyIds, Unauthorized, UnsupportedMedia
+from shared.events.fields import Params
+from shared.invocation import Event
 
-Event = Mapping[str, object]
-Params = Mapping[str, object]
-
-#: What a caller may prefer to get.
+#: The formats of a reply that a caller may prefer.
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
 FORM = "application/x-www-form-urlencoded"
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
-#: Characters of a body for each id, which has 64 at most: the rest is for quotes, field names and a table's other
-#: columns. A body of 3 MB full of `{}` takes 130 MB once it is parsed, so it is refused before.
+#: Characters of a body for each id. An id has 64 at most; the rest is for quotes, field names and a table's other
+#: columns. A longer body is not parsed: 3 MB full of `{}` take 130 MB of memory.
 PER_ID = 256
-#: Characters, and fields, beside those for ids.
+#: Characters and fields allowed beside those for ids.
 SPARE_TEXT, SPARE_FIELDS = 4096, 100
 
 
@@ -46,7 +45,7 @@ def check_path(event: Event, name: str) -> None:
 
 
 def authorize(event: Event, token: str) -> None:
-    """Check that the caller sent the token, if there is one. Raises Unauthorized."""
+    """Check that the caller sent the token, if one is set. Raises Unauthorized."""
     if not token:
         return
     scheme, _, sent = _header(event, "authorization").partition(" ")
@@ -56,20 +55,23 @@ def authorize(event: Event, token: str) -> None:
 
 
 def wants_page(event: Event) -> bool:
-    """Whether a browser asks for the page: a GET or HEAD that names no format and prefers HTML."""
+    """Return whether a browser asks for the page: a GET or HEAD that names no format and prefers HTML."""
     query = event.get("queryString")
     named = isinstance(query, Mapping) and query.get("format")
     return method(event) in ("GET", "HEAD") and not named and preferred(event) == HTML
 
 
 def preferred(event: Event) -> str:
-    """Which of JSON, CSV and HTML the Accept header weighs highest (RFC 9110, 12.5.1).
+    """Return which of JSON, CSV and HTML the Accept header weighs highest (RFC 9110, 12.5.1).
 
-    JSON wins a tie, and CSV and HTML count only where they are named: the documented gateway event names HTML and JSON
-    alike, and most programs accept anything.
+    JSON wins a tie: the documented gateway event gives HTML and JSON the same weight. CSV and HTML count only when they
+    are named, since most programs accept anything.
     """
+    accepted = _header(event, "accept").lower()
+    if CSV not in accepted and HTML not in accepted:
+        return JSON
     weights: dict[str, float] = {}
-    for part in _header(event, "accept").lower().split(","):
+    for part in accepted.split(","):
         name, *params = (piece.strip() for piece in part.split(";"))
         quality = next((param[2:] for param in params if param.startswith("q=")), "1")
         weights[name] = float(quality) if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", quality) else 0.0
@@ -78,7 +80,7 @@ def preferred(event: Event) -> str:
 
 
 def read_params(event: Event, max_vids: int) -> Params:
-    """The parameters of a query with at most so many ids; those of a POST's body win over those of the query string.
+    """Return the parameters of a query with at most `max_vids` ids. A POST's body wins over the query string.
 
     Raises a QueryError that names the part of the event.
     """
@@ -94,7 +96,7 @@ def read_params(event: Event, max_vids: int) -> Params:
 
 
 def parse_json(text: str, field: str) -> object:
-    """The value of a JSON text. Raises BadInput naming the field that the text came in."""
+    """Return the value of a JSON text. Raises BadInput naming `field`, which the text came in."""
     try:
         return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
@@ -102,7 +104,7 @@ def parse_json(text: str, field: str) -> object:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object. JSON leaves open which of two values of one name counts, so neither is dropped without a word."""
+    """An object. JSON leaves open which of two values with the same name counts, so such an object is refused."""
     made = dict(pairs)
     if len(made) < len(pairs):
         raise ValueError("a name twice")
@@ -110,14 +112,14 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _header(event: Event, name: str) -> str:
-    """A header by its lower-case name, empty if it was not sent: the gateway's come in any case."""
+    """The value of a header by its lower-case name, empty if it was not sent. The gateway sends names in any case."""
     headers = event.get("headers")
     found = {str(key).lower(): value for key, value in headers.items()} if isinstance(headers, Mapping) else {}
     return str(found.get(name) or "")
 
 
 def _flat(value: object) -> object:
-    """A parameter that was sent once is that value; a gateway may give a list all the same."""
+    """The value of a parameter that was sent once. A gateway may wrap it in a list."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
@@ -132,7 +134,7 @@ def _body_params(event: Event, max_vids: int) -> Params:
         raise TooManyIds(f"body: is longer than {max_vids} ids need, which is {PER_ID} characters each")
     if media == CSV:
         return {"vids": _column(body)}
-    # curl calls any body a form, so what looks like JSON is read as JSON.
+    # curl labels every body as a form, so a body that looks like JSON is read as JSON.
     if "json" in media or body.lstrip()[0] in "{[":
         params = parse_json(body, "body")
         if not isinstance(params, Mapping):
@@ -159,8 +161,8 @@ def _body(event: Event) -> str:
 
 
 def _column(text: str) -> list[str]:
-    """The ids of a table (RFC 4180): its column `vid` if the first row has that name, else the first column."""
-    import csv  # only a table pays for it
+    """The ids of a table (RFC 4180): the column `vid` if the first row has that name, else the first column."""
+    import csv  # late: only a table needs it
 
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
@@ -169,4 +171,4 @@ def _column(text: str) -> list[str]:
     names = [name.strip().lower() for name in rows[0]]
     column = names.index("vid") if "vid" in names else 0
     cells = [row[column] for row in rows[int("vid" in names) :] if len(row) > column]
-    return [cell.removeprefix("'") for cell in cells]  # as our own tables have an id that could start a formula
+    return [cell.removeprefix("'") for cell in cells]  # our own tables put it before an id that could start a formula

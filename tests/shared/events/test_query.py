@@ -1,4 +1,4 @@
-"""HTTP and direct events to one query: every spelling of the ids, what is refused, and who may ask."""
+"""HTTP and direct events to one query: spellings of the ids, refusals, the token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from shared.errors import BadInput, TooManyIds
-from shared.events import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
+from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
 from shared.settings import Settings, read_settings
 from shared.tasks import AUDIO, VIDEO, IdForm, Kind
 
@@ -226,7 +226,7 @@ def test_most_ids_of_one_http_query(settings: Settings) -> None:
 
 
 def test_a_direct_caller_needs_no_token(settings: Settings) -> None:
-    """Who may invoke a function directly is Tencent's to check."""
+    """A direct caller needs no token: Tencent has checked the caller."""
     assert read_query({"vids": [A]}, VIDEO, settings._replace(api_token="secret")).vids == (A,)
 
 

@@ -1,0 +1,1 @@
+"""What a trigger sends: recognise it, authorise it, read the query."""

@@ -1,0 +1,102 @@
+"""What the adapter does otherwise than requests', on real sockets: the requests and replies are the same."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+import requests
+from requests import Session
+
+from shared.invocation import Deadline
+from shared.net import connections
+from shared.net.connections import HOSTS, ONE_PIECE, Attempt, BoundedAdapter, BoundedSocket
+from tests.support.upstream import Line, Upstream, upstream
+
+
+def echo(line: Line) -> None:
+    """Answer each request with its own body."""
+    while request := line.request():
+        body = request.partition(b"\r\n\r\n")[2]
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+        line.send(f"{head}Set-Cookie: a=b\r\n\r\n".encode() + body)
+
+
+@pytest.fixture
+def server() -> Iterator[Upstream]:
+    with upstream(echo) as made:
+        yield made
+
+
+@pytest.fixture
+def sends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each send had."""
+    sizes: list[int] = []
+    sendall = BoundedSocket.sendall
+
+    def count(self: BoundedSocket, data: bytes, flags: int = 0) -> None:
+        sizes.append(len(data))
+        sendall(self, data, flags)
+
+    monkeypatch.setattr(connections.BoundedSocket, "sendall", count)
+    return sizes
+
+
+def session() -> Session:
+    made = Session()
+    made.mount("http://", BoundedAdapter())
+    return made
+
+
+def attempt() -> Attempt:
+    return Attempt(Deadline(1e12), 60.0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, ONE_PIECE, 20 * ONE_PIECE])
+def test_a_mounted_session_sends_and_reads_as_ever(server: Upstream, size: int) -> None:
+    body = "é" * size
+    with session() as made, attempt():
+        for _ in range(2):
+            reply = made.post(f"{server.url}/path?query", data=body.encode())
+            assert (reply.status_code, reply.text, reply.request.url) == (200, body, f"{server.url}/path?query")
+        assert made.cookies.get_dict() == {"a": "b"}
+    assert server.connections == 1
+
+
+def test_head_and_body_leave_in_one_piece(server: Upstream, sends: list[int]) -> None:
+    with session() as made, attempt():
+        made.get(server.url)
+        made.post(server.url, data=b"x" * 1000)
+    assert len(sends) == 2
+
+
+def test_a_body_that_is_no_small_piece_is_not_copied(server: Upstream, sends: list[int]) -> None:
+    with session() as made, attempt():
+        made.post(server.url, data=b"x" * ONE_PIECE)
+    assert len(sends) == 2
+    assert sends[1] == ONE_PIECE
+
+
+def ask_others(made: Session, url: str) -> None:
+    """Ask as many hosts as there are pools, where nobody answers."""
+    for number in range(2, HOSTS + 2):
+        with pytest.raises(requests.ConnectionError):
+            made.get(url.replace("127.0.0.1", f"127.0.0.{number}"))
+
+
+def test_more_hosts_than_pools_leave_no_connection_of_the_first(server: Upstream) -> None:
+    with session() as made, attempt():
+        for _ in range(2):
+            assert made.get(server.url).status_code == 200
+            ask_others(made, server.url)
+    assert server.connections == 2
+    gc.collect()
+    assert server.left_alone()
+
+
+def test_a_closed_session_leaves_no_connection(server: Upstream) -> None:
+    with session() as made, attempt():
+        made.get(server.url)
+    gc.collect()
+    assert server.left_alone()
