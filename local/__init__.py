@@ -1,1 +1,1 @@
-"""The cloud on one machine: it runs the functions as SCF does and stands in for the services they talk to."""
+"""The cloud on one machine: runs the functions as SCF does, and emulates the services that they use."""

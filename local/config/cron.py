@@ -1,4 +1,4 @@
-"""When a timer's cron expression fires."""
+"""Reads cron expressions: when a timer fires next."""
 
 from __future__ import annotations
 

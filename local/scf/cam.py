@@ -1,4 +1,4 @@
-"""CAM and STS as far as a deployer needs them: roles, custom policies and who is asking.
+"""Actions of CAM and STS that a deployer needs: roles, custom policies, the caller's identity.
 
 Requests, replies and codes are those of tencentcloud-sdk-python-cam (v20190116) and -sts (v20180813), models.py and
 errorcodes.py. Policies are stored but not enforced: the local keys can do everything.
