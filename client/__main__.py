@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo("stopped; with --out, the same command goes on", err=True)
         return STOPPED
     except click.ClickException as error:
-        said = error.format_message()
+        said = " ".join(error.format_message().split())
     except QueryError as error:
         said = error.message
     except OSError as error:

@@ -46,9 +46,18 @@ def run(command: Command, root: Path, environ: Mapping[str, str], as_json: bool,
     return DONE
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status; what it can't mean is one line on stderr."""
+    try:
+        return int(cli.main(arguments, prog_name="python -m deploy", standalone_mode=False) or DONE)
+    except click.ClickException as error:
+        click.echo(f"deploy: {error.format_message()}", err=True)
+        return FAILED
+
+
 @click.group(invoke_without_command=True)
 @click.pass_context
-def main(context: click.Context) -> None:
+def cli(context: click.Context) -> None:
     """Deploy the functions to a Tencent Cloud account, by its API 3.0.
 
     Keys (TENCENT_SECRET_ID, TENCENT_SECRET_KEY, TENCENT_TOKEN), COS_BUCKET, COS_REGION and the settings come from .env
@@ -61,10 +70,10 @@ def main(context: click.Context) -> None:
 def _add(name: str, command: Command) -> None:
     """Make a command of the group; its help is its function's docstring."""
 
-    @main.command(name, help=command.__doc__)
+    @cli.command(name, help=command.__doc__)
     @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
-    def run_it(as_json: bool) -> None:
-        sys.exit(run(command, ROOT, os.environ, as_json))
+    def run_it(as_json: bool) -> int:
+        return run(command, ROOT, os.environ, as_json)
 
 
 _add("plan", commands.plan)
@@ -73,4 +82,4 @@ _add("rollback", commands.rollback)
 _add("remove", commands.remove)
 
 if __name__ == "__main__":
-    main(prog_name="python -m deploy")
+    sys.exit(main())

@@ -131,4 +131,6 @@ def _missing_permission(asked: str, error: Refused) -> str:
     """Name the permission: CAM's message often has it, and it may be a coarser one than the action."""
     named = _NAMED.search(error.message)
     permission = named[1] if named else f"name/{asked}" if error.service == "cos" else asked
-    return f"the keys may not {permission}: add it to the deployer's policy, see docs/deploying.md"
+    # COS says no more than this of a bucket that bears another account's APPID.
+    or_else = ", or give COS_BUCKET this account's APPID" if error.service == "cos" else ""
+    return f"the keys may not {permission}: add it to the deployer's policy, see docs/deploying.md{or_else}"

@@ -6,12 +6,13 @@ minor version. It is not checked against the source at import (unchecked hashes)
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deploy.errors import DeployError
@@ -132,8 +133,12 @@ def _files(bundle: Path) -> Iterator[Path]:
     return (path for path in sorted(bundle.rglob("*")) if path.is_file())
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Build into dist/, write serverless.yml beside the bundle, say what came of it; 2 when something is missing."""
+    description = "Build what SCF runs: dist/bundle, dist/bundle.zip and dist/serverless.yml."
+    # Without usage an error is one line.
+    parser = argparse.ArgumentParser(prog="python -m deploy.package", usage=argparse.SUPPRESS, description=description)
+    parser.parse_args(arguments)
     from deploy.document import read_checked, write_document
     from deploy.dotenv import read_environment
 
@@ -150,4 +155,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -39,11 +39,7 @@ def _step(wanted: WantedFunction, trigger: Trigger, found: Trigger | None) -> St
     if found is None:
         return Step(CREATE, _kind(trigger), name, (Request("scf", "CreateTrigger", _params(wanted.name, trigger)),))
     named = trigger._replace(name=found.name)
-    differing = tuple(
-        Difference(field, str(getattr(found, field)), str(getattr(named, field)))
-        for field in Trigger._fields
-        if getattr(found, field) != getattr(named, field)
-    )
+    differing = tuple(_differences(found, named))
     if not differing:
         return Step(KEEP, _kind(trigger), name)
     if found.qualifier != trigger.qualifier:  # an update can't lead a trigger elsewhere
@@ -52,6 +48,15 @@ def _step(wanted: WantedFunction, trigger: Trigger, found: Trigger | None) -> St
     return Step(
         CHANGE, _kind(trigger), name, (Request("scf", "UpdateTrigger", _params(wanted.name, named)),), differing
     )
+
+
+def _differences(old: Trigger, new: Trigger) -> Iterator[Difference]:
+    """Yield the fields in which two triggers differ, what is in `setting` one by one."""
+    flat = [{**trigger._asdict(), **trigger.setting, "setting": None} for trigger in (old, new)]
+    for field in sorted({*flat[0], *flat[1]}):
+        before, after = (each.get(field, "not set") for each in flat)
+        if before != after:
+            yield Difference(field, str(before), str(after))
 
 
 def _key(trigger: Trigger) -> tuple[str, str]:

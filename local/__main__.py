@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
+# Until everything is imported Ctrl-C just ends the process: there is nothing to tidy up, and no use for a traceback.
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import errno
 import json
 import os
-import signal
 import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
@@ -20,7 +25,7 @@ from local import load_test, replay
 from local.cloud import Cloud, Debugging, Ports
 from local.config import ConfigError, read_config
 from local.console.remote import CommandError, ask_running
-from local.console.terminal import hints, show
+from local.console.terminal import USUAL_PORT, hints, show
 from local.scf.project import notes
 from local.state import StateError, export_state, import_state, reset_state
 
@@ -34,7 +39,7 @@ FAULTS = (CommandError, ConfigError, StateError, ValueError, OSError)
 port_option = click.option(
     "--port",
     type=click.IntRange(1, 65532),
-    default=9000,
+    default=USUAL_PORT,
     envvar="LOCAL_PORT",
     show_envvar=True,
     show_default=True,
@@ -83,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         click.echo(f"local: {error.format_message()}", err=True)
     except FAULTS as error:
-        click.echo(f"local: {error}", err=True)
+        click.echo("\n".join(f"local: {line}" for line in str(error).splitlines()), err=True)
     except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
         return 130
     return 2
@@ -282,4 +287,5 @@ def _ignore(_: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
 LOCK = ".lock"
+#: What a local cloud puts into its directory: its services' folders, those of `run` and `load-test`, buckets.
+_OWN = re.compile(r"\.(lock|headers|incoming|importing|scf)|run|sweep|[a-z0-9][a-z0-9-]*-\d+")
 
 
 class StateError(Exception):
@@ -53,14 +57,22 @@ class StateLock:
 
 def export_state(directory: Path, target: Path) -> int:
     """Write what a state directory holds to a zip file; return how many files. Raises StateError, OSError."""
-    with StateLock(directory), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        names = [path for path in sorted(directory.rglob("*")) if path.is_file() and path.name != LOCK]
-        for path in names:
+    with StateLock(directory), _opened(target) as archive:
+        # Folders too: an empty one may be a bucket.
+        paths = [path for path in sorted(directory.rglob("*")) if path.name != LOCK and path != target]
+        for path in paths:
             info = zipfile.ZipInfo.from_file(path, path.relative_to(directory).as_posix())
             # By its exact time the store knows a file again; the format's own times are too coarse.
             info.comment = str(path.stat().st_mtime_ns).encode()
-            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    return len(names)
+            archive.writestr(info, b"" if path.is_dir() else path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return sum(path.is_file() for path in paths)
+
+
+def _opened(target: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED)
+    except OSError as error:
+        raise StateError(f"{target} can't be written ({error.strerror})") from error
 
 
 def import_state(directory: Path, source: Path) -> int:
@@ -71,19 +83,31 @@ def import_state(directory: Path, source: Path) -> int:
     with StateLock(directory):
         incoming = directory / ".importing"
         try:
-            with zipfile.ZipFile(source) as archive:
-                for info in archive.infolist():
-                    # zipfile drops what would lead out of the folder.
-                    os.utime(archive.extract(info, incoming), ns=(int(info.comment or b"0"),) * 2)
+            _unpack(source, incoming)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             shutil.rmtree(incoming, ignore_errors=True)
             raise StateError(f"{source} can't be read as an exported state: {error}") from error
-        _empty(directory, incoming)
+        try:
+            _empty(directory, incoming)
+        except StateError:
+            shutil.rmtree(incoming)
+            raise
         count = sum(path.is_file() for path in incoming.rglob("*"))
         for path in incoming.iterdir():
             path.rename(directory / path.name)
         incoming.rmdir()
     return count
+
+
+def _unpack(source: Path, incoming: Path) -> None:
+    """Unpack an export. Raises OSError, ValueError and BadZipFile for what is none."""
+    incoming.mkdir(exist_ok=True)
+    with zipfile.ZipFile(source) as archive:
+        if foreign := _foreign(name.partition("/")[0] for name in archive.namelist()):
+            raise ValueError(f"it holds {foreign}")
+        for info in archive.infolist():
+            # zipfile drops what would lead out of the folder.
+            os.utime(archive.extract(info, incoming), ns=(int(info.comment or b"0"),) * 2)
 
 
 def reset_state(directory: Path) -> None:
@@ -93,6 +117,16 @@ def reset_state(directory: Path) -> None:
 
 
 def _empty(directory: Path, kept: Path | None) -> None:
+    """Remove everything but the lock and `kept`. Raises StateError where something else lies than a cloud's own."""
+    if foreign := _foreign(path.name for path in directory.iterdir()):
+        raise StateError(
+            f"{directory} holds {foreign}, which is no local cloud's, so nothing is removed; see LOCAL_STATE"
+        )
     for path in directory.iterdir():
         if path.name != LOCK and path != kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _foreign(names: Iterable[str]) -> str | None:
+    """Return a name that no local cloud gives, None where there is none."""
+    return next((name for name in sorted(names) if not _OWN.fullmatch(name)), None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from local.console.feed import SHOWN, Activity
+from local.console.samples import read_samples
 from local.cos.store import StoredObject
 from local.scf.runtime import Outcome
 from local.server import Reply, Request, Route, json_reply
@@ -78,7 +79,11 @@ class ConsoleApi:
         ]
         cloud = self._cloud
         urls = {"gateway": cloud.gateway, "media": cloud.media, "cos": cloud.cos, "ci": cloud.ci}
-        return json_reply({"name": config.name, "functions": functions, "samples": self._samples(), "urls": urls})
+        samples = [
+            {"name": each.path.stem, "function": each.function, "event": each.event}
+            for each in read_samples(self._cloud.root)
+        ]
+        return json_reply({"name": config.name, "functions": functions, "samples": samples, "urls": urls})
 
     def activities(self, _: Request) -> Reply:
         """The last activities, the oldest first."""
@@ -144,13 +149,6 @@ class ConsoleApi:
                 answer = route.handle(request)
                 return answer if isinstance(answer, Reply) else await answer
         return json_reply({"error": f"there is no {request.method} {request.path}"}, 404)
-
-    def _samples(self) -> list[dict[str, object]]:
-        """The sample events of the project, by file name; a name begins with the function's."""
-        return [
-            {"name": path.stem, "function": path.stem.partition(".")[0], "event": json.loads(path.read_text("utf-8"))}
-            for path in sorted((self._cloud.root / "events").glob("*.json"))
-        ]
 
 
 def as_json(activity: Activity) -> dict[str, Any]:

@@ -8,10 +8,14 @@ from rich.console import Console
 from rich.text import Text
 
 from local.console.feed import Activity
+from local.console.samples import read_samples, sample_query
 
 if TYPE_CHECKING:
     from local.cloud import Cloud
     from local.config import Config
+
+#: The gateway's port where no other is named.
+USUAL_PORT = 9000
 
 
 def show(console: Console, activity: Activity) -> None:
@@ -47,14 +51,20 @@ def hints(cloud: Cloud) -> list[str]:
     config = cloud.config
     api, url = next(iter(config.apis), None), next(iter(config.urls), None)
     timer, function = next(iter(config.timers), None), next(iter(config.functions))
-    return [
-        f"  the console   {cloud.gateway}/_local/",
-        *([f"  an API        curl '{cloud.gateway}{api.path}'"] if api else []),
-        *([f"  a URL         curl '{cloud.gateway}/_url/{url.function}/'"] if url else []),
-        f"  an event      python -m local invoke {function} --event FILE",
-        *([f"  a timer       python -m local fire {timer.name}"] if timer else []),
-        *_debuggers(cloud.debugging.port, config),
-    ]
+    samples = read_samples(cloud.root)
+    file = next((each.path.relative_to(cloud.root) for each in samples if each.function == function), "FILE")
+    port = "" if cloud.gateway.endswith(f":{USUAL_PORT}") else f" --port {cloud.gateway.rpartition(':')[2]}"
+    tries = [f"  the console   {cloud.gateway}/_local/"]
+    if api:
+        query = sample_query(samples, api.function, api.path)
+        tries.append(f"  an API        curl '{cloud.gateway}{api.path}{query}'")
+    if url:
+        query = sample_query(samples, url.function, "/")
+        tries.append(f"  a URL         curl '{cloud.gateway}/_url/{url.function}/{query}'")
+    tries.append(f"  an event      python -m local invoke {function} --event {file}{port}")
+    if timer:
+        tries.append(f"  a timer       python -m local fire {timer.name}{port}")
+    return [*tries, *_debuggers(cloud.debugging.port, config)]
 
 
 def _debuggers(port: int, config: Config) -> list[str]:

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 #: The status of a reply which says that the code is stopped at a breakpoint. The protocol's own.
 STOPPED = 102
-#: Audit events that change what is at their first argument, or at their second one too (Python's audit events table).
-CHANGES = frozenset(
-    f"os.{name}" for name in ("remove", "rename", "mkdir", "rmdir", "symlink", "link", "truncate", "chmod")
-)
+#: Audit events that change something, and which of their arguments say what (Python's audit events table).
+CHANGES = {
+    **{f"os.{name}": (0,) for name in ("remove", "mkdir", "rmdir", "truncate", "chmod", "chown", "utime", "setxattr")},
+    "os.rename": (0, 1),
+    "os.link": (0, 1),
+    "os.symlink": (1,),
+}
 
 
 class CodeFolder:
@@ -42,8 +45,8 @@ class CodeFolder:
             path, _, flags = arguments
             self._opened(path, bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)))
         elif event in CHANGES:
-            for path in arguments[: 2 if event == "os.rename" else 1]:
-                self._opened(path, True)
+            for place in CHANGES[event]:
+                self._opened(arguments[place], True)
 
     def take(self) -> dict[str, tuple[int, int]]:
         """Return what was read since the last time; without audit hooks (Python 3.7) what is imported."""

@@ -14,6 +14,7 @@ from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.collector.records import keep, read_content, to_text
 from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, leave_note, read_notes
+from shared.cos.objects import MAX_OBJECT
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
 from shared.tasks import Record, is_final
@@ -26,6 +27,8 @@ PART_BYTES = 6 * 1024 * 1024
 MOST_BYTES = 16 * 1024 * 1024
 #: Bytes of records in one note.
 NOTE_BYTES = 4 * 1024 * 1024
+#: Unix seconds that are never reached.
+FOREVER = 1e12
 
 Content = dict[str, object]
 
@@ -59,12 +62,14 @@ class Part(Ledger):
         self.stored = _without_tasks(value)
         held = state_of(value).get("held")
         if isinstance(held, Mapping):
-            self.held = {str(name): float(at) for name, at in held.items() if isinstance(at, (int, float))}
+            times = {str(name): _seconds(at) for name, at in held.items()}
+            self.held = {name: at for name, at in times.items() if at is not None}
 
     def read_journal(self, deadline: Deadline) -> None:
         """Merge the notes that the object does not hold yet. Notes for which time runs out wait for the next sweep."""
         try:
-            for note in read_notes(self._work.objects, self._folder, self.held, deadline, read_content):
+            notes = read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT, read_content)
+            for note in notes:
                 self._merge_note(note)
         except OutOfTime:
             if deadline.remaining():
@@ -196,7 +201,12 @@ def counts_in(value: object) -> Counts:
 def again_in(kept: Mapping[str, object]) -> float | None:
     """Return when something is due again, as an object keeps it; at once when the value is unusable."""
     again = kept.get("again", 0.0)
-    return again if again is None else float(again) if isinstance(again, (int, float)) else 0.0
+    return None if again is None else _seconds(again) or 0.0
+
+
+def _seconds(kept: object) -> float | None:
+    """A time as an object remembers it, in Unix seconds; None of what is no time, as NaN and 1e400 are none."""
+    return float(kept) if isinstance(kept, (int, float)) and 0 <= kept < FOREVER else None
 
 
 def _fill(ledger: Ledger, value: Mapping[str, object], marks: Mapping[str, object]) -> None:

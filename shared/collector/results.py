@@ -6,11 +6,13 @@ A list of up to `PART_IDS` ids has only a head. When the head is full, its tasks
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from shared.backends.base import Work
+from shared.collector.compared import Compared, compared, compared_in
 from shared.collector.ledger import Counts, Ledger
 from shared.collector.part import PART_IDS, Content, Part, again_in, counts_in, state_of
 from shared.collector.watchlist import Added, Listing, Place
@@ -47,6 +49,7 @@ class Results:
         self._base = name.removesuffix(".json")
         self._entries: dict[str, Entry] = {}
         self._turn = ""
+        self._compared = Compared()
 
     def load(self, deadline: Deadline) -> None:
         """Read the head. Raises DamagedObject when it and the one kept beside it are both damaged."""
@@ -59,7 +62,7 @@ class Results:
         self.head.read_journal(deadline)
         kept = state_of(self.head.stored)
         self.place = _place(kept.get("watch"))
-        self._turn = str(kept.get("turn") or "")
+        self._turn, self._compared = str(kept.get("turn") or ""), compared_in(kept.get("compared"))
         entries = kept.get("parts")
         if isinstance(entries, Mapping):
             self._entries = {name: _entry(entry) for name, entry in entries.items() if self._number(name)}
@@ -75,19 +78,19 @@ class Results:
         """
         if listing.place == self.place and not listing.vids:
             return
-        listed, version = dict.fromkeys(listing.vids), f"{listing.place.etag} {listing.place.byte}"
-        fresh = dict(listed)
+        listed, version = set(listing.vids), f"{listing.place.etag} {listing.place.byte}"
+        found = self._compared.ids(version, listing.vids)
         for part in self._read_all(version, deadline.half()):
             watched = set(part.watched())
             part.take(vid for vid in part.ids() if vid in listed and vid not in watched)
             if listing.whole:
                 part.drop(vid for vid in watched if vid not in listed and vid not in part.added)
-            for vid in part.ids():
-                fresh.pop(vid, None)
+            found.update(listed.intersection(part.ids()))
             self.keep(part, self._work.invocation.deadline)
-        compared = all(entry.listed == version for entry in self._entries.values())
-        if compared and self._take(fresh, deadline, added=False):
-            self.place, self.head.changed = listing.place, True
+        self._compared, self.head.changed = compared(version, listing.vids, found), True
+        whole = all(entry.listed == version for entry in self._entries.values())
+        if whole and self._take((vid for vid in listing.vids if vid not in found), deadline, added=False):
+            self.place, self._compared = listing.place, Compared()
 
     def add(self, vids: Iterable[str], notes: Added, deadline: Deadline) -> None:
         """Watch ids that callers have added, and hold their notes. Raises a QueryError.
@@ -111,8 +114,7 @@ class Results:
         due = (name for name, one in self._entries.items() if one.again is not None and one.again <= now)
         names = [self.head.name, *due]
         start = names.index(self._turn) if self._turn in names else 0
-        turn = names[start:] + names[:start]
-        for name in turn:
+        for name in names[start:] + names[:start]:
             try:
                 part = self._due_part(name, deadline)
             except OutOfTime:
@@ -163,7 +165,8 @@ class Results:
                 head["parts"] = list(self._entries)
             place = self.place._asdict() if self.place != Place() else None
             entries = {name: entry._asdict() for name, entry in self._entries.items()}
-            if self.head.save(deadline, head, {"watch": place, "parts": entries, "turn": self._turn}):
+            met = self._compared._asdict() if self._compared.version else None
+            if self.head.save(deadline, head, {"watch": place, "parts": entries, "turn": self._turn, "compared": met}):
                 return
             self._move_half(self.head, deadline)
 
@@ -212,8 +215,8 @@ class Results:
 
     def _number(self, name: str) -> int:
         """The number of a part by its name, 0 for another name."""
-        number = name.removeprefix(f"{self._base}.").removesuffix(".json")
-        return int(number) if number.isdecimal() else 0
+        found = re.fullmatch(rf"{re.escape(self._base)}\.([0-9]{{4,9}})\.json", name)
+        return int(found[1]) if found else 0
 
     def _due_part(self, name: str, deadline: Deadline) -> Part | None:
         """The head, or a part, None when it can't be read. Raises OutOfTime."""
@@ -269,9 +272,11 @@ class Results:
         self._turn = name
 
     def _read_all(self, version: str, deadline: Deadline) -> Iterator[Part]:
-        """The head, then every part that can be read while time lasts, beginning with those not compared yet."""
+        """The head, and every part that can be read while time lasts and was not compared before."""
         yield self.head
-        for name in sorted(self._entries, key=lambda name: self._entries[name].listed == version):
+        if self._compared.version != version:
+            self._entries = {name: entry._replace(listed="") for name, entry in self._entries.items()}
+        for name in [name for name, one in self._entries.items() if one.listed != version]:
             try:
                 part = self._read(name, deadline, journal=False)
             except OutOfTime:

@@ -14,12 +14,15 @@ from shared.invocation import Deadline, Invocation
 from shared.net.json_text import to_bytes, to_json
 from shared.tasks import IdForm, split_ids
 
-#: Ids in one note.
-NOTE_IDS = 1000
+#: Ids in one note, and bytes that they never fill.
+NOTE_IDS, NOTE_BYTES = 1000, 128 * 1024
 #: From this many new notes on, they are folded into one note for each `NOTE_IDS` ids, and soon deleted.
 FOLD_FROM = 50
+#: With so many ids, the notes that are left wait for the next sweep: the ids of a sweep have to fit in memory.
+MOST_ADDED = 50_000
 #: One entry of a JSON list of plain values, with the character after it; and the text before the first entry.
-_ENTRY = re.compile(rb'\s*("(?:[^"\\]|\\.)*"|[^\s"\[\]{},]+)\s*([],])')
+#: A repeated group takes memory for each time, so a text may have some escapes, and any number of plain characters.
+_ENTRY = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*){0,999}"|[^\s"\[\]{},]+)\s*([],])')
 _HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
 #: How many invalid entries of a watch object a summary names, each cut to the length of an id.
 MOST_NAMED, LONGEST_NAME = 20, 64
@@ -92,10 +95,12 @@ def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocati
     folder = added_folder(watch)
     vids, notes, damaged = dict[object, None](), list[str](), list[str]()
     try:
-        for note in read_notes(objects, folder, held, deadline):
+        for note in read_notes(objects, folder, held, deadline, NOTE_BYTES):
             listed = ids_of(note.content)
             (damaged if listed is None else notes).append(note.name)
             vids.update(dict.fromkeys(vid for vid in listed or [] if isinstance(vid, str)))
+            if len(vids) >= MOST_ADDED:
+                break
     except OutOfTime:
         if deadline.remaining():
             raise

@@ -35,6 +35,8 @@ FOLDED = 2 * STALE
 NEVER = 0.0
 #: Notes read, or deleted, at once.
 WORKERS = 16
+#: Notes whose content is in memory at once, at most; and bytes of it.
+MOST_NOTES, MOST_BYTES = 64, 16 * 1024 * 1024
 
 #: The notes that an object holds: the time from which each may be deleted (Unix seconds), by name.
 Held = dict[str, float]
@@ -59,27 +61,27 @@ def leave_note(objects: CosObjects, folder: str, content: bytes, invocation: Inv
 
 
 def read_notes(
-    objects: CosObjects, folder: str, held: Held, deadline: Deadline, parse: Callable[[bytes], object] = json.loads
+    objects: CosObjects,
+    folder: str,
+    held: Held,
+    deadline: Deadline,
+    most: int,
+    parse: Callable[[bytes], object] = json.loads,
 ) -> Iterator[Note]:
-    """Yield the notes of a folder that are not held yet, the oldest page first; `parse` reads the JSON of one.
+    """Yield the notes of a folder that are not held yet, the oldest first; `parse` reads the JSON of one.
 
-    A note that disappears between list and read is skipped; an unreadable one that has disappeared is no longer held.
-    Raises a QueryError: OutOfTime when time runs out before the last page. Notes yielded before remain valid.
+    They are read a few at a time, for a folder may hold more than memory does; one of more than `most` bytes is
+    unreadable. A note that disappears between list and read is skipped; an unreadable one that has disappeared is no
+    longer held. Raises a QueryError: OutOfTime when time runs out before the last page. Notes yielded before remain
+    valid.
     """
     unreadable = {name for name, at in held.items() if at == NEVER and name.startswith(folder)}
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
         fresh = [item.name for item in page if item.etag and item.name not in held]
-        read = dict(each(fresh, lambda name, until: _read(objects, name, until, parse), WORKERS, deadline))
-        failures = []
-        for name in fresh:
-            note = read[name]
-            if isinstance(note, QueryError):
-                failures.append(note)
-            elif note is not None:
-                yield Note(name, note or None)
-        if failures:
-            raise failures[0]
+        size = max(1, min(MOST_NOTES, MOST_BYTES // most))
+        for start in range(0, len(fresh), size):
+            yield from _read_all(objects, fresh[start : start + size], deadline, most, parse)
     for name in unreadable:
         del held[name]
 
@@ -98,12 +100,27 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
     return gone
 
 
+def _read_all(
+    objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int, parse: Callable[[bytes], object]
+) -> Iterator[Note]:
+    read = dict(each(names, lambda name, until: _read(objects, name, until, most, parse), WORKERS, deadline))
+    failures = []
+    for name in names:
+        note = read.pop(name)
+        if isinstance(note, QueryError):
+            failures.append(note)
+        elif note is not None:
+            yield Note(name, note or None)
+    if failures:
+        raise failures[0]
+
+
 def _read(
-    objects: CosObjects, name: str, deadline: Deadline, parse: Callable[[bytes], object]
+    objects: CosObjects, name: str, deadline: Deadline, most: int, parse: Callable[[bytes], object]
 ) -> Mapping[str, object] | None:
     """The content of a note: empty when it is not a JSON object, None when it is gone."""
     try:
-        found = objects.get(name, deadline, parse=parse)
+        found = objects.get(name, deadline, most, parse)
     except DamagedObject:
         return {}
     if found is None:

@@ -46,6 +46,8 @@ RETRYABLE = frozenset({"BadDigest", "IncompleteBody", "EntitySizeNotMatch", "Req
 
 #: Codes that mean our clock is wrong; the Date header of the reply has the server's time.
 CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "Request has expired"})
+#: The ETag of an object of 0 bytes, as a list tells it; an answer with status 416 has none.
+NOTHING = hashlib.md5(b"").hexdigest()  # noqa: S324
 #: The largest object read, in bytes: as JSON it takes some ten times that, and a sweep has 128 MB.
 MAX_OBJECT = 8 * 1024 * 1024
 #: Codes that a message to the caller may contain, since they help to correct the settings. Others may reveal anything.
@@ -150,7 +152,7 @@ class CosObjects:
             if response.status == 304:
                 return parse(Chunk(b"", start, 0, known, intact=True))
             if response.status == 416:  # nothing begins there: an object of 0 bytes has no range (GET Object page)
-                return parse(Chunk(b"", start, 0, "", intact=True))
+                return parse(Chunk(b"", start, 0, known if start else NOTHING, intact=True))
             body, etag = response.body, _etag(response)
             total = _total(response, body)
             intact = len(body) < total or _intact(body, etag)

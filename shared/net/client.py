@@ -97,6 +97,7 @@ def _read_body(response: requests.Response, most: int, upstream: str) -> bytes:
     while piece := response.raw.read1(READ_SIZE, decode_content=True):
         body += piece
         if len(body) > most:
+            body.clear()  # who catches the error may go on with it in hand
             raise ReplyTooLarge(f"the reply of {upstream} is larger than {most} bytes")
     return bytes(body)
 

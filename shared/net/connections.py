@@ -10,8 +10,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from requests.utils import get_encoding_from_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.response import HTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
 
 from shared.invocation import Deadline
@@ -29,6 +30,9 @@ from shared.net.names import names
 
 #: Hosts with warm connections: the back end, COS, SCF.
 HOSTS = 4
+#: Bytes of a reply before its body: status line, headers, and interim replies like 100 Continue. http.client would take
+#: 100 headers of 64 KB each, which Python turns into objects: 16 such replies at once are more than a function has.
+MOST_HEAD = 64 * 1024
 #: Bytes of a request that leave in one piece, head and body: two would be two packets, and two waits of the receiver.
 ONE_PIECE = 64 * 1024
 
@@ -44,6 +48,7 @@ class Attempt:
         self.deadline = deadline
         self._longest = longest
         self._socket: BoundedSocket | None = None
+        self._head_left: int | None = None
 
     def __enter__(self) -> Attempt:
         _thread.attempt = self
@@ -60,6 +65,23 @@ class Attempt:
         if not seconds:
             raise TimeoutError("no time is left")
         return seconds
+
+    @contextmanager
+    def head(self) -> Iterator[None]:
+        """What comes until the block ends stands before the body: at most `MOST_HEAD` bytes."""
+        self._head_left = MOST_HEAD
+        try:
+            yield
+        finally:
+            self._head_left = None
+
+    def received(self, count: int) -> int:
+        """Count bytes that have come, and return how many. Raises OSError when they are too many for a head."""
+        if self._head_left is not None:
+            self._head_left -= count
+            if self._head_left < 0:
+                raise OSError(f"more than {MOST_HEAD} bytes before the body")
+        return count
 
     def takes(self, sock: BoundedSocket) -> None:
         """Use this socket for the attempt from now on."""
@@ -93,9 +115,9 @@ class BoundedSocket(socket.socket):
     attempt: Attempt
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """As in socket; raises TimeoutError when the attempt's time is over."""
+        """As in socket; raises TimeoutError when the attempt's time is over, OSError for too long a head."""
         self.settimeout(self.attempt.left())
-        return super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags)
+        return self.attempt.received(super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags))
 
     def send(self, data: Any, flags: int = 0) -> int:
         """As in socket; raises TimeoutError when the attempt's time is over."""
@@ -175,6 +197,11 @@ class BoundedConnection(HTTPConnection):
         held, self._held = self._held, b""
         if held:
             super().send(held)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own overrides http.client's
+        """As in urllib3, which reads the head here and leaves the body to be read."""
+        with _attempt().head():
+            return super().getresponse()
 
 
 class BoundedTlsConnection(BoundedConnection, HTTPSConnection):

@@ -71,7 +71,13 @@ def _outcome(call: Callable[[Item, Deadline], Result], item: Item, deadline: Dea
     try:
         return call(item, deadline)
     except QueryError as error:
-        return error
+        return _alone(error)
+
+
+def _alone(error: QueryError) -> QueryError:
+    """An error without the frames that it came through: one kept for each of many calls would keep their replies."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _work(

@@ -179,6 +179,7 @@ def one_line(found: Run, said: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ([], "Missing argument '{video|audio}'. Choose from: video, audio"),
         (["vidoe"], "'vidoe' is not one of 'video', 'audio'"),
         (["video", "--no-such"], "No such option"),
         (["video", "gone.csv"], "gone.csv: No such file or directory"),

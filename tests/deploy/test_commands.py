@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 import responses
-from click.testing import CliRunner
 
 from deploy import commands
-from deploy.__main__ import Command, main, run
+from deploy.__main__ import Command, cli, main, run
 from tests.support.account import MemoryAccount
 from tests.support.checkout import Checkout
 from tests.support.deployment import FakeClock
@@ -175,15 +174,16 @@ def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
     assert desk.error == "deploy: interrupted: the same command again finishes what was begun\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in main.commands)])
-def test_help_changes_nothing(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in cli.commands)])
+def test_help_changes_nothing(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def never(*_: object) -> int:
         raise AssertionError
 
     monkeypatch.setattr("deploy.__main__.run", never)
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0
-    assert "Usage:" in result.output
+    assert main(arguments) == 0
+    assert "Usage:" in capsys.readouterr().out
 
 
 def test_the_command_line_leads_to_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +195,14 @@ def test_the_command_line_leads_to_the_commands(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("deploy.__main__.run", noted)
     for name in ("plan", "deploy", "rollback", "remove"):
-        assert CliRunner().invoke(main, [name, "--json"]).exit_code == 2
+        assert main([name, "--json"]) == 2
     assert called == [(getattr(commands, name), True) for name in ("plan", "deploy", "rollback", "remove")]
-    assert CliRunner().invoke(main, ["nonsense"]).exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["plan", "--nonsense"], ["plan", "nonsense"]])
+def test_what_the_command_line_can_not_mean_is_a_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("deploy: ")
+    assert printed.err.count("\n") == 1
+    assert not printed.out

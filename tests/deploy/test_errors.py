@@ -22,6 +22,7 @@ LINES = [
     ("scf", "CreateFunction", "UnauthorizedOperation.CAM", "the keys may not scf:CreateFunction: add it to"),
     ("cam", "CreateRole", "AuthFailure.UnauthorizedOperation", "the keys may not cam:CreateRole: add it to"),
     ("cos", "HeadBucket", "AccessDenied", "the keys may not name/cos:HeadBucket: add it to"),
+    ("cos", "PutBucket", "AccessDenied", "docs/deploying.md, or give COS_BUCKET this account's APPID"),
     ("cos", "PutBucket", "BucketAlreadyExists", "COS_BUCKET is taken, by another account or in another region"),
     ("cos", "PutBucket", "InvalidBucketName", "it ends with the account's APPID"),
     ("cos", "PutBucket", "TooManyBuckets", "a quota of the account is full (TooManyBuckets)"),

@@ -282,3 +282,15 @@ def test_the_command_says_in_a_line_what_is_missing(
     (tmp_path / ".env").write_text('API_TOKEN="open')
     assert package.main() == 2
     assert capsys.readouterr().err == ".env: line 1: can't be read: write NAME=value, and close every quote\n"
+
+
+@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("nonsense", 2)])
+def test_the_command_takes_no_arguments(
+    argument: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(package, "build", pytest.fail)
+    with pytest.raises(SystemExit) as left:
+        package.main([argument])
+    assert left.value.code == status
+    printed = capsys.readouterr()
+    assert "dist/bundle.zip" in printed.out or printed.err.count("\n") == 1

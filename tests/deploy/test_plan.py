@@ -166,6 +166,14 @@ def test_triggers_are_followed(
     assert plan_of(deployed, want).is_empty
 
 
+def test_a_trigger_says_what_of_its_setting_differs(deployed: MemoryAccount) -> None:
+    url, timer = wanted_function("video").triggers
+    triggers = (url, timer._replace(setting={"cron": "0 0 * * * * *"}))
+    plan = plan_of(deployed, both(lambda function: function._replace(triggers=triggers)))
+    (step,) = (step for step in plan.steps if step.verb == "change")
+    assert step.differences == (("cron", timer.setting["cron"], "0 0 * * * * *"),)
+
+
 def test_a_url_made_under_another_name_is_the_same_url(deployed: MemoryAccount) -> None:
     deployed.functions[VIDEO]["triggers"][0]["TriggerName"] = "made-by-hand"
     assert plan_of(deployed, wanted()).is_empty

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -47,6 +49,27 @@ def served(here: int) -> Iterator[subprocess.Popen[str]]:
         )
         yield process
         process.kill()
+
+
+def test_ctrl_c_while_the_command_is_being_loaded_prints_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [sys.executable, "-m", "local", "serve"]
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+def test_what_is_to_be_tried_succeeds(served: subprocess.Popen[str], here: int) -> None:
+    assert served.stderr is not None
+    hints = dict(re.split(r"  +", served.stderr.readline().strip(), maxsplit=1) for _ in range(5))
+    assert list(hints) == ["the console", "an API", "a URL", "an event", "a timer"]
+    for name in ("an API", "a URL"):
+        _, url = shlex.split(hints[name])
+        assert requests.get(url, timeout=30).json()["code"] == 0
+    for name in ("an event", "a timer"):
+        command = [sys.executable, *shlex.split(hints[name])[1:]]
+        environ = {key: value for key, value in os.environ.items() if key != "LOCAL_PORT"}
+        subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True)
 
 
 def test_run_checks_the_promise_of_every_event(here: int, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from local.__main__ import main
 from local.config import ConfigError
 from local.scf.project import notes, read_project
 from tests.e2e.conftest import LiveCloud, live_cloud
@@ -41,6 +42,15 @@ def test_a_project_of_component_scf_is_served(greeter: LiveCloud) -> None:
     assert greeter.post("/hello/ann").status_code == 405
     assert greeter.get("/raw").json()["body"] == "hello, nobody", "pass-through: the whole value is the body"
     assert greeter.fire("tick").result == "tock"
+
+
+def test_files_of_events_that_are_no_json_are_left_out(greeter: LiveCloud) -> None:
+    folder = greeter.cloud.root / "events"
+    folder.mkdir()
+    (folder / "greeter.bad.json").write_bytes(b"{\xff")
+    (folder / "greeter.good.json").write_text('{"a": 1}')
+    samples = greeter.get("/_local/project").json()["samples"]
+    assert samples == [{"name": "greeter.good", "function": "greeter", "event": {"a": 1}}]
 
 
 def test_a_project_of_component_multi_scf_is_served(tmp_path: Path) -> None:
@@ -91,6 +101,9 @@ def test_a_syntax_error_is_answered_and_gone_with_the_next_save(greeter: LiveClo
         "os.remove(__file__)",
         "os.rename('/tmp/none', 'new')",
         "os.mkdir('new')",
+        "os.symlink('/tmp', 'new.py')",
+        "os.link('/etc/hostname', 'new.py')",
+        "os.utime(__file__)",
         "__import__('pathlib').Path(__file__).with_name('new').write_text('x')",
     ],
 )
@@ -141,3 +154,12 @@ def test_code_that_is_not_in_the_project_is_said(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("src: list", "src: lost"))
     with pytest.raises(ConfigError, match="list: its code is not in the project"):
         read_project(root, {})
+
+
+def test_each_problem_of_a_project_is_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "component: scf\nname: a\ninputs: {runtime: Nodejs18.15, image: {}}\n"
+    (tmp_path / "serverless.yml").write_text(text)
+    assert main(["serve", "--project", str(tmp_path), "--state", str(tmp_path / "state")]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["local:", "local:"]
+    assert "inputs.image" in "".join(lines)

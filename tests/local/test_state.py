@@ -55,11 +55,39 @@ def test_a_file_that_is_no_export_changes_nothing(state: Path, tmp_path: Path) -
     assert content(state) == {"a/b.json": b"[1]"}
 
 
-def test_an_export_can_not_lead_out_of_the_directory(state: Path, tmp_path: Path) -> None:
+def test_a_zip_that_leads_out_of_the_directory_is_no_export(state: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr("../../escaped", "x")
-    import_state(state, tmp_path / "evil.zip")
-    assert list(tmp_path.parent.rglob("escaped")) == [state / "escaped"]
+        archive.writestr("media-1253125191/../../../escaped", "x")
+    with pytest.raises(StateError, match=r"evil\.zip can't be read as an exported state: it holds \.\."):
+        import_state(state, tmp_path / "evil.zip")
+    assert not list(tmp_path.parent.rglob("escaped"))
+    assert content(state) == {"a/b.json": b"[1]"}
+
+
+def test_an_empty_bucket_is_exported_and_so_is_an_empty_state(state: Path, tmp_path: Path) -> None:
+    (state / "empty-1253125191").mkdir()
+    export_state(state, tmp_path / "state.zip")
+    assert import_state(tmp_path / "other", tmp_path / "state.zip") == 2
+    assert (tmp_path / "other" / "empty-1253125191").is_dir()
+    export_state(tmp_path / "nothing", tmp_path / "nothing.zip")
+    assert import_state(tmp_path / "other", tmp_path / "nothing.zip") == 0
+    assert not (tmp_path / "other" / "empty-1253125191").exists()
+
+
+def test_a_directory_with_other_files_is_not_emptied(state: Path, tmp_path: Path) -> None:
+    export_state(state, tmp_path / "state.zip")
+    (state / "thesis.doc").write_text("years of work")
+    for action in (lambda: reset_state(state), lambda: import_state(state, tmp_path / "state.zip")):
+        with pytest.raises(StateError, match=r"holds thesis\.doc, .* nothing is removed; see LOCAL_STATE"):
+            action()
+    assert (state / "thesis.doc").read_text() == "years of work"
+    assert content(state) == {"a/b.json": b"[1]"}
+
+
+def test_an_export_that_can_not_be_written_is_said(state: Path, tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=r"no/out\.zip can't be written \(No such file or directory\)"):
+        export_state(state, tmp_path / "no" / "out.zip")
 
 
 def test_a_reset_leaves_nothing(state: Path) -> None:

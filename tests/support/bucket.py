@@ -105,6 +105,8 @@ class Objects(CosObjects):
             body = self._bucket.seen(name).get(name)
         if body is None:
             return None
+        if len(body) > most:
+            raise DamagedObject(name)
         try:
             return Found(parse(body), md5(body).hexdigest())
         except ValueError as error:

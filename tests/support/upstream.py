@@ -84,9 +84,11 @@ class Upstream:
 
     def left_alone(self) -> bool:
         """Whether the client has closed, or closes, every connection that it has opened."""
-        for thread in tuple(self._threads):
-            thread.join(NEVER)
-        return not any(thread.is_alive() for thread in self._threads)
+        joined = 0
+        while joined < len(self._threads):  # one that was on its way may still be accepted
+            self._threads[joined].join(NEVER)
+            joined += 1
+        return not any(thread.is_alive() for thread in self._threads[:joined])
 
     def close(self) -> None:
         self._ended.set()

@@ -90,3 +90,25 @@ def test_12_000_notes_of_callers_do_not_keep_a_sweep_from_its_work() -> None:
     asked = len(api.asked)
     fire(bucket, api, limit=30.0, call=0.02)
     assert len(api.asked) == asked, "nobody waits for them any more"
+
+
+@pytest.mark.parametrize("call", [0.5, 1.2, 1.5, 2.0])
+def test_a_list_that_is_edited_is_compared_sweep_by_sweep_and_no_id_is_kept_twice(
+    call: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more parts than half of the time is enough for, those compared before once counted as new."""
+    monkeypatch.setattr("shared.collector.results.PART_IDS", 10)
+    bucket = Quick()
+    vids = [f"id{number}" for number in range(120)]
+    api = Api(bucket, {vid: task(vid) for vid in [*vids, "new"]})
+    bucket.store(WATCH, vids)
+    fire(bucket, api, limit=900.0, call=0.0)
+    bucket.now += 60
+    bucket.store(WATCH, [*vids[1:], "new"])
+    for _ in range(5):
+        summary, _ = fire(bucket, api, limit=30.0, call=call)
+        bucket.now += 60
+    assert (summary["watched"], summary["succeeded"]) == (120, 120)
+    assert sorted(api.asked) == sorted([*vids, "new"]), "each once"
+    names = [RESULTS, *bucket.json(RESULTS)["parts"]]
+    assert Counter(vid for name in names for vid in bucket.json(name)["tasks"]) == Counter([*vids, "new"])

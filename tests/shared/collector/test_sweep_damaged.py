@@ -60,6 +60,29 @@ def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: 
         sweep(net)
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"held": {"note": 10**400, "other": float("nan")}},
+        {"held": {"note": "soon"}, "pending": [7], "added": {"a": 1}, "turn": {"a": 1}},
+        {"parts": {"results/video.0001.json": {"again": 10**400}}},
+        {"parts": {"results/video.0001.json": {"again": float("nan"), "counts": {"watched": "x"}}}},
+        {"parts": {f"results/video.{'9' * 5000}.json": {}, "9": {}, ".0001.json": {}}},
+        {"watch": {"etag": "x", "byte": 10**30, "invalid": []}},
+        "text",
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_a_results_object_remembers_may_be_anything(net: Network, state: object) -> None:
+    """A person may have edited it: a number that is no time once failed each sweep."""
+    net.media({"a": task("a")})
+    cos = net.cos("GET", "PUT", objects={WATCH: ["a"], RESULTS: {**results(summary()), "state": state}})
+    for _ in range(3):
+        told = sweep(net)
+        assert told == summary(watched=1, succeeded=1)
+    assert cos.json(RESULTS)["tasks"] == {"a": task("a")}
+
+
 def test_invalid_ids_are_named_and_never_sent(net: Network) -> None:
     media = net.media({"a": task("a")})
     strange = ["../b", "", 7, None, ["a"], {"vid": "a"}, "x" * 65, " a", "文\ud800"]

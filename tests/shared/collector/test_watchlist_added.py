@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.collector.watchlist import FOLD_FROM, NOTE_IDS, Added, add_ids, added_folder, read_added
+from shared.collector import watchlist as module
+from shared.collector.watchlist import FOLD_FROM, MOST_ADDED, NOTE_IDS, Added, add_ids, added_folder, read_added
 from shared.cos.journal import NEVER, Held
 from shared.errors import KeysRejected
 from tests.support.bucket import (  # fmt: skip
@@ -117,6 +118,18 @@ def test_an_unreadable_note_that_is_gone_is_forgotten() -> None:
     held: Held = {f"{ADDED}1.json": NEVER, "results/video.found/1.json": NEVER, f"{ADDED}2.json": NOW}
     read(Bucket(), held)
     assert held == {"results/video.found/1.json": NEVER, f"{ADDED}2.json": NOW}
+
+
+def test_more_ids_than_fit_in_memory_are_read_by_one_sweep_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand requests of a thousand ids each, between two sweeps, once killed every sweep."""
+    monkeypatch.setattr(module, "NOTE_BYTES", 1024 * 1024)  # fewer notes, so that the test is quick
+    bucket = Bucket()
+    each = MOST_ADDED // 4
+    names = notes(bucket, {f"{n}": {"vids": [f"{n}-{vid}" for vid in range(each)]} for n in range(6)})
+    first = read(bucket)
+    assert (len(first.vids), first.notes) == (4 * each, names[:4])
+    second = read(bucket, dict.fromkeys(first.notes, NOW + 1.0))
+    assert (len(second.vids), second.notes) == (2 * each, names[4:])
 
 
 def test_few_notes_are_left_as_they_are() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from itertools import count
 from unittest.mock import patch
@@ -143,3 +144,18 @@ def test_whatever_lies_there_is_read_to_an_end(body: bytes, size: int) -> None:
     listings = list(chunks(b'["aaaa",' + body, size))
     assert listings[-1].place.byte == END
     assert len(listings) <= len(body) + 10
+
+
+@pytest.mark.parametrize("piece", ["x", "\\n", "\\\\", " ", "[", "{"])
+@pytest.mark.parametrize("before", ['["a","', '["a",', "[", '{"vids":["'])
+def test_an_entry_of_any_length_takes_no_more_memory_than_its_chunk(before: str, piece: str) -> None:
+    """One text of some MB once took 140 bytes for each of its own, and killed each sweep."""
+    body = (before + piece * 1_000_000).encode()
+    tracemalloc.start()
+    try:
+        listings = list(chunks(body, len(body) - 1))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (listings[-1].place.damaged, set(listings[-1].vids) <= {"a"}) == (True, True)
+    assert peak < 4 * len(body)

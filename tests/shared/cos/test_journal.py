@@ -6,7 +6,19 @@ import json
 
 import pytest
 
-from shared.cos.journal import FOLDED, KEPT, NEVER, STALE, Held, Note, delete_notes, leave_note, read_notes
+from shared.cos.journal import (
+    FOLDED,
+    KEPT,
+    MOST_BYTES,
+    MOST_NOTES,
+    NEVER,
+    STALE,
+    Held,
+    Note,
+    delete_notes,
+    leave_note,
+    read_notes,
+)
 from shared.cos.objects import PAGE
 from shared.errors import KeysRejected, OutOfTime
 from shared.invocation import LONGEST_LIMIT
@@ -17,10 +29,12 @@ from tests.support.wire import NOW
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
 
 FOLDER = "watch/video.added/"
+MOST = 1000
 
 
 def read(bucket: Bucket, held: Held | None = None, before: Hook = nothing) -> list[Note]:
-    return list(read_notes(Objects(bucket, before), FOLDER, {} if held is None else held, Run(bucket).deadline))
+    objects = Objects(bucket, before)
+    return list(read_notes(objects, FOLDER, {} if held is None else held, Run(bucket).deadline, MOST))
 
 
 def names(bucket: Bucket, *held: str) -> list[str]:
@@ -70,11 +84,29 @@ def test_more_notes_than_a_page_are_read_page_by_page() -> None:
     for number in range(2 * PAGE + 1):
         bucket.store(f"{FOLDER}{number:05}.json", {"n": number})
     calls: list[str] = []
-    notes = read_notes(Objects(bucket, lambda method, _: calls.append(method)), FOLDER, {}, Run(bucket).deadline)
+    objects = Objects(bucket, lambda method, _: calls.append(method))
+    notes = read_notes(objects, FOLDER, {}, Run(bucket).deadline, MOST)
     assert next(notes).name == f"{FOLDER}00000.json"
     assert calls.count("LIST") == 1, "the next page is asked for when it is wanted"
+    assert calls.count("GET") <= MOST_NOTES, "no more are read than memory may hold"
     assert len(list(notes)) == 2 * PAGE
     assert (calls.count("LIST"), calls.count("GET")) == (3, 2 * PAGE + 1)
+
+
+def test_of_large_notes_fewer_are_read_at_once() -> None:
+    bucket = Bucket()
+    for number in range(10):
+        bucket.store(f"{FOLDER}{number}.json", {"n": number})
+    calls: list[str] = []
+    objects = Objects(bucket, lambda method, _: calls.append(method))
+    next(read_notes(objects, FOLDER, {}, Run(bucket).deadline, MOST_BYTES // 3))
+    assert calls.count("GET") == 3
+
+
+def test_a_note_that_is_too_large_is_unreadable() -> None:
+    bucket = Bucket()
+    bucket.store(f"{FOLDER}large.json", {"vids": ["x" * MOST]})
+    assert read(bucket) == [Note(f"{FOLDER}large.json", None)]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'["a"]', b'"a"', b"null", b"{}"])
@@ -130,7 +162,7 @@ def test_notes_read_before_a_failure_or_the_deadline_are_yielded() -> None:
         bucket.now += 1
 
     run = Run(bucket, 5.5)  # half a second of it is kept for the reply
-    notes = read_notes(Objects(bucket, slow), FOLDER, {}, run.deadline)
+    notes = read_notes(Objects(bucket, slow), FOLDER, {}, run.deadline, MOST)
     assert [next(notes).content for _ in range(4)] == [{"n": number} for number in range(4)]
     with pytest.raises(OutOfTime):
         next(notes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -174,3 +176,30 @@ def test_calling_off_reaches_inner_work(deadline: Deadline) -> None:
     with deadline.scope() as scope:
         deadline.call_off()
         assert scope.remaining() == 0
+
+
+@pytest.mark.parametrize("items", [[0], range(50)], ids=["one", "many"])
+def test_an_error_that_is_kept_keeps_no_reply(items: Sequence[int], deadline: Deadline) -> None:
+    """A thousand errors about replies of 500 KB once killed an instance of 128 MB."""
+    replies: list[weakref.ref[_Reply]] = []
+
+    def parse(reply: _Reply) -> None:
+        raise ValueError(reply)
+
+    def call(_: int, __: Deadline) -> None:
+        reply = _Reply()
+        replies.append(weakref.ref(reply))
+        try:
+            parse(reply)
+        except ValueError as error:
+            raise UpstreamFailed("it says nothing") from error
+
+    results = list(each(items, call, 3, deadline))
+    assert all(isinstance(result, UpstreamFailed) for _, result in results)
+    gc.collect()
+    assert len(replies) == len(items)
+    assert not any(reply() for reply in replies)
+
+
+class _Reply:
+    """Something large."""

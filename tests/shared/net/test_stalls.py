@@ -9,15 +9,17 @@ import gc
 import os
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 
 import pytest
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
-from shared.errors import OutOfTime, QueryError
+from shared.errors import OutOfTime, QueryError, ReplyTooLarge, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import prepare, retrying, send
+from shared.net.connections import MOST_HEAD
 from shared.net.parallel import each
 from tests.support.upstream import HEAD, NEVER, STALLS, Line, Script, Upstream, answering, upstream
 from tests.support.wire import CONTEXT
@@ -89,6 +91,41 @@ def test_many_calls_are_out_of_time_and_leave_nothing_behind(stalling: Upstream)
     now_threads, now_descriptors = held()
     assert now_threads <= threads
     assert now_descriptors <= descriptors + 3, "a warm connection a worker, at most"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [HEAD + (b"X: " + b"y" * 60_000 + b"\r\n") * 90, b"HTTP/1.1 100 Continue\r\n\r\n" * 5000 + HEAD],
+    ids=["headers", "interim replies"],
+)
+def test_a_head_of_any_size_is_not_read_to_its_end(head: bytes) -> None:
+    """Each reply's headers took 5 MB, and 16 at once killed an instance of 128 MB."""
+    with upstream(answering(head + OK.removeprefix(HEAD), Line.hold)) as server:
+        failure = outcome(lambda: send(prepare("GET", server.url, {}), Unsigned(), soon(NEVER), "it"))
+        assert isinstance(failure, UpstreamFailed)
+        assert server.left_alone()
+
+
+def test_a_body_may_be_larger_than_a_head() -> None:
+    body = b"y" * 2 * MOST_HEAD
+    with upstream(answering(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body, Line.hold)) as server:
+        assert outcome(lambda: ask(server.url, soon(NEVER))) == body
+
+
+def test_an_error_about_a_reply_that_is_too_large_does_not_hold_it() -> None:
+    """Who asks for less while it is handled, and does so again, once held them all."""
+    size, kept = 1_000_000, list[object]()
+    with upstream(answering(HEAD + b"Content-Length: %d\r\n\r\n" % size + b"y" * size, Line.hold)) as server:
+        request = prepare("GET", server.url, {})
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                kept.append(outcome(lambda: send(request, Unsigned(), soon(NEVER), "it", size // 2)))
+            held_now, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert {type(error) for error in kept} == {ReplyTooLarge}
+    assert held_now < 2 * size
 
 
 def test_a_handshake_that_stalls() -> None:
