@@ -185,7 +185,7 @@ def _matching(environ: Mapping[str, str], name: str, pattern: str, example: str)
 def _number(environ: Mapping[str, str], name: str, default: int, most: int = 999_999_999, least: int = 1) -> int:
     text = environ.get(name) or str(default)
     if not re.fullmatch(r"0|[1-9][0-9]{0,8}", text) or int(text) < least:
-        raise Misconfigured(f"{name} must be a whole number{' above 0' if least else ''}")
+        raise Misconfigured(f"{name} must be a whole number{' above 0' if least else ', 0 or more'}")
     if int(text) > most:
         raise Misconfigured(f"{name} must be at most {most}")
     return int(text)

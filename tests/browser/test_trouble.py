@@ -182,6 +182,8 @@ def test_nothing_that_a_record_says_runs_or_starts_a_formula(window: Window, liv
     window.done()
     assert window.column(2) == ["Succeeded", "Failed", "Failed", "Pending", "Invalid"]
     assert window.rows()[1][3] == f"{EVIL} · {EVIL}"
+    wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert window.driver.execute_script(wide) == 0, "long names widen no cell and no page"
     links = 0
     for row in window.all("tbody .vid"):
         row.click()

@@ -198,6 +198,29 @@ def test_a_client_that_has_gone_disturbs_nobody(broken: str) -> None:
     assert asyncio.run(run()).endswith(b"well")
 
 
+@pytest.mark.parametrize("framing", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+def test_a_body_that_is_cut_short_reaches_nobody_and_is_not_logged(
+    framing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    echo = Echo(Reply(200))
+
+    async def run() -> None:
+        server = Server(echo)
+        url = await server.start()
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(f"POST / HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n5".encode())
+        await writer.drain()
+        while not server.connections:  # noqa: ASYNC110 - aiohttp has no event for it
+            await asyncio.sleep(0)
+        writer.close()
+        while server.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await server.stop()
+
+    asyncio.run(run())
+    assert (echo.asked, caplog.records) == ([], [])
+
+
 OWN = [
     "127.0.0.1:9000",
     "localhost",

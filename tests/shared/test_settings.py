@@ -161,6 +161,13 @@ def test_http_only_on_loopback(
             read_settings(environ)
 
 
+def test_a_number_that_may_be_0_says_so(local_environment: Environment) -> None:
+    with pytest.raises(Misconfigured, match="MISSING_DAYS must be a whole number, 0 or more"):
+        read_settings(local_environment(MISSING_DAYS="-1"))
+    with pytest.raises(Misconfigured, match="MAX_VIDS must be a whole number above 0"):
+        read_settings(local_environment(MAX_VIDS="0"))
+
+
 @pytest.mark.parametrize("path", ["", "/", "//"])
 def test_the_media_api_has_a_path_which_is_signed(local_environment: Environment, path: str) -> None:
     with pytest.raises(Misconfigured, match="MEDIA_API_URL must have a path, like"):
