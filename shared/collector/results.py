@@ -15,7 +15,7 @@ from shared.backends.base import Work
 from shared.collector.compared import Compared, compared, compared_in
 from shared.collector.ledger import Counts, Ledger
 from shared.collector.part import PART_IDS, Content, Part, again_in, counts_in, state_of
-from shared.collector.watchlist import Added, Listing, Place
+from shared.collector.watchlist import Added, Listing, Place, place_in
 from shared.cos.journal import FOLDED, KEPT
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
@@ -61,7 +61,7 @@ class Results:
             self.head.read_object(deadline)
         self.head.read_journal(deadline)
         kept = state_of(self.head.stored)
-        self.place = _place(kept.get("watch"))
+        self.place = place_in(kept.get("watch"))
         self._turn, self._compared = str(kept.get("turn") or ""), compared_in(kept.get("compared"))
         entries = kept.get("parts")
         if isinstance(entries, Mapping):
@@ -286,14 +286,6 @@ class Results:
             if part is not None and part.stored is not None:
                 yield part
             self._set(name, self._entries[name]._replace(listed=version))
-
-
-def _place(kept: object) -> Place:
-    known = kept if isinstance(kept, Mapping) else {}
-    etag, byte, invalid = known.get("etag"), known.get("byte"), known.get("invalid")
-    if not (isinstance(etag, str) and isinstance(byte, int) and isinstance(invalid, list)):
-        return Place()
-    return Place(etag, byte, bool(known.get("damaged")), tuple(map(str, invalid)))
 
 
 def _entry(kept: object) -> Entry:

@@ -44,6 +44,15 @@ class Place(NamedTuple):
     invalid: tuple[str, ...] = ()
 
 
+def place_in(kept: object) -> Place:
+    """Return the place that a results object remembers, the beginning when it remembers nothing usable."""
+    known = kept if isinstance(kept, Mapping) else {}
+    etag, byte, invalid = known.get("etag"), known.get("byte"), known.get("invalid")
+    if not (isinstance(etag, str) and isinstance(byte, int) and isinstance(invalid, list)):
+        return Place()
+    return Place(etag, byte, bool(known.get("damaged")), tuple(map(str, invalid)))
+
+
 class Listing(NamedTuple):
     """Ids of a watch object, each once, from its beginning or the place before, and the place after them.
 
