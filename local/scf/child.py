@@ -32,6 +32,8 @@ CHANGES = {
 class CodeFolder:
     """An audit hook: SCF's code directory can't be written, and here it is the user's own files.
 
+    It sees this process only: a program that the function starts can still write there.
+
     Of the files that are read, `files` keeps time and size: an instance whose files have changed is not used again.
     """
 
