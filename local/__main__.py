@@ -17,7 +17,11 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
+try:
+    import click
+except ModuleNotFoundError:  # a Python outside the environment
+    sys.stderr.write("local: not installed for this Python: use `make serve`, or .venv/bin/python -m local …\n")
+    sys.exit(2)
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

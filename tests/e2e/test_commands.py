@@ -59,6 +59,21 @@ def test_ctrl_c_while_the_command_is_being_loaded_prints_no_traceback(tmp_path: 
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
 
 
+@pytest.mark.parametrize(("package", "make"), [("local", "serve"), ("client", "run"), ("deploy", "plan")])
+def test_a_python_outside_the_environment_is_sent_to_it_in_one_line(package: str, make: str) -> None:
+    command = [sys.executable, "-S", "-m", package]  # -S: no installed packages
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"use `make {make}`, or .venv/bin/python -m {package} …" in ended.stderr
+
+
+def test_make_help_names_the_client() -> None:
+    command = ["make", "-s", "help", "VENV=there"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "there/bin/python -m client --help" in printed
+
+
 def test_what_is_to_be_tried_succeeds(served: subprocess.Popen[str], here: int) -> None:
     assert served.stderr is not None
     hints = dict(re.split(r"  +", served.stderr.readline().strip(), maxsplit=1) for _ in range(5))
