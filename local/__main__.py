@@ -147,7 +147,10 @@ def invoke(function: str, event_file: str, port: int, state: Path, project: Path
     event = _read_event(event_file)
     outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
     if outcome is None:
-        cloud = Cloud(project, state, os.environ, Ports(), _ignore)
+        try:
+            cloud = Cloud(project, state, os.environ, Ports(), _ignore)
+        except StateError as error:
+            raise CommandError(str(error) if debug else f"nothing on port {port} (LOCAL_PORT), and {error}") from error
         cloud.debugging = Debugging(debug, _terminal())
         if debug:
             click.echo(f"waiting for a debugger on 127.0.0.1:{debug}", err=True)

@@ -21,6 +21,7 @@ import requests
 
 from local import replay
 from local.__main__ import main
+from local.state import StateLock
 from tests.support.paths import DOCUMENTS, ROOT
 
 DIRECT = str(ROOT / "events" / "query-video.direct.200.json")
@@ -145,6 +146,17 @@ def test_what_can_not_be_done_is_said_in_one_line(
     assert printed.err.startswith("local: ")
     assert said in printed.err
     assert printed.err.count("\n") == 1
+
+
+def test_a_cloud_on_another_port_is_looked_for_by_its_port(
+    here: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with StateLock(tmp_path / "state"):
+        assert main(["invoke", "query-video", "--event", DIRECT]) == 2
+        private = capsys.readouterr().err
+        assert main(["fire", "collect-video"]) == 2
+    assert f"nothing on port {here} (LOCAL_PORT), and {tmp_path / 'state'} is in use" in private
+    assert f"no local cloud on port {here}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", ["0", "x", "65534", "-1"])
