@@ -12,40 +12,40 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "$(BIN)/python -m client --help: ask about a list of ids, once make run has made $(VENV)"
 
-run: $(VENV)/.local ## replay every file of events/ on a local cloud of its own (V=1: every reply in full)
+run: $(VENV)/.local ## replay every file of events/ on a private local cloud (V=1: print every reply in full)
 	@$(BIN)/python -m local run
 
-serve: $(VENV)/.local ## the local cloud until Ctrl-C (LOCAL_PORT, LOCAL_STATE); python -m local --help has invoke, fire, load-test, state
+serve: $(VENV)/.local ## run the local cloud until Ctrl-C (LOCAL_PORT, LOCAL_STATE); for invoke, fire, load-test, state: python -m local --help
 	@exec $(BIN)/python -m local serve
 
-test: lint ## the whole gate: lint, types, tests with a branch coverage floor
+test: lint ## run the whole gate: lint, types, tests with a branch coverage floor
 	$(BIN)/pytest --cov --cov-report=term
 
 T ?= tests
-test-only: $(VENV)/.dev ## some tests, without lint and coverage: make test-only T=tests/e2e
+test-only: $(VENV)/.dev ## run some tests, without lint and coverage: make test-only T=tests/e2e
 	$(BIN)/pytest $(T)
 
-lint: $(VENV)/.dev ## style and types only
+lint: $(VENV)/.dev ## check style and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-package: $(VENV)/.local ## dist/bundle and dist/bundle.zip: what SCF runs
+package: $(VENV)/.local ## build dist/bundle and dist/bundle.zip, the code that SCF runs
 	@$(BIN)/python -m deploy.package
 
-plan: $(VENV)/.deploy ## what deploying would create, change and remove in the account of .env; changes nothing
+plan: $(VENV)/.deploy ## show what make deploy would create, change and remove; changes nothing
 	@$(BIN)/python -m deploy plan $(FLAGS)
 
-deploy: $(VENV)/.deploy ## the same, then carry it out; FLAGS=--json for machines
+deploy: $(VENV)/.deploy ## show the plan and carry it out (FLAGS=--json: JSON output)
 	@$(BIN)/python -m deploy deploy $(FLAGS)
 
-rollback: $(VENV)/.deploy ## the release before the one that is deployed
+rollback: $(VENV)/.deploy ## go back to the release before the live one
 	@$(BIN)/python -m deploy rollback $(FLAGS)
 
-remove: $(VENV)/.deploy ## take away what was deployed, except the bucket
+remove: $(VENV)/.deploy ## remove what was deployed, except the bucket
 	@$(BIN)/python -m deploy remove $(FLAGS)
 
-bench: $(VENV)/.local ## cold start, CPU, throughput, memory, size; WRITE=1 writes benchmarks/results.md too
+bench: $(VENV)/.local ## measure cold start, CPU, throughput, memory, size (WRITE=1: also write benchmarks/results.md)
 	@$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.dev ## renew the pinned dependencies in requirements/
@@ -56,18 +56,18 @@ lock: $(VENV)/.dev ## renew the pinned dependencies in requirements/
 	$(COMPILE) -c requirements/deploy.txt -c requirements/build.txt pyproject.toml --group dev -o requirements/dev.txt
 	$(COMPILE) -c requirements/dev.txt --group peers -o requirements/peers.txt
 
-clean: ## remove what the other commands made
+clean: ## remove what the other commands have created
 	rm -rf $(VENV) .local dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# A stamp a lock: what is pinned is installed once, and again when the pins or the environment change.
+# One stamp for each lock: its packages are installed once, and again when the lock or the environment changes.
 $(VENV)/.%: requirements/%.txt requirements/install.sh $(VENV)/.python
 	@sh requirements/install.sh $(VENV) $<
 	@touch $@
 
-# These locks have pins that are released as source only.
+# These locks have packages that are released as source only.
 $(VENV)/.dev $(VENV)/.peers $(VENV)/.deploy: $(VENV)/.build
 
-# Looked at each time: the Python that made the environment may be gone, or another one may be asked for.
+# Checked each time: the Python of the environment can be gone, or PYTHON can name another one.
 $(VENV)/.python: FORCE
 	@sh requirements/environment.sh $(VENV) "$(PYTHON)" $(if $(filter file,$(origin PYTHON)),,given)
 FORCE:

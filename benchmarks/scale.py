@@ -12,7 +12,7 @@ from benchmarks.server import MediaProcess
 from benchmarks.stage import BenchError, Stage
 from benchmarks.table import Bar, Row, Topic, against
 from deploy.package import ROOT
-from local.cloud import Bundle, Cloud, Ports
+from local.cloud import Bundle, Cloud, Options, Ports
 from local.load_test import CountingApi
 from local.media.tasks import VIDEO_ACTION
 
@@ -104,7 +104,7 @@ async def _idle_of_one(stage: Stage) -> Firing:
 
 def _cloud(stage: Stage, log: _Log) -> Cloud:
     state = Path(stage.archive).parent / "state"
-    cloud = Cloud(ROOT, state, {}, Ports(), log.take, Bundle(stage.bundle, stage.python), INSTANCES)
+    cloud = Cloud(ROOT, state, {}, Ports(), log.take, Options(Bundle(stage.bundle, stage.python), INSTANCES))
     cloud.media_front = CountingApi(VIDEO_ACTION)
     cloud.store.clear()
     return cloud

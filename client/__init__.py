@@ -1,4 +1,4 @@
-"""Ask about any number of video or audio tasks: `python -m client`, or from a script.
+"""Asks about any number of video or audio tasks: `python -m client`, or from a script.
 
 from client import ask
 

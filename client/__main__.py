@@ -1,4 +1,4 @@
-"""The command: `python -m client video|audio [FILE]`."""
+"""The command line of the client: `python -m client video|audio [FILE]`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from shared.errors import QueryError
 from shared.settings import read_settings
 from shared.tasks import UNANSWERED, Kind
 
-#: Exit statuses: every id has an outcome, some are unanswered, it can't be done, Ctrl-C (as shells have it).
+#: Exit statuses: every id has an outcome, some are unanswered, the command can't run, Ctrl-C (as in shells).
 ANSWERED, SOME_UNANSWERED, IMPOSSIBLE, STOPPED = 0, 1, 2, 130
 
 
 class Options(NamedTuple):
-    """What the command line says."""
+    """The arguments and options."""
 
     kind: str
     file: str | None
@@ -42,7 +42,7 @@ class Options(NamedTuple):
     results: str | None
 
 
-@click.command(help="Say what became of video or audio tasks: a row for each row of FILE (a CSV, or a list of ids).")
+@click.command(help="Show what became of video or audio tasks: a row for each row of FILE (a CSV, or a list of ids).")
 @click.argument("kind", type=click.Choice(list(KINDS)))
 @click.argument("file", required=False)
 @click.option("--column", metavar="NAME", help="the column with the ids; else vid, else the first")
@@ -51,12 +51,12 @@ class Options(NamedTuple):
 @click.option("--token", envvar="MEDIA_QUERY_TOKEN", show_envvar=True, help="the function's API_TOKEN")
 @click.option("--format", type=click.Choice(["csv", "jsonl", "table"]), help="csv; a table on a terminal")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="where rows go; one that exists is gone on with"
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="output file; if it exists, its final rows are kept"
 )
 @click.option("--wait", is_flag=True, help="ask again, with growing pauses, until no task is pending")
-@click.option("--results", metavar="KEY", help="what the timer has collected: a results object in COS")
+@click.option("--results", metavar="KEY", help="read a results object of the timer from COS; ask nothing")
 def command(**given: Any) -> int:
-    """Do what the command line says and return the exit status."""
+    """Run the command and return the exit status."""
     options = Options(**given)
     kind = KINDS[options.kind]
     source, sheet = _input(options, kind)
@@ -72,7 +72,7 @@ def command(**given: Any) -> int:
 
 
 def _ask(options: Options, source: Source, vids: Sequence[str], output: Output) -> None:
-    """Ask about ids and hand their rows on as they come."""
+    """Ask about ids and pass their rows on as they come."""
     with progress(len(set(vids)), waits=options.wait) as bar:
         for outcomes in until_settled(source, vids, bar.pause) if options.wait else answers(source, vids):
             bar.add(outcomes)
@@ -84,21 +84,21 @@ def _outcome(output: Output, vid: str) -> str:
 
 
 def _input(options: Options, kind: Kind) -> tuple[Source, Sheet]:
-    """What is asked, and the rows with the ids."""
+    """Return the source to ask, and the rows with the ids."""
     if options.results is None:
         sheet = _sheet(options)
         return open_source(kind, options.url or "", options.token or ""), sheet
     if options.wait:
-        raise ClientError("--wait: does not go with --results, which asks nobody")
+        raise ClientError("--wait: can't be used with --results, which asks nothing")
     collected = Collected(kind, options.results, read_settings(os.environ))
     return collected, _sheet(options) if options.file or options.ids is not None else sheet_of(collected.vids)
 
 
 def _sheet(options: Options) -> Sheet:
-    """The rows of the file, of --ids or of standard input."""
+    """Return the rows of the file, of --ids or of standard input."""
     if options.ids is not None:
         if options.file or options.column:
-            raise ClientError("--ids: goes with neither a file nor --column")
+            raise ClientError("--ids: can't be used with a file or --column")
         vids = [vid.strip() for vid in options.ids.split(",") if vid.strip()]
         if not vids:
             raise ClientError("--ids: no id given")
@@ -112,13 +112,13 @@ def _sheet(options: Options) -> Sheet:
 
 
 def _output(options: Options, sheet: Sheet) -> Output:
-    """Where rows go."""
+    """Return the output for the rows."""
     form = Jsonl() if options.format == "jsonl" else Csv()
     if options.out:
         if options.format == "table":
-            raise ClientError("--out: holds csv or jsonl; a table can't be gone on with")
+            raise ClientError("--out: must be csv or jsonl; a table can't be continued")
         if _is_input(options):
-            raise ClientError("--out: is the input; name another file")
+            raise ClientError("--out: is the input file; name another one")
         return File(options.out, form, sheet)
     if options.format == "table" or (options.format is None and sys.stdout.isatty()):
         return Table(sys.stdout, sheet)
@@ -126,7 +126,7 @@ def _output(options: Options, sheet: Sheet) -> Output:
 
 
 def _is_input(options: Options) -> bool:
-    """Whether --out is the file that the ids come from, by whatever name."""
+    """Whether --out is the input file, under any name."""
     if options.out is None or options.ids is not None or not options.out.exists():
         return False
     out = options.out.stat()
@@ -135,23 +135,23 @@ def _is_input(options: Options) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status; what can't be done is one line on standard error."""
+    """Run the command and return its exit status; errors are one line on standard error."""
     try:
         status: int = command.main(arguments, prog_name="python -m client", standalone_mode=False)
     except click.Abort:
-        click.echo("stopped; with --out, the same command goes on", err=True)
+        click.echo("stopped; with --out, the same command continues", err=True)
         return STOPPED
     except click.ClickException as error:
-        said = " ".join(error.format_message().split())
+        message = " ".join(error.format_message().split())
     except QueryError as error:
-        said = error.message
+        message = error.message
     except OSError as error:
-        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except ClientError as error:
-        said = str(error)
+        message = str(error)
     else:
         return status
-    click.echo(f"client: {printable(said)}", err=True)
+    click.echo(f"client: {printable(message)}", err=True)
     return IMPOSSIBLE
 
 

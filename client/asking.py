@@ -1,4 +1,4 @@
-"""Asking about any number of ids: in chunks, several at once, and again until no task is pending."""
+"""Asks about any number of ids: in chunks, several at once, and again until no task is pending."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from shared.invocation import Deadline
 from shared.net.parallel import each
 from shared.tasks import PENDING, UNANSWERED, IdForm, split_ids
 
-#: Seconds until pending tasks are asked about again: a clip takes half a minute or so, as the documents' examples show.
+#: Pauses before pending tasks are asked about again, in seconds. In the documents' examples a clip takes half a minute.
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 2.0, 30.0, 1.5
-#: Chunks in a row, each tried several times, after which nobody is asked any more.
+#: After so many failed chunks in a row, each tried several times, asking stops.
 GIVE_UP = 20
-#: Seconds that a whole list may take: more than anybody waits. Each request has a limit of its own.
+#: The deadline of a whole list in seconds: none in effect. Each request has a limit of its own.
 FOREVER = 10 * 365 * 86_400.0
 
 
 class Source(Protocol):
-    """What is asked: a deployed function, the API, or what a timer has collected."""
+    """A source of outcomes: a deployed function, the API, or a timer's results."""
 
     @property
     def ids(self) -> IdForm:
-        """What its ids look like."""
+        """The form of its ids."""
         ...
 
     @property
     def size(self) -> int:
-        """How many ids one request asks about."""
+        """The most ids of one request."""
         ...
 
     @property
     def workers(self) -> int:
-        """How many requests are in flight."""
+        """The most requests in flight."""
         ...
 
     def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
-        """An outcome for each of up to `size` ids; whoever stops asking calls the deadline off.
+        """Return an outcome for each of up to `size` ids; cancelling the deadline ends the request.
 
-        Raises ClientError or QueryError when it is no use to go on.
+        Raises ClientError or QueryError if further requests are pointless.
         """
         ...
 
 
 def answers(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
-    """Yield one outcome for each distinct id, as they come, those of a request together.
+    """Yield one outcome for each distinct id as they come, a list for each request.
 
-    Raises ClientError when it is no use to go on.
+    Raises ClientError if further requests are pointless.
     """
     valid, rest = split_ids(list(vids), source.ids)
     yield [invalid(str(vid), source.ids) for vid in dict.fromkeys(rest)]
@@ -70,7 +70,7 @@ def answers(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
             return
 
 
-def sleep(seconds: float, pending: int) -> None:  # noqa: ARG001 - a display would show how many
+def sleep(seconds: float, _: int) -> None:
     """Wait between two rounds."""
     time.sleep(seconds)
 
@@ -78,10 +78,10 @@ def sleep(seconds: float, pending: int) -> None:  # noqa: ARG001 - a display wou
 def until_settled(
     source: Source, vids: Iterable[str], pause: Callable[[float, int], None] = sleep
 ) -> Iterator[list[Outcome]]:
-    """Yield outcomes as they come, those of pending tasks again after each growing pause, until none is pending.
+    """Yield outcomes as they come; ask about pending tasks again, with growing pauses, until none is pending.
 
-    A pending task about which no answer comes in a later round stays pending. `pause` is called with the seconds to
-    wait and the number of pending tasks. Raises ClientError.
+    A pending task that gets no answer in a later round stays pending. `pause` is called with the seconds to wait and
+    the number of pending tasks. Raises ClientError.
     """
     asked, again, seconds = list(vids), False, FIRST_PAUSE
     while asked:
@@ -97,7 +97,7 @@ def until_settled(
 
 
 def in_order(vids: Iterable[str], outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-    """Yield an outcome for each id in the order given, repeated where an id is, as soon as it has come."""
+    """Yield an outcome for each id, in order and with repetitions, as soon as it has come."""
     known: dict[str, Outcome] = {}
     for vid in vids:
         while vid not in known:

@@ -1,4 +1,4 @@
-"""The progress bar, imported where there is a terminal to show it."""
+"""The progress bar; imported only if there is a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.tasks import PENDING
 
 
 class LiveBar(Bar):
-    """A bar that fills as ids are answered; while it waits it says for how many."""
+    """A bar that fills as ids are answered; during a pause it shows the number of pending tasks."""
 
     def __init__(self, display: Progress, task: TaskID, *, waits: bool) -> None:
         self._display = display
@@ -22,18 +22,18 @@ class LiveBar(Bar):
         self._waits = waits
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        """Count outcomes; pending ones are counted once they are not, where they are waited for."""
+        """Count outcomes; with `waits`, pending ones do not count yet."""
         settled = sum(outcome.outcome != PENDING or not self._waits for outcome in outcomes)
         self._display.advance(self._task, settled)
 
     def pause(self, seconds: float, pending: int) -> None:
-        """Wait, and say for what."""
+        """Wait, and show the number of pending tasks."""
         self._display.update(self._task, description=f"{pending} pending, asked again every {seconds:.0f} s")
         super().pause(seconds, pending)
 
 
 @contextmanager
 def live_bar(total: int, *, waits: bool) -> Iterator[Bar]:
-    """Show a bar until the block ends, then take it away."""
+    """Show a bar until the block ends, then remove it."""
     with Progress(console=Console(stderr=True), transient=True) as display:
         yield LiveBar(display, display.add_task("asking", total=total), waits=waits)

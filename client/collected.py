@@ -1,4 +1,4 @@
-"""What a timer has collected: a results object in COS, parts included."""
+"""Reads a timer's results from COS: the results object and its parts."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
 from shared.settings import Settings, is_safe_key
 from shared.tasks import VIDS, Kind
 
-#: Seconds that one object may take, its retries included.
+#: The most seconds for one object, retries included.
 TIME_LIMIT = 120.0
 
 
 class Collected:
-    """The outcomes of a results object. It is a source like the others, asked all at once."""
+    """The outcomes of a results object: a source like the others, asked all at once."""
 
     ids = VIDS
     size = 1_000_000
     workers = 1
 
     def __init__(self, kind: Kind, key: str, settings: Settings) -> None:
-        """Read the object. Raises ClientError when there is none or it holds something else, or a QueryError."""
+        """Read the object. Raises ClientError if it does not exist or holds something else, or a QueryError."""
         self._key = key
         self._outcomes = _read(kind, key, CosObjects(settings, Invocation({"time_limit_in_ms": LONGEST_LIMIT * 1000})))
 
     @property
     def vids(self) -> list[str]:
-        """The ids that the object knows, in its order."""
+        """The ids in the object, in its order."""
         return list(self._outcomes)
 
-    def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:  # noqa: ARG002 - as the protocol has it
-        """An outcome for each id; one that the timer has no answer about is unanswered."""
+    def outcomes(self, vids: Sequence[str], _: Deadline) -> list[Outcome]:
+        """Return an outcome for each id; unanswered for one that is not in the object."""
         return [self._outcomes.get(vid) or unanswered(vid, "", f"not in {self._key}") for vid in vids]
 
 

@@ -1,4 +1,4 @@
-"""Asking the API itself, with the settings that a deployed function would have."""
+"""Asks the API directly, with the settings that a deployed function has."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
 from shared.settings import CI, Settings
 from shared.tasks import Kind
 
-#: Seconds that one request may take, its retries included.
+#: The most seconds for one request, retries included.
 TIME_LIMIT = 60.0
 
 
 class Api:
-    """The back end of the settings. Threads may share it."""
+    """A source that asks the configured back end. Threads can share it."""
 
     def __init__(self, kind: Kind, settings: Settings) -> None:
         invocation = Invocation({"time_limit_in_ms": LONGEST_LIMIT * 1000})
@@ -29,7 +29,7 @@ class Api:
         self.workers = settings.concurrency
 
     def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
-        """An outcome for each id, by one call. Raises ClientError when the API refuses the keys."""
+        """Return an outcome for each id, with one call. Raises ClientError if the API refuses the keys."""
         limit = Deadline(time.monotonic() + TIME_LIMIT)
         deadline.on_call_off(limit.call_off)
         try:

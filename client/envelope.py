@@ -1,4 +1,4 @@
-"""What a deployed function's reply says of each id that it was asked about."""
+"""Reads a deployed function's reply: an outcome for each id."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from shared.backends.ci.client import CloudInfinite
 from shared.errors import PARTLY_DONE
 from shared.tasks import Kind
 
-#: Codes of the envelope that another attempt may mend: the API's quota, and the API failing or out of time.
+#: The envelope's codes after which another attempt can succeed: quota, and the API failing or out of time.
 QUOTA, FAILING = "4400", "6000"
-#: What the ids of a function with BACKEND=ci look like.
+#: The form of ids of a function with BACKEND=ci.
 JOB_IDS = CloudInfinite.ids
 
 
 class TooManyError(Exception):
-    """The function takes fewer ids in one query, or its reply about so many would be too large."""
+    """There are too many ids for one query, or its reply would be too large."""
 
 
 class OtherFormError(Exception):
-    """The function answers about Cloud Infinite's jobs, and not all ids are such."""
+    """The function answers about Cloud Infinite's jobs, and some ids are not job ids."""
 
 
 def read_reply(kind: Kind, vids: Sequence[str], status: int, body: bytes) -> list[Outcome]:
     """Return an outcome for each id.
 
-    Raises ClientError when it is no use to go on, TooManyError or OtherFormError when the ids are to be sent otherwise.
+    Raises ClientError if further requests are pointless, TooManyError or OtherFormError if the ids must be sent
+    differently.
     """
     envelope = _envelope(body)
     code, message = _text(envelope, "code"), _text(envelope, "message")
@@ -46,19 +47,19 @@ def read_reply(kind: Kind, vids: Sequence[str], status: int, body: bytes) -> lis
     if code:
         return all_unanswered(vids, code, message)
     if status in (408, 429) or status >= 500 or "errorCode" in envelope:
-        # SCF's own error object, without an envelope: the function was killed, or could not start.
-        said = _text(envelope, "errorMessage") or f"HTTP {status} without an envelope"
-        return all_unanswered(vids, QUOTA if status == 429 else FAILING, said)
+        # SCF's error object instead of an envelope: the function was killed, or did not start.
+        reason = _text(envelope, "errorMessage") or f"HTTP {status} without an envelope"
+        return all_unanswered(vids, QUOTA if status == 429 else FAILING, reason)
     raise ClientError(f"HTTP {status} without an envelope: is this the URL of {kind.function}?")
 
 
 def all_unanswered(vids: Sequence[str], code: str, message: str) -> list[Outcome]:
-    """The outcomes of a request that failed as a whole."""
+    """Return the outcomes of a request that failed as a whole."""
     return [unanswered(vid, code, message) for vid in vids]
 
 
 def _envelope(body: bytes) -> Mapping[str, object]:
-    """The envelope; an empty one where the body is none."""
+    """Return the envelope, an empty one if the body has none."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -72,10 +73,10 @@ def _text(envelope: Mapping[str, object], name: str) -> str:
 
 
 def _outcomes(kind: Kind, vids: Sequence[str], envelope: Mapping[str, object]) -> list[Outcome]:
-    """Sort the ids by the three places where an answer may name them.
+    """Return an outcome for each id, from `data`, `missing` or `failed`.
 
-    One that is in none of them shares the record of another id (Cloud Infinite's audio jobs of one source): asked
-    again without that one, it gets its own.
+    An id in none of them shares the record of another id (Cloud Infinite's audio jobs of one source). Asked again
+    without that id, it gets its own.
     """
     data, unknown, failed = envelope.get("data"), envelope.get("missing"), envelope.get("failed")
     records = {record.get("vid"): record for record in _listed(data) if isinstance(record, Mapping)}
@@ -88,10 +89,9 @@ def _outcome(kind: Kind, vid: str, record: object, unknown: bool, failure: objec
         return answered(kind, vid, record)
     if unknown:
         return missing(vid)
-    said = (
-        failure if isinstance(failure, Mapping) else {"code": FAILING, "message": "the reply says nothing of this id"}
-    )
-    return unanswered(vid, _text(said, "code"), _text(said, "message"))
+    if not isinstance(failure, Mapping):
+        return unanswered(vid, str(FAILING), "the reply does not mention this id")
+    return unanswered(vid, _text(failure, "code"), _text(failure, "message"))
 
 
 def _listed(value: object) -> list[object]:

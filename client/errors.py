@@ -1,16 +1,16 @@
-"""What can't be done, in one line for the person who typed the command."""
+"""The client's errors: one line each, safe to print."""
 
 from __future__ import annotations
 
 
 class ClientError(Exception):
-    """The message says what is wrong and what to change."""
+    """The command can't run; the message says what to change."""
 
 
 def printable(text: str) -> str:
-    """A text that can't steer a terminal: control characters and the like become visible escapes.
+    """Return a text that is safe for a terminal: control characters become visible escapes.
 
-    Messages and records come from other machines, cells from anybody's spreadsheet.
+    Messages, records and cells come from other machines and people.
     """
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""How rows become text, and text rows again: CSV and JSON lines."""
+"""The formats of rows: CSV and JSON lines, written and read."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from client.sheet import read_rows
 from shared.net.json_text import to_json
 from shared.replies.table import BYTE_ORDER_MARK, COLUMNS, Row, safe_cell
 
-#: The columns that are added to the input's own.
+#: The columns added to the input's own.
 OURS = COLUMNS[1:]
 
 
 class Form(Protocol):
-    """How a row becomes text, and text rows."""
+    """A format for rows."""
 
     def head(self, columns: Sequence[str]) -> str:
-        """What stands before the first row."""
+        """Return the text before the first row."""
         ...
 
     def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:
-        """One row: the input's own cells, and ours."""
+        """Return one row: the input's own cells, then ours."""
         ...
 
     def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
-        """The rows of a file. Raises ClientError when they have other columns."""
+        """Return the rows of a file. Raises ClientError if it has other columns."""
         ...
 
 
 class Csv:
-    """Comma-separated values with a byte order mark. No cell of ours starts a formula, own cells stay as they are."""
+    """Comma-separated values with a byte order mark. Our cells never start a formula; the input's are unchanged."""
 
     def head(self, columns: Sequence[str]) -> str:
-        """The header line."""
+        """Return the header line."""
         return BYTE_ORDER_MARK + _csv_line(columns)
 
-    def line(self, columns: Sequence[str], own: Sequence[str], row: Row) -> str:  # noqa: ARG002 - as the protocol has it
+    def line(self, _: Sequence[str], own: Sequence[str], row: Row) -> str:
         """One row."""
         return _csv_line([*own, *(safe_cell(row[name]) for name in OURS)])
 
     def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
-        """The rows below a header line that is the same."""
+        """Return the rows; the header line must be the same."""
         head, *rows = list(read_rows(name, content, ",")) or [list(columns)]
         if head != list(columns):
             raise ClientError(f"--out: {name} has other columns ({', '.join(head)})")
@@ -53,10 +53,10 @@ class Csv:
 
 
 class Jsonl:
-    """An object a line, its names the columns."""
+    """One JSON object a line, with the columns as names."""
 
     def head(self, columns: Sequence[str]) -> str:
-        """Nothing, but each column needs a name of its own. Raises ClientError."""
+        """Return nothing, but check that column names are unique. Raises ClientError."""
         if twice := sorted({name for name in columns if columns.count(name) > 1}):
             raise ClientError(f"--format jsonl: two columns are called {', '.join(twice)}")
         return ""
@@ -66,7 +66,7 @@ class Jsonl:
         return to_json(dict(zip(columns, [*own, *(row[name] for name in OURS)], strict=True))) + "\n"
 
     def read(self, name: str, content: bytes, columns: Sequence[str]) -> list[list[str]]:
-        """The rows of objects with the same names."""
+        """Return the rows; the objects must have the same names."""
         try:
             rows = [json.loads(line) for line in content.decode().split("\n") if line]
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Asking a deployed function by its URL."""
+"""Asks a deployed function by its URL."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from client.outcomes import Outcome, invalid
 from shared.invocation import Deadline
 from shared.tasks import UNANSWERED, VIDEO, VIDS, IdForm, Kind
 
-#: Ids in a request: GetCtsaudioInfo takes one a call, so the function needs longer for as many.
+#: The most ids of a request. GetCtsaudioInfo takes one id per call, so audio takes longer.
 VIDEO_IDS, AUDIO_IDS = 500, 100
-#: Requests in flight. Each keeps one instance of the function busy, which has many calls in flight itself.
+#: Requests in flight. Each occupies one instance of the function, which itself makes many calls at once.
 WORKERS = 4
-#: Attempts in a row that bring nothing new; the back-off between them doubles, in seconds.
+#: The most attempts in a row without a new outcome, and the first back-off in seconds, which doubles.
 ATTEMPTS = 8
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
-#: The longest that a Retry-After is followed, in seconds.
+#: The longest Retry-After that is followed, in seconds.
 LONGEST_RETRY_AFTER = 120.0
-#: Seconds to connect, and to wait for bytes: longer than a gateway lets a function run.
+#: Seconds to connect, and to wait for bytes: more than a gateway lets a function run.
 TIMEOUT = (10.0, 120.0)
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 class Function:
-    """A deployed function, reached by URL. Threads may share it."""
+    """A source that asks a deployed function by its URL. Threads can share it."""
 
     workers = WORKERS
 
     def __init__(self, kind: Kind, url: str, token: str = "") -> None:
-        """Raises ClientError for a URL that is none, and for a token that no header can carry."""
+        """Raises ClientError for a malformed URL, and for a token that no header can carry."""
         self.ids: IdForm = VIDS
         self.size = VIDEO_IDS if kind == VIDEO else AUDIO_IDS
         self._kind = kind
@@ -51,9 +51,9 @@ class Function:
         self._session.mount(self._url, HTTPAdapter(pool_maxsize=WORKERS))
 
     def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
-        """An outcome for each id. A function that takes fewer ids in one query gets fewer from then on.
+        """Return an outcome for each id. If the function takes fewer ids in one query, later requests have fewer.
 
-        Raises ClientError when it refuses whoever asks, can't be reached or is no such function.
+        Raises ClientError if it refuses the caller, can't be reached or is another kind of function.
         """
         found: dict[str, Outcome] = {}
         rest = list(vids)
@@ -71,13 +71,13 @@ class Function:
         return [found[vid] for vid in vids]
 
     def _patiently(self, vids: Sequence[str], deadline: Deadline) -> dict[str, Outcome]:
-        """Ask again about those ids that another attempt may answer, for as long as attempts bring something."""
+        """Ask again about ids that another attempt can answer, as long as attempts bring new outcomes."""
         found: dict[str, Outcome] = {}
         rest, left, backoff = list(vids), ATTEMPTS, FIRST_BACKOFF
         while True:
             outcomes, retry_after = self._attempt(rest)
             found.update((outcome.vid, outcome) for outcome in outcomes)
-            again = [outcome.vid for outcome in outcomes if _may_mend(outcome)]
+            again = [outcome.vid for outcome in outcomes if _can_retry(outcome)]
             if len(again) < len(rest):
                 left, backoff = ATTEMPTS, FIRST_BACKOFF
             left -= 1
@@ -90,7 +90,7 @@ class Function:
         return found
 
     def _attempt(self, vids: Sequence[str]) -> tuple[list[Outcome], float]:
-        """One request: an outcome for each id, and how many seconds the function asks to wait."""
+        """Make one request: return an outcome for each id, and the seconds that the function asks to wait."""
         try:
             response = self._session.post(self._url, json={"vids": vids}, timeout=TIMEOUT, allow_redirects=False)
         except SSLError as error:
@@ -103,7 +103,7 @@ class Function:
 
 
 class _Token(AuthBase):
-    """The token as a header. It is an `auth`, so that requests does not put a password from .netrc in its place."""
+    """Sends the token as a header. As an `auth` it keeps requests from using a password from .netrc instead."""
 
     def __init__(self, token: str) -> None:
         if not re.fullmatch(r"[\x21-\x7e]*", token):
@@ -116,12 +116,12 @@ class _Token(AuthBase):
         return request
 
 
-def _may_mend(outcome: Outcome) -> bool:
+def _can_retry(outcome: Outcome) -> bool:
     return outcome.outcome == UNANSWERED and outcome.row["error_code"] in (QUOTA, FAILING)
 
 
 def _checked(url: str) -> tuple[str, str]:
-    """A URL and its host for messages; plain http, which shows the token to anybody on the way, on loopback only."""
+    """Return a URL and, for messages, its host. Plain http would reveal the token, so it is for loopback only."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port  # reading the port checks it
@@ -134,7 +134,7 @@ def _checked(url: str) -> tuple[str, str]:
 
 
 def _seconds(retry_after: str) -> float:
-    """A Retry-After header in seconds: a number or a date (RFC 9110); 0 where there is none."""
+    """Return a Retry-After header (a number or a date, RFC 9110) in seconds, 0 if there is none."""
     try:
         seconds = float(retry_after)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What became of one id."""
+"""The outcome of one id."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple
 from shared.replies.table import Row, blank_row, record_row
 from shared.tasks import DELETED, FAILED, MISSING, SUCCEEDED, UNANSWERED, IdForm, Kind
 
-#: The outcome of a row that is no id: it was not asked about.
+#: The outcome of a row without a valid id, which is not asked about.
 INVALID = "invalid"
-#: Outcomes that will not change any more.
+#: Outcomes that no longer change.
 FINAL = frozenset({SUCCEEDED, FAILED, DELETED})
 
 
 class Outcome(NamedTuple):
-    """What became of one id: its row of a table, and the record as the API sent it, None where there is none.
+    """The outcome of one id: its row of a table, and the API's record, None if there is none.
 
-    The row's cells are texts, by the names of `shared.replies.table.COLUMNS`.
+    The row maps the names of `shared.replies.table.COLUMNS` to texts.
     """
 
     row: Row
@@ -25,30 +25,30 @@ class Outcome(NamedTuple):
 
     @property
     def vid(self) -> str:
-        """The id that was asked."""
+        """The id."""
         return self.row["vid"]
 
     @property
     def outcome(self) -> str:
-        """The word: succeeded, failed, pending, deleted, missing, unanswered or invalid."""
+        """One word: succeeded, failed, pending, deleted, missing, unanswered or invalid."""
         return self.row["outcome"]
 
 
 def answered(kind: Kind, vid: str, record: Mapping[str, object]) -> Outcome:
-    """The outcome that a record tells."""
+    """Return the outcome for a record."""
     return Outcome(record_row(kind, vid, record), record)
 
 
 def missing(vid: str) -> Outcome:
-    """The outcome of an id that the API does not know."""
+    """Return the outcome of an id that the API does not know."""
     return Outcome(blank_row(vid, MISSING))
 
 
 def unanswered(vid: str, code: str, message: str) -> Outcome:
-    """The outcome of an id about which no answer came, and why: the envelope's code and message."""
+    """Return the outcome of an id without an answer; code and message say why."""
     return Outcome(blank_row(vid, UNANSWERED, code, message))
 
 
 def invalid(vid: str, ids: IdForm) -> Outcome:
-    """The outcome of a text that is no id."""
+    """Return the outcome of a text that is not an id."""
     return Outcome(blank_row(vid, INVALID, "", f"not an id ({ids.words})" if vid else "no id"))

@@ -1,4 +1,4 @@
-"""Where the rows go: standard output as they come, or a file that a later run goes on with."""
+"""Writes the rows: to standard output as they come, or to a file that a later run can continue."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ from client.sheet import Sheet
 from shared.replies.table import Row
 from shared.tasks import PENDING
 
-#: Seconds between two writes of a file: at least these, and ten times what one takes, so the larger, the rarer.
+#: The least seconds between two writes of a file, and ten times the duration of the last: large files are written less
+#: often.
 SHORTEST_PAUSE, TIMES_A_WRITE = 0.1, 10
 
 Known = Mapping[str, Row]
 
 
 class Output(Protocol):
-    """Where rows go. `known` has all that have come, by id."""
+    """Takes rows. `known` has all that have come, by id."""
 
     known: dict[str, Row]
 
     def start(self) -> None:
-        """Begin to take rows."""
+        """Start taking rows."""
         ...
 
     def add(self, rows: Known) -> None:
-        """Take rows that have come; a later row of an id takes the place of an earlier one."""
+        """Take rows; a later row of an id replaces an earlier one."""
         ...
 
     def close(self) -> None:
-        """Write what is not written yet."""
+        """Write the remaining rows."""
         ...
 
 
 class Stream:
-    """Standard output: rows in the input's order, each as soon as it and those before it are known.
+    """Writes rows to standard output in the input's order, each as soon as it and those before it are known.
 
-    With `hold`, pending tasks are not known yet: they will be asked about again.
+    With `hold`, pending tasks do not count as known: they will be asked about again.
     """
 
     def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet, *, hold: bool = False) -> None:
@@ -57,10 +58,10 @@ class Stream:
         self._head = form.head(self._columns)
 
     def start(self) -> None:
-        """Nothing: the header line comes with the first row."""
+        """Do nothing: the header line is written with the first row."""
 
     def add(self, rows: Known) -> None:
-        """Write the rows whose turn it is."""
+        """Write the rows that are next in order."""
         self.known |= rows
         while self._left and self._is_settled(self._left[0][0]):
             self._write(*self._left[0])
@@ -68,7 +69,7 @@ class Stream:
         self._stream.flush()
 
     def close(self) -> None:
-        """Write whatever else is known."""
+        """Write all other known rows."""
         for vid, own in self._left:
             if vid in self.known:
                 self._write(vid, own)
@@ -78,20 +79,20 @@ class Stream:
         return vid in self.known and not (self._hold and self.known[vid]["outcome"] == PENDING)
 
     def _write(self, vid: str, own: Sequence[str]) -> None:
-        """Write one row, so that Ctrl-C comes before or after it."""
+        """Write one row in one piece, so that Ctrl-C does not cut it."""
         line = self._form.line(self._columns, own, self.known[vid])
         self._stream.write((self._head + line).encode())
         self._head = ""
 
 
 class File:
-    """A file that always holds whole rows: a thread replaces it by a new one while rows come.
+    """Writes rows to a file that always holds whole rows: a thread replaces it while rows come.
 
-    So whoever kills the command finds what had come a moment before, and the next run goes on there.
+    If the command is killed, the file has all but the last moment's rows, and the next run continues from there.
     """
 
     def __init__(self, path: Path, form: Form, sheet: Sheet) -> None:
-        """Read the rows of a file that is there. Raises ClientError for one that is not ours, and for no folder."""
+        """Read the rows of an existing file. Raises ClientError for a foreign file or a missing folder."""
         self._path = path.resolve()
         if not self._path.parent.is_dir():
             raise ClientError(f"--out: there is no folder {self._path.parent}")
@@ -107,12 +108,12 @@ class File:
         self._thread = threading.Thread(target=self._keep, daemon=True)
 
     def start(self) -> None:
-        """Write what is known, so that a place that can't be written is found before anybody is asked."""
+        """Write the known rows, so that an unwritable file is noticed before the first request."""
         self._save()
         self._thread.start()
 
     def add(self, rows: Known) -> None:
-        """Have rows written soon. Raises the OSError of a write that has failed."""
+        """Take rows to be written soon. Raises the OSError of a failed write."""
         if self._failure:
             raise self._failure
         with self._lock:
@@ -134,11 +135,11 @@ class File:
         at, width = self._sheet.id_at, len(OURS)
         known = {row[at].strip(): dict(zip(OURS, row[-width:], strict=True)) for row in cells}
         if strange := known.keys() - set(self._sheet.vids()):
-            raise ClientError(f"--out: {self._path.name} has rows that the input has not, like {min(strange)!r}")
+            raise ClientError(f"--out: {self._path.name} has rows that the input does not have, like {min(strange)!r}")
         return {vid: {"vid": vid, **row} for vid, row in known.items()}
 
     def _keep(self) -> None:
-        """The thread: write what is new, the rarer the longer that takes."""
+        """Write new rows, in a thread; less often if writing takes long."""
         pause = SHORTEST_PAUSE
         while not self._closing.wait(pause):
             start = time.monotonic()
@@ -164,7 +165,7 @@ class File:
         part.replace(self._path)
 
     def _text(self) -> Iterator[str]:
-        """The rows whose ids are known, in the input's order."""
+        """Return the known rows in the input's order."""
         yield self._head
         for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
             if vid in self.known:

@@ -1,4 +1,4 @@
-"""What a person sees: a table on standard output, a progress bar and a sum on standard error."""
+"""What users see in a terminal: a table on standard output, a progress bar and a summary on standard error."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ COLOURS = {
     UNANSWERED: "bold red",
     INVALID: "bold magenta",
 }
-#: Columns of a table that nobody's window limits: no cell is wrapped then.
+#: The width of a table outside a terminal, in characters: no cell is wrapped.
 UNLIMITED = 100_000
 
 
 class Table:
-    """A table with colours, once everything is known."""
+    """Prints a table with colours, once all rows are known."""
 
     def __init__(self, stream: TextIO, sheet: Sheet) -> None:
         self.known: dict[str, Row] = {}
@@ -39,14 +39,14 @@ class Table:
         self._sheet = sheet
 
     def start(self) -> None:
-        """Nothing: the widths of the columns depend on all rows."""
+        """Do nothing: the widths of the columns depend on all rows."""
 
     def add(self, rows: Known) -> None:
         """Take rows."""
         self.known |= rows
 
     def close(self) -> None:
-        """Print the rows that are known, without those of our columns that are empty."""
+        """Print the known rows, without our empty columns."""
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
@@ -65,19 +65,19 @@ class Table:
 
 
 class Bar:
-    """How far the asking is."""
+    """Shows the progress; this one shows nothing."""
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count outcomes."""
 
-    def pause(self, seconds: float, pending: int) -> None:  # noqa: ARG002 - a live bar shows it
-        """Wait until pending tasks are asked about again."""
+    def pause(self, seconds: float, _pending: int) -> None:
+        """Wait before pending tasks are asked about again."""
         time.sleep(seconds)
 
 
 @contextmanager
 def progress(total: int, *, waits: bool) -> Iterator[Bar]:
-    """A progress bar over so many ids on standard error; one that shows nothing where that is no terminal."""
+    """Return a progress bar for `total` ids on standard error; without a terminal it shows nothing."""
     if not sys.stderr.isatty():
         yield Bar()
         return
@@ -88,7 +88,7 @@ def progress(total: int, *, waits: bool) -> Iterator[Bar]:
 
 
 def summary(outcomes: Sequence[str]) -> str:
-    """A line that says how many rows have which outcome."""
+    """Return a line that counts the rows by outcome."""
     counts = Counter(outcomes)
-    told = ", ".join(f"{counts[word]} {word}" for word in COLOURS if counts[word])
-    return f"{len(outcomes)} row{'s' * (len(outcomes) != 1)}: {told or 'none answered'}"
+    counted = ", ".join(f"{counts[word]} {word}" for word in COLOURS if counts[word])
+    return f"{len(outcomes)} row{'s' * (len(outcomes) != 1)}: {counted or 'none answered'}"

@@ -1,4 +1,4 @@
-"""For scripts: ids in, an iterator of outcomes out."""
+"""The client for scripts: ids in, an iterator of outcomes out."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def ask(
     token: str | None = None,
     wait: bool = False,
 ) -> Iterator[Outcome]:
-    """Yield what became of each id, in the order given, each as soon as it and those before it are known.
+    """Yield the outcome of each id, in the order given, as soon as it and those before it are known.
 
-    With `url` (or MEDIA_QUERY_URL) a deployed function is asked, with `token` (or MEDIA_QUERY_TOKEN) where it needs
-    one; without, the API itself, with the settings of the environment. With `wait`, pending tasks are asked about again
-    with growing pauses, and what is yielded is no longer pending. An id that occurs twice is asked once.
+    `url` (or MEDIA_QUERY_URL) is a deployed function, `token` (or MEDIA_QUERY_TOKEN) its token. Without a URL the API
+    is asked directly, with the settings of the environment. With `wait`, pending tasks are asked about again, with
+    growing pauses, until they are not pending. An id that occurs twice is asked once.
 
-    Raises ClientError or shared.errors.QueryError when it is no use to go on; an id without an answer is an outcome,
-    `unanswered`.
+    Raises ClientError or shared.errors.QueryError if further requests are pointless; a single id without an answer has
+    the outcome `unanswered`.
     """
     vids = [vid.strip() for vid in ids]
     source = open_source(
@@ -43,7 +43,7 @@ def ask(
 
 
 def open_source(kind: Kind, url: str, token: str) -> Source:
-    """What is asked: the function at a URL, or the API itself. Raises ClientError."""
+    """Return the source to ask: the function at a URL, or the API. Raises ClientError."""
     if url:
         from client.function import Function
 

@@ -1,4 +1,4 @@
-"""What people keep their ids in: a CSV as spreadsheets save it, or a list of one id a line."""
+"""Reads ids from a CSV as spreadsheets save it, or from a list with one id a line."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from typing import NamedTuple
 
 from client.errors import ClientError
 
-#: What separates cells: spreadsheets write semicolons where the comma is the decimal sign, and tabs as "Unicode text".
+#: Delimiters: spreadsheets write semicolons where the comma is the decimal sign, and tabs as "Unicode text".
 DELIMITERS = ",;\t"
-#: Certainly an id and no column's name: 32 hexadecimal digits, often with Unix seconds, or a Cloud Infinite job's id.
+#: Certainly an id, not a column name: 32 hexadecimal digits, often with Unix seconds, or a Cloud Infinite job id.
 _ID = re.compile(r"j?[0-9a-f]{32}[0-9]{0,10}")
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
 class Sheet(NamedTuple):
-    """Rows as they were read, all as long as `columns`, and which column has the ids."""
+    """The rows of a file, all as long as `columns`, and the column with the ids."""
 
     columns: list[str]
     rows: list[list[str]]
     id_at: int = 0
 
     def vids(self) -> Iterator[str]:
-        """The id of each row, without the blanks around it."""
+        """Return the id of each row, without surrounding blanks."""
         return (row[self.id_at].strip() for row in self.rows)
 
 
 def sheet_of(vids: Iterable[str]) -> Sheet:
-    """The sheet of a mere list of ids."""
+    """Return the sheet of a list of ids."""
     return Sheet(["vid"], [[vid] for vid in vids])
 
 
 def read_sheet(name: str, content: bytes, column: str | None = None, *, header: bool = False) -> Sheet:
-    """Read a CSV with a header line, or a list of ids; `name` is the file's in messages.
+    """Read a CSV with a header line, or a list of ids; messages call it `name`.
 
-    The ids are in `column`, else in the column `vid`, else in the first. A file of one column is a list unless its
-    first line is `vid` or a column is asked for; `header` says that it has a header line if that does not look like an
-    id. Raises ClientError saying what to change.
+    The ids are in `column`, else in the column `vid`, else in the first. A file with one column is a list, unless its
+    first line is `vid` or `column` is given. With `header`, a first line that does not look like an id is a header
+    line. Raises ClientError saying what to change.
     """
     text = _decoded(name, content)
     if not text.strip():
@@ -61,19 +61,19 @@ def read_sheet(name: str, content: bytes, column: str | None = None, *, header: 
 
 
 def read_rows(name: str, content: bytes, delimiter: str) -> Iterator[list[str]]:
-    """The header line and the rows of a CSV. Raises ClientError."""
+    """Return the header line and the rows of a CSV. Raises ClientError."""
     return _rows(name, _decoded(name, content), delimiter)
 
 
 def _decoded(name: str, content: bytes) -> str:
-    """The text of UTF-8, with or without a byte order mark, and of UTF-16 with one."""
+    """Decode UTF-8, with or without a byte order mark, or UTF-16 with one."""
     mark, encoding = next(((mark, code) for mark, code in _MARKS if content.startswith(mark)), (b"", "utf-8"))
     try:
         text = content[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         raise ClientError(f"{name} is not UTF-8: save it as “CSV UTF-8” (in Excel: Save As)") from error
     if "\0" in text:
-        raise ClientError(f"{name} is no text: save it as “CSV UTF-8” (in Excel: Save As)")
+        raise ClientError(f"{name} is not text: save it as “CSV UTF-8” (in Excel: Save As)")
     return text
 
 
@@ -82,7 +82,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _rows(name: str, text: str, delimiter: str) -> Iterator[list[str]]:
-    """The header line and all others that are not blank, as long as the header: spreadsheets cut empty cells off."""
+    """Return the header line and all lines that are not blank, padded to its length: spreadsheets drop empty cells."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     width = 0
     try:

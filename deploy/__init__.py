@@ -1,1 +1,1 @@
-"""What `make package` and `make deploy` run."""
+"""`make package`, plan, deploy, rollback and remove."""

@@ -21,9 +21,9 @@ from deploy.package import ROOT
 from deploy.patience import Clock
 from deploy.screen import Screen
 
-#: Exit statuses: done, couldn't be done, interrupted (by Ctrl-C, as shells have it).
+#: Exit statuses: done, failed, interrupted by Ctrl-C (as in shells).
 DONE, FAILED, INTERRUPTED = 0, 2, 130
-#: Variables that no output may hold.
+#: Variables whose values are never printed.
 SECRETS = ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY", "TENCENT_TOKEN", "API_TOKEN", "SECRET_ID", "SECRET_KEY")
 
 CLOCK = Clock()
@@ -45,13 +45,13 @@ def run(command: Command, root: Path, environ: Mapping[str, str], as_json: bool,
         screen.fail([explain(error)])
         return FAILED
     except KeyboardInterrupt:
-        screen.fail(["interrupted: the same command again finishes what was begun"])
+        screen.fail(["interrupted: run the same command again to finish"])
         return INTERRUPTED
     return DONE
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit status; what it can't mean is one line on stderr."""
+    """Run the command line and return its exit status; errors are one line on stderr."""
     try:
         return int(cli.main(arguments, prog_name="python -m deploy", standalone_mode=False) or DONE)
     except click.ClickException as error:
@@ -62,20 +62,20 @@ def main(arguments: list[str] | None = None) -> int:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Deploy the functions to a Tencent Cloud account, by its API 3.0.
+    """Deploy the functions to a Tencent Cloud account.
 
     Keys (TENCENT_SECRET_ID, TENCENT_SECRET_KEY, TENCENT_TOKEN), COS_BUCKET, COS_REGION and the settings come from .env
-    or from the environment, which wins. DEPLOY_ENDPOINT=http://127.0.0.1:9000 is a local cloud (make serve).
+    or from the environment, which wins. DEPLOY_ENDPOINT=http://127.0.0.1:9000 deploys to a local cloud (make serve).
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 def _add(name: str, command: Command) -> None:
-    """Make a command of the group; its help is its function's docstring."""
+    """Add a command to the group; its help is the function's docstring."""
 
     @cli.command(name, help=command.__doc__)
-    @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line instead of text.")
     def run_it(as_json: bool) -> int:
         return run(command, ROOT, os.environ, as_json)
 

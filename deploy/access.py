@@ -1,4 +1,4 @@
-"""The way to an account: whose keys, which region, and what a request is."""
+"""Access to an account: the keys, the regions, and the function that sends requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Access:
 
 
 def connect(access: Access) -> Call:
-    """Return the way to an account through Tencent's SDKs. Raises DeployError where they are not installed."""
+    """Return the function that sends requests with Tencent's SDKs. Raises DeployError if they are not installed."""
     try:
         from deploy import cloud
     except ImportError as error:

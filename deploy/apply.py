@@ -1,4 +1,4 @@
-"""Carries a plan out, and begins again from what the account says when it isn't known how far a request came."""
+"""Carries a plan out; plans again from the account's state if a request was not answered."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from deploy.errors import DeployError, Refused, Unanswered, explain
 from deploy.patience import Patience
 from deploy.steps import Later, Plan, Request, Step
 
-#: Rounds that change nothing before it is given up, and seconds between two rounds.
+#: The most rounds in a row without a change, and seconds between two rounds.
 ROUNDS, PAUSE = 6, 1.0
 
 
 class Show(Protocol):
-    """Who is told what happens."""
+    """Shows the progress."""
 
     def plan(self, plan: Plan) -> None:
-        """Say what will be done."""
+        """Show the plan."""
 
     def begin(self, step: Step) -> None:
-        """Say that a step begins."""
+        """Show that a step begins."""
 
     def end(self, step: Step, seconds: float, waited: float) -> None:
-        """Say that it is done, how long it took, and how much of that was waiting."""
+        """Show that a step is done, with its duration and the waiting time in it."""
 
     def again(self, reason: str) -> None:
-        """Say why the account is looked at again."""
+        """Show why the account is read again."""
 
 
 def carry_out(make_plan: Callable[[], Plan], patience: Patience, bundle: str, show: Show) -> None:
-    """Make a plan, show it and carry it out; make it anew whenever a change was not answered.
+    """Make a plan, show it and carry it out; plan again whenever a change was not answered.
 
-    `bundle` is the code's zip in Base64. What an interrupted run has done is not done again: the plan is what the
-    account still lacks. Raises DeployError; Refused, Unanswered where the account can't be read.
+    `bundle` is the code's zip in Base64. After an interrupted run, the plan has only what is still missing. Raises
+    DeployError; Refused or Unanswered if the account can't be read.
     """
     shown, idle = False, 0
     while True:
@@ -74,7 +74,7 @@ def _carry_out(request: Request, patience: Patience, known: Mapping[Later, str],
     except Refused as refusal:
         if not (refusal.absent and request.action.startswith(("Delete", "Detach"))):
             raise
-        answer = {}  # somebody else was quicker: it is gone
+        answer = {}  # it is already gone
     qualifier = "$LATEST"
     if request.action == "PublishVersion":
         qualifier = published[function] = answer["FunctionVersion"]
@@ -85,7 +85,7 @@ def _carry_out(request: Request, patience: Patience, known: Mapping[Later, str],
 
 
 def _filled(value: Any, values: Mapping[Later, str]) -> Any:
-    """Return a request's parameters with what was only known later."""
+    """Return a request's parameters with the values that are only known now."""
     if isinstance(value, Later):
         return values[value]
     if isinstance(value, Mapping):

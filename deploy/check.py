@@ -1,7 +1,7 @@
-"""What a serverless.yml must have beyond its form, so that the deploy engine neither refuses nor silently spoils it.
+"""Checks a serverless.yml for what the deploy engine would refuse or silently spoil.
 
-Facts: component multi-scf 0.3.14 and tencent-component-toolkit 2.27.6, which deploy it. Each rule says what happens
-when it is broken, because the engine often says nothing.
+The engine is component multi-scf 0.3.14 with tencent-component-toolkit 2.27.6. Each message says what would happen,
+because the engine often says nothing.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from pathlib import Path
 
 from local.config import Api, Config, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger
 
-#: The engine's own names; a user's key must not begin with them.
+#: Reserved prefixes of the engine; variables must not begin with them.
 RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 MAX_BYTES, MAX_NAME, MAX_TRIGGERS = 4096, 60, 10
-#: A value that the CLI replaces as a whole; inside a longer text an unset variable becomes the text 'undefined'.
+#: A value that is one variable. Inside a longer text, the CLI replaces an unset variable by 'undefined'.
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")
 
 
 def check_for_deploy(config: Config, functions: Path) -> list[str]:
-    """Return what keeps a config from being deployed, a sentence each; `functions` is the folder of the entry files."""
+    """Return the problems of a config, a sentence each; `functions` is the folder of the entry files."""
     return [*config.notices, *_rules(config, functions)]
 
 
 def size(environment: Mapping[str, str]) -> int:
-    """Return how many bytes of the function's 4 KB its variables take."""
+    """Return the bytes of the variables; a function can have 4 KB."""
     return sum(len(f"{key}{value}".encode()) for key, value in environment.items())
 
 
@@ -41,7 +41,7 @@ def _rules(config: Config, functions: Path) -> Iterator[str]:
         yield from _function(function, config, functions)
         yield from _environment(function, config.inherited)
     if any(size(function.environment) > MAX_BYTES for function in config.functions.values()):
-        yield f"environments are over {MAX_BYTES} bytes together, which is all that SCF takes"
+        yield f"environments are over {MAX_BYTES} bytes together, SCF's limit"
     yield from _triggers(config)
     for place, text in config.references.items():
         if not REFERENCE.fullmatch(text):
@@ -50,11 +50,11 @@ def _rules(config: Config, functions: Path) -> Iterator[str]:
 
 def _source(config: Config) -> Iterator[str]:
     if config.source.src != "./bundle":
-        yield "inputs.src.src must be ./bundle: that is what lies beside the file that is deployed"
+        yield "inputs.src.src must be ./bundle, which is beside dist/serverless.yml"
     if ".env" not in config.source.exclude:
         yield "inputs.src.exclude must list .env: the browser login writes keys into it"
     if any("pyc" in pattern for pattern in config.source.exclude):
-        yield "inputs.src.exclude leaves the byte code out: every cold start would compile its imports"
+        yield "inputs.src.exclude drops the byte code: every cold start would compile its imports"
 
 
 def _function(function: FunctionConfig, config: Config, functions: Path) -> Iterator[str]:
@@ -74,9 +74,7 @@ def _function(function: FunctionConfig, config: Config, functions: Path) -> Iter
     if "timeout" not in function.model_fields_set or not 1 <= function.timeout <= 900:
         yield f"{alias}: timeout must be given, 1 to 900 (seconds): the default is 3"
     if not re.fullmatch(rf"[A-Za-z][\w-]{{0,{MAX_NAME - 2}}}[A-Za-z0-9]", function.name, re.ASCII):
-        yield (
-            f"{alias}: {function.name} is no function name: a letter first, a letter or digit last, {MAX_NAME} at most"
-        )
+        yield (f"{alias}: {function.name} is no valid name: a letter first, a letter or digit last, at most {MAX_NAME}")
 
 
 def _environment(function: FunctionConfig, inherited: set[str]) -> Iterator[str]:
@@ -122,21 +120,21 @@ def _url(url: UrlTrigger) -> Iterator[str]:
     if not (url.net_config.enable_extranet or url.net_config.enable_intranet):
         yield "http: netConfig must enable extranet or intranet: both are off by default, the URL would be unreachable"
     if "auth_type" not in url.model_fields_set or url.auth_type not in ("NONE", "CAM"):
-        yield "http: authType must be said, NONE or CAM: the default is NONE, which is public"
+        yield "http: authType must be given, NONE or CAM: the default is NONE, which is public"
     if not url.qualifier:
         yield "http: qualifier must be written: updates look the URL up by the raw value"
 
 
 def _gateway(trigger: GatewayTrigger, functions: Mapping[str, FunctionConfig]) -> Iterator[str]:
     if not trigger.name:
-        yield "apigw: name must be given, else the service is called serverless"
+        yield "apigw: name must be given: the default is serverless"
     for api in trigger.apis:
         yield from _api(api, functions[api.function].timeout)
 
 
 def _api(api: Api, timeout: int) -> Iterator[str]:
     if api.timeout <= timeout:
-        yield f"apigw {api.path}: serviceTimeout must be above the function's timeout, else the gateway gives up first"
+        yield f"apigw {api.path}: serviceTimeout must be above the function's timeout, or the gateway times out first"
     if not api.integrated:
         yield (
             f"apigw {api.path}: isIntegratedResponse must be true, here and in the gateway's console, for the engine "

@@ -19,12 +19,12 @@ from tencentcloud.scf.v20180416.scf_client import ScfClient
 from deploy.access import Access, Call
 from deploy.errors import Refused, Unanswered
 
-#: Seconds for one wait of a request. The bundle is some 1 MB.
+#: Timeout of a request in seconds. The bundle has some 1 MB.
 TIMEOUT = 30
 #: The local cloud's COS listens two ports above its gateway.
 COS_PORT = 2
 NOT_THE_API = "the answer is not the API's"
-#: What an HTTP library's long text comes to.
+#: Short reasons by parts of the HTTP library's messages.
 REASONS = (
     ("refused", "connection refused"),
     ("resolve", "its name can't be resolved"),
@@ -34,19 +34,19 @@ REASONS = (
     ("reset", "the connection was cut"),
     ("certificate", "its certificate is not trusted"),
 )
-#: Errors after which it isn't known what was done: the SDK's own, and API 3.0's that name no cause (213/30435).
+#: Errors after which the result is unknown: the SDK's own, and API 3.0's internal ones (213/30435).
 _UNKNOWN = {"ClientNetworkError", "ServerNetworkError", "ClientError", "FailedOperation", "ResourceUnavailable"}
 
 
 def connect(access: Access) -> Call:
-    """Return the way to an account. Nothing is sent yet, and nothing is ever sent twice."""
+    """Return the function that sends requests. It never sends a request twice."""
     keys = Credential(access.secret_id, access.secret_key, access.token or None)
     clients = {
         "scf": ScfClient(keys, access.region, _profile(access)),
         "cam": CamClient(keys, access.region, _profile(access)),
     }
     if access.endpoint:
-        for client in clients.values():  # the SDK looks for host and port in NO_PROXY; requests knows how to read it
+        for client in clients.values():  # the SDK expects host and port in NO_PROXY; requests reads it correctly
             client.request.conn.proxy = None
     buckets = _buckets(access)
 
@@ -59,7 +59,7 @@ def connect(access: Access) -> Call:
 
 
 def _profile(access: Access) -> ClientProfile:
-    """HTTPS with certificate checks; plain HTTP to a local cloud only, which `Access` has been checked for."""
+    """Use HTTPS with certificate checks; plain HTTP only for a local cloud, which `read_access` has checked."""
     if access.endpoint:
         http = HttpProfile(protocol="http", endpoint=urlsplit(access.endpoint).netloc, reqTimeout=TIMEOUT)
     else:
@@ -85,12 +85,12 @@ def _ask(client: Any, service: str, action: str, params: Mapping[str, Any]) -> d
 
 
 def _reason(code: str, message: str) -> str:
-    """Why nothing came back, in a few words: the SDK has a long text of the HTTP library's."""
+    """Return why there is no answer in a few words; the SDK has the HTTP library's long message."""
     return next((words for part, words in REASONS if part in message), code)
 
 
 def _buckets(access: Access) -> CosS3Client:
-    """COS's client. At an address of its own it still sends the bucket's Host, which is what a local cloud goes by."""
+    """Return COS's client. With a local cloud's address it still sends the bucket's Host, which names the bucket."""
     place: dict[str, Any] = {"Scheme": "https"}
     if access.endpoint:
         parts = urlsplit(access.endpoint)
@@ -103,7 +103,7 @@ def _buckets(access: Access) -> CosS3Client:
         Timeout=TIMEOUT,
         **place,
     )
-    logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL + 1)  # it logs URLs and errors by itself
+    logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL + 1)  # it would log URLs and errors
     return CosS3Client(config, retry=0, session=requests.Session())
 
 
@@ -122,7 +122,7 @@ def _ask_cos(client: CosS3Client, action: str, bucket: str) -> dict[str, Any]:
 
 
 def _cos_code(error: CosServiceError, status: int) -> str:
-    """The error's code. A refused HEAD has no body to read one from."""
+    """Return the error's code. A refused HEAD has no body with a code."""
     code = error.get_error_code()
     if code in ("Unknown", "") and status == requests.codes.forbidden:
         return "AccessDenied"

@@ -1,6 +1,6 @@
-"""plan, deploy, rollback and remove: what each does, from the checks to the last line.
+"""The commands plan, deploy, rollback and remove, from the checks to the last line.
 
-Each raises DeployError, and Refused or Unanswered where the account can't be read.
+Each raises DeployError, and Refused or Unanswered if the account can't be read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from deploy.wanted import refusals, want
 
 
 class Surroundings(NamedTuple):
-    """What a command works with: checkout, variables, screen; tests bring their own cloud and clock."""
+    """The surroundings of a command: checkout, variables, screen, clock."""
 
     root: Path
     environ: Mapping[str, str]
@@ -37,13 +37,13 @@ class Surroundings(NamedTuple):
 
 
 def plan(around: Surroundings) -> None:
-    """Print what a deployment would do."""
+    """Print what a deployment would change."""
     prepared, patience = _prepared(around)
     around.screen.plan(plan_deploy(prepared.wanted, read_account(patience, prepared.wanted)))
 
 
 def deploy(around: Surroundings) -> None:
-    """Make the account as serverless.yml says, and call each URL."""
+    """Bring the account to what serverless.yml says, and call each URL."""
     prepared, patience = _prepared(around)
     wanted, code = prepared.wanted, base64.b64encode(prepared.archive).decode()
     carry_out(lambda: plan_deploy(wanted, read_account(patience, wanted)), patience, code, around.screen)
@@ -52,25 +52,25 @@ def deploy(around: Surroundings) -> None:
 
 
 def rollback(around: Surroundings) -> None:
-    """Lead the traffic of all functions back to the release before."""
+    """Route the traffic of all functions back to the release before."""
     wanted, patience = _named(around)
     made = list[Plan]()
 
     def once() -> Plan:
-        """The same plan in each round: another one would go back a release further."""
+        """Return the same plan in each round: a new one would go back one release further."""
         if not made:
             made.append(plan_rollback(read_account(patience, wanted)))
         return made[0]
 
     carry_out(once, patience, "", around.screen)
-    around.screen.say("make deploy leads forward again; triggers, role and policy are as they were")
+    around.screen.say("make deploy goes forward again; triggers, role and policy are unchanged")
 
 
 def remove(around: Surroundings) -> None:
-    """Take away what this project made, except the bucket."""
+    """Remove what this project has created, except the bucket."""
     wanted, patience = _named(around)
     carry_out(lambda: plan_remove(wanted, read_account(patience, wanted)), patience, "", around.screen)
-    around.screen.say("the bucket and what is in it stay")
+    around.screen.say("the bucket and its objects are kept")
 
 
 def _prepared(around: Surroundings) -> tuple[Prepared, Patience]:
@@ -82,7 +82,7 @@ def _prepared(around: Surroundings) -> tuple[Prepared, Patience]:
 
 
 def _named(around: Surroundings) -> tuple[Wanted, Patience]:
-    """What needs the names of serverless.yml only: no settings, no bundle."""
+    """Return what rollback and remove need: names from serverless.yml, no settings and no bundle."""
     config = read_checked(around.root, around.environ)
     if problems := list(refusals(config)):
         raise DeployError(*problems)

@@ -1,4 +1,4 @@
-"""Writes dist/serverless.yml beside the bundle: for accounts that are deployed to by Tencent's own CLI."""
+"""Writes dist/serverless.yml beside the bundle, for deploying with Tencent's own CLI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.config import Config, ConfigError, read_config
 
 
 def read_checked(root: Path, environ: Mapping[str, str]) -> Config:
-    """Return the serverless.yml of a checkout. Raises DeployError: what a deploy engine would refuse or spoil."""
+    """Return the serverless.yml of a checkout. Raises DeployError for what a deploy engine would refuse or spoil."""
     path = root / "serverless.yml"
     try:
         config = read_config(path, environ)
@@ -36,10 +36,10 @@ def write_document(root: Path, environ: Mapping[str, str]) -> Path:
 
 
 def prepared(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the document without the gateway unless GATEWAY=1, and without settings that are not set.
+    """Return the document without settings that are not set and, unless GATEWAY=1, without the gateway.
 
-    The CLI leaves an entry whose variable is not set with an undefined value, and says nothing. Raises DeployError
-    for a variable anywhere else that is not set.
+    The CLI would silently set an entry with an unset variable to undefined. Raises DeployError for an unset variable
+    anywhere else.
     """
     inputs = _without_unset(document["inputs"], environ)
     gateway = wants_gateway(environ)
@@ -53,12 +53,12 @@ def prepared(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[st
 
 
 def wants_gateway(environ: Mapping[str, str]) -> bool:
-    """Whether dist/serverless.yml has the API gateway. Raises DeployError for anything but 1, 0 and nothing."""
+    """Whether dist/serverless.yml has the API gateway. Raises DeployError unless GATEWAY is 1, 0 or not set."""
     return switch(environ, "GATEWAY")
 
 
 def switch(environ: Mapping[str, str], name: str) -> bool:
-    """Return a variable that is 1, 0 or not set. Raises DeployError for anything else."""
+    """Return whether a variable is 1; 0 and not set mean no. Raises DeployError for anything else."""
     value = environ.get(name) or "0"
     if value not in ("0", "1"):
         raise DeployError(f"{name} must be 1 or 0")

@@ -1,4 +1,4 @@
-"""Reads .env so strictly that nothing half-read is deployed: an open quote could make a URL public."""
+"""Reads .env strictly: a line with an open quote could otherwise drop a token and make a URL public."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deploy.errors import DeployError
 
 
 def read_environment(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a .env file, which may be missing, and of the environment, which wins.
+    """Return the variables of a .env file (if there is one) and of the environment, which wins.
 
-    A variable of the file without a value is as good as none. Nothing is expanded. Raises DeployError naming each line
-    that can't be read, never its content.
+    A variable without a value counts as not set. Nothing is expanded. Raises DeployError with the number of each
+    malformed line, never its content.
     """
     return {**read_dotenv(path), **environ}
 
@@ -32,7 +32,9 @@ def read_dotenv(path: Path) -> dict[str, str]:
         raise DeployError(f"{path.name} is not UTF-8: save it as UTF-8 text") from error
     bindings = list(parse_stream(StringIO(text)))
     problems = [
-        f"{path.name}: line {_line(binding)}: {said}" for binding in bindings if (said := _problem(binding)) is not None
+        f"{path.name}: line {_line(binding)}: {problem}"
+        for binding in bindings
+        if (problem := _problem(binding)) is not None
     ]
     names = [binding.key for binding in bindings if binding.key]
     problems += [f"{path.name}: {name} is given twice" for name in sorted(set(names)) if names.count(name) > 1]
@@ -52,6 +54,6 @@ def _problem(binding: Binding) -> str | None:
 
 
 def _line(binding: Binding) -> int:
-    """The parser counts a statement from the blank lines above it."""
+    """Return the line number of a statement; the parser counts the blank lines above it as its own."""
     text = binding.original.string
     return binding.original.line + len(text) - len(text.lstrip("\r\n"))

@@ -1,4 +1,4 @@
-"""What stops a deployment, and the one line that says what to do about it."""
+"""The errors of a deployment, each with one line that says what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 class DeployError(Exception):
-    """The deployment can't start or go on; `problems` says why, a line each."""
+    """The deployment can't start or continue; each of `problems` is one line."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -14,7 +14,7 @@ class DeployError(Exception):
 
 
 class Refused(Exception):
-    """A service said no, and said why: nothing was changed by that request."""
+    """A service has refused a request with an error code; the request changed nothing."""
 
     def __init__(self, service: str, action: str, code: str, message: str) -> None:
         super().__init__(f"{service}:{action} {code}")
@@ -22,31 +22,31 @@ class Refused(Exception):
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may be taken a moment later: the function is busy, or the quota of calls is used."""
+        """Whether the same request can succeed a moment later: the function is busy, or there were too many calls."""
         return self.code in BUSY or self.code.startswith("RequestLimitExceeded")
 
     @property
     def absent(self) -> bool:
-        """Whether the thing asked about is not there."""
+        """Whether the resource does not exist."""
         return self.code.startswith(ABSENT)
 
     @property
     def taken(self) -> bool:
-        """Whether the thing to be created is there already: an earlier request got through after all."""
+        """Whether the resource already exists: an earlier request has succeeded after all."""
         return self.code.startswith("ResourceInUse.") or self.code.endswith(("NameInUse", "OwnedByYou"))
 
 
 class Unanswered(Exception):
-    """No usable answer came: whether the request was carried out is not known."""
+    """There was no usable answer; the request may have been carried out."""
 
     def __init__(self, service: str, action: str, reason: str) -> None:
         super().__init__(f"{service}:{action}: {reason}")
         self.service, self.action, self.reason = service, action, reason
 
 
-#: Refusals of a write while a function is being created, updated, published or deleted, or while a role that was just
-#: made is not known everywhere. Codes: tencentcloud-sdk-python-scf, errorcodes.py; UnauthorizedOperation.FunctionStatus
-#: is not in it and was reported from real deployments.
+#: Refusals of a write while a function is being created, updated, published or deleted, or while a new role is not
+#: known everywhere. Codes: tencentcloud-sdk-python-scf, errorcodes.py; UnauthorizedOperation.FunctionStatus is not in
+#: it and was reported from real deployments.
 BUSY = frozenset(
     {
         "FailedOperation.FunctionStatusError",
@@ -64,7 +64,7 @@ BUSY = frozenset(
         "FailedOperation.QcsRoleNotFound",
     }
 )
-#: "Not found", in each service's words (errorcodes.py of -scf and -cam; COS: Error codes).
+#: The services' codes for "not found" (errorcodes.py of -scf and -cam; COS: Error codes).
 ABSENT = (
     "ResourceNotFound",
     "InvalidParameterValue.FunctionName",
@@ -73,7 +73,7 @@ ABSENT = (
     "NoSuchBucket",
     "NoSuchResource",
 )
-#: What to do about a refusal: the first pattern that the code begins with counts.
+#: What to do about a refusal; the first pattern that matches the start of the code counts.
 ADVICE = (
     (
         r"AuthFailure\.(SecretIdNotFound|InvalidSecretId)|InvalidAccessKeyId",
@@ -85,7 +85,7 @@ ADVICE = (
     ),
     (
         r"AuthFailure\.(TokenFailure|InvalidAuthorization)|ExpiredToken|InvalidToken",
-        "the temporary keys are over or incomplete: renew TENCENT_SECRET_ID, TENCENT_SECRET_KEY and TENCENT_TOKEN",
+        "the temporary keys are expired or incomplete: renew TENCENT_SECRET_ID, TENCENT_SECRET_KEY and TENCENT_TOKEN",
     ),
     (r"AuthFailure\.SignatureExpire|RequestTimeTooSkewed", "this machine's clock is wrong: set it and try again"),
     (r"UnsupportedRegion|UnauthorizedOperation\.Region|UnsupportedOperation\.(NotSupport)?Region", "{region}"),
@@ -98,7 +98,7 @@ ADVICE = (
     (r"TooManyBuckets|LimitExceeded|FailedOperation\.PolicyFull|InvalidParameter\.RoleFull", "{quota}"),
     (
         r"(FailedOperation|ResourceUnavailable)\.(InsufficientBalance|AccountInsufficient)",
-        "the account's balance does not suffice: top it up, then deploy again",
+        "the account's balance is too low: top it up, then deploy again",
     ),
     (
         r"FailedOperation\.(UnOpenedService|ServiceClosed|OpenService)|ResourceUnavailable\.ServiceSuspended",
@@ -112,15 +112,15 @@ def explain(error: Refused | Unanswered) -> str:
     """Return one line that says what to do about an error; it names the action, never a key."""
     if isinstance(error, Unanswered):
         return (
-            f"{error.service}:{error.action} was not answered ({error.reason}): check the network, then do the same "
-            "again; what was begun is finished"
+            f"{error.service}:{error.action} was not answered ({error.reason}): check the network, then run the "
+            "same command again to finish"
         )
     asked = f"{error.service}:{error.action}"
     for pattern, advice in ADVICE:
         if re.match(pattern, error.code):
             words = {
                 "permission": _missing_permission(asked, error),
-                "quota": f"a quota of the account is full ({error.code}): have it raised or delete what is not needed",
+                "quota": f"a quota of the account is full ({error.code}): have it raised, or delete unused resources",
                 "region": "the region is not served: check inputs.region of serverless.yml",
             }
             return f"{asked}: {advice.format(**words)}"
@@ -128,9 +128,9 @@ def explain(error: Refused | Unanswered) -> str:
 
 
 def _missing_permission(asked: str, error: Refused) -> str:
-    """Name the permission: CAM's message often has it, and it may be a coarser one than the action."""
+    """Return the missing permission: CAM's message often names it; it can be broader than the action."""
     named = _NAMED.search(error.message)
     permission = named[1] if named else f"name/{asked}" if error.service == "cos" else asked
-    # COS says no more than this of a bucket that bears another account's APPID.
+    # COS has the same code for a bucket name with another account's APPID.
     or_else = ", or give COS_BUCKET this account's APPID" if error.service == "cos" else ""
-    return f"the keys may not {permission}: add it to the deployer's policy, see docs/deploying.md{or_else}"
+    return f"the keys lack the permission {permission}: add it to the deployer's policy, see docs/deploying.md{or_else}"

@@ -1,4 +1,4 @@
-"""A function's part of the plan: its code, its configuration, its published version."""
+"""The functions in a plan: code, configuration, published version."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from deploy.releases import Choice
 from deploy.resources import TAG, Configuration, FoundFunction, WantedFunction
 from deploy.steps import CHANGE, CREATE, KEEP, Difference, Later, Request, Step, differences
 
-#: What UpdateFunctionCode takes at most (tencentcloud-sdk-python-scf, models.py).
+#: The largest package of UpdateFunctionCode (tencentcloud-sdk-python-scf, models.py).
 MAX_ZIP = 20 * 2**20
 
 
 def usable(found: FoundFunction | None) -> FoundFunction | None:
-    """Return a function that an update can make right: one whose creation failed has to be made again."""
+    """Return the function if it can be updated, None if its creation failed and it must be created again."""
     return None if found is None or found.status == "CreateFailed" else found
 
 
 def step(wanted: WantedFunction, found: FoundFunction | None, choice: Choice, project: str) -> Step:
-    """Return what brings a function's code and configuration to what is wanted, and says where its traffic goes."""
+    """Return the step for a function's code and configuration, which also says where its traffic goes."""
     if found is None:
         return Step(CREATE, "function", wanted.name, (_creation(wanted, project),), note=_code(wanted.bundle))
     if not usable(found):
@@ -33,7 +33,7 @@ def step(wanted: WantedFunction, found: FoundFunction | None, choice: Choice, pr
 
 
 def publication(wanted: WantedFunction, choice: Choice) -> Request:
-    """Return the request that publishes the function as it is now."""
+    """Return the request that publishes the current function."""
     description = release_text(choice.release, choice.after, wanted.digest)
     return Request("scf", "PublishVersion", {"FunctionName": wanted.name, "Description": description}, "active")
 
@@ -50,7 +50,7 @@ def _differences(wanted: WantedFunction, found: FoundFunction, choice: Choice) -
 
 
 def _updates(wanted: WantedFunction, found: FoundFunction) -> Iterator[Request]:
-    """Code first: the description that names it is written afterwards, so an interrupted update is seen as such."""
+    """Return the updates: code first, then the description with its hash, so that an interrupted update is noticed."""
     new, old = wanted.configuration, found.configuration
     if found.bundle != wanted.bundle or new.handler != old.handler or found.status != "Active":
         code = {"ZipFile": Later.BUNDLE}
@@ -62,7 +62,7 @@ def _updates(wanted: WantedFunction, found: FoundFunction) -> Iterator[Request]:
 
 
 def _creation(wanted: WantedFunction, project: str) -> Request:
-    """All that a new function needs. No log topic is made with it: where CLS is not active, that fails."""
+    """Return the request for a new function, without a log topic: creating one fails where CLS is not active."""
     params = {
         "FunctionName": wanted.name,
         "Runtime": wanted.runtime,
@@ -79,7 +79,7 @@ def _creation(wanted: WantedFunction, project: str) -> Request:
 
 
 def _configuration(configuration: Configuration, bundle: str) -> dict[str, Any]:
-    """An empty environment has to be one empty variable (tencent-component-toolkit)."""
+    """Return the configuration; an empty environment must be one empty variable (tencent-component-toolkit)."""
     variables = [{"Key": key, "Value": value} for key, value in sorted(configuration.environment.items())]
     return {
         "Description": described(configuration.description, bundle),

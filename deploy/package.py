@@ -1,7 +1,7 @@
-"""Builds dist/bundle and dist/bundle.zip: what SCF runs, and nothing else.
+"""Builds dist/bundle and dist/bundle.zip: the code that SCF runs.
 
-SCF's code directory is read-only and writes no byte code, so the bundle ships its own, compiled by the runtime's
-minor version. It is not checked against the source at import (unchecked hashes): nothing can change there.
+SCF's code directory is read-only and writes no byte code, so the bundle brings its own, compiled by the runtime's minor
+version. It is not checked against the source at import (unchecked hashes), since nothing can change there.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "bundle.txt"
 #: SCF's newest documented Python (583/11061), the runtime of serverless.yml.
 RUNTIME = (3, 10)
-#: Where SCF unpacks the code: stack traces name it, and byte code compiled for it is loaded as it is.
+#: The folder that SCF unpacks the code to: it appears in stack traces, and byte code is compiled for it.
 CODE_DIR = "/var/user"
-#: The endings of what is deployed of our own: code, and the page that a module reads.
+#: The endings of our own files in the bundle: code, and the page that a module reads.
 SHIPPED = (".py", ".html")
-#: What wheels bring along and nothing in the bundle reads; certifi installs its tests.
+#: Parts of wheels that nothing in the bundle reads; certifi installs its tests.
 NOT_NEEDED = ("*.dist-info", "__pycache__", "bin", "tests", "py.typed", "*.pyi")
-#: What is imported where it is there, and not missed, a sixth of a cold start: a library that guesses the encoding of
-#: a text (optional in requests since 2.32), and what urllib3 has for its extras `socks` and `h2`, not installed.
-#: Of the folder `http2` its connections use `probe` alone, which is found without an `__init__.py`, too (PEP 420).
+#: Optional modules, whose import would take a sixth of a cold start: a library that guesses encodings (optional in
+#: requests since 2.32), and urllib3's code for its extras `socks` and `h2`, which are not installed. Of `http2`, its
+#: connections use only `probe`, which is found without an `__init__.py` too (PEP 420).
 OPTIONAL = (
     "charset_normalizer",
     *("urllib3/contrib/socks.py", "urllib3/http2/__init__.py", "urllib3/http2/connection.py"),
@@ -37,13 +37,13 @@ OPTIONAL = (
 
 
 class PackageError(DeployError):
-    """The bundle can't be built; the message is one line that says what is missing and what to type."""
+    """The bundle can't be built; the message is one line that says what to do."""
 
 
 def build(dist: Path) -> Path:
     """Build `bundle/` and `bundle.zip` in `dist`, byte for byte the same each time, and return the zip's path.
 
-    Says so on stderr when there is no Python 3.10 to compile byte code with. Raises PackageError.
+    Without a Python 3.10 there is no byte code, and a line on stderr says so. Raises PackageError.
     """
     bundle, archive = dist / "bundle", dist / "bundle.zip"
     shutil.rmtree(bundle, ignore_errors=True)
@@ -69,18 +69,18 @@ def build(dist: Path) -> Path:
 
 
 def install_dependencies(bundle: Path) -> None:
-    """Install the locked dependencies, hashes checked, as pure Python: it runs on any of SCF's machines."""
+    """Install the locked dependencies with checked hashes, as pure Python, which runs on all machines of SCF."""
     if not LOCK.is_file():
         raise PackageError(f"package: {LOCK.relative_to(ROOT)} is missing; make it with: make lock")
     options = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:", "--platform=any"]
     target = ["--implementation=py", "--abi=none", f"--python-version={RUNTIME[0]}.{RUNTIME[1]}", f"--target={bundle}"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, *target]
     if subprocess.run([*command, "-r", str(LOCK)], check=False).returncode:
-        raise PackageError("package: pip could not install requirements/bundle.txt; its own words are above")
+        raise PackageError("package: pip could not install requirements/bundle.txt; see its messages above")
 
 
 def copy_sources(source: Path, target: Path) -> None:
-    """Copy a folder's Python files and pages; whatever else lies there stays behind."""
+    """Copy a folder's Python files and pages, and nothing else."""
     for path in (path for path in source.rglob("*") if path.suffix in SHIPPED):
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -88,9 +88,9 @@ def copy_sources(source: Path, target: Path) -> None:
 
 
 def find_python() -> str | None:
-    """Return an interpreter of the runtime's minor version, None when none starts.
+    """Return an interpreter of the runtime's minor version, None if none starts.
 
-    Tried in this order: this one, one on the PATH (which may be a shim that refuses to start), pyenv's.
+    It tries this one, one on the PATH (which can be a shim that does not start), then pyenv's.
     """
     name = f"python{RUNTIME[0]}.{RUNTIME[1]}"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -102,14 +102,14 @@ def _is_runtime(python: str) -> bool:
     code = f"import sys; sys.exit(sys.version_info[:2] != {RUNTIME})"
     try:
         return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
-    except OSError:  # a link that leads nowhere, a program for another machine
+    except OSError:  # a broken link, or a program for another machine
         return False
 
 
 def compile_bundle(bundle: Path, python: str) -> None:
-    """Compile all of the bundle. Raises PackageError when that Python can't.
+    """Compile the whole bundle. Raises PackageError if that fails.
 
-    A fixed hash seed keeps the order of set constants, and so the bytes, the same; no other PYTHON variable counts.
+    A fixed hash seed keeps the order of set constants, and so the bytes, the same; other PYTHON variables are dropped.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     command = [python, "-m", "compileall", "-q", "--invalidation-mode=unchecked-hash", "-s", str(bundle)]
@@ -117,11 +117,11 @@ def compile_bundle(bundle: Path, python: str) -> None:
         [*command, "-p", CODE_DIR, str(bundle)], check=False, env={**environ, "PYTHONHASHSEED": "0"}
     )
     if compiling.returncode:
-        raise PackageError("package: the bundle does not compile; Python's own words are above")
+        raise PackageError("package: the bundle does not compile; see Python's messages above")
 
 
 def write_zip(bundle: Path, target: Path) -> None:
-    """Write the bundle's files, sorted, with one fixed time and the modes that SCF needs (readable by all)."""
+    """Write the bundle's files, sorted, with a fixed time and the modes that SCF needs (readable by all)."""
     with zipfile.ZipFile(target, "w") as archive:
         for path in _files(bundle):
             info = zipfile.ZipInfo(path.relative_to(bundle).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
@@ -134,9 +134,9 @@ def _files(bundle: Path) -> Iterator[Path]:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Build into dist/, write serverless.yml beside the bundle, say what came of it; 2 when something is missing."""
+    """Build into dist/, write serverless.yml beside the bundle, print the result; return 2 if something is missing."""
     description = "Build what SCF runs: dist/bundle, dist/bundle.zip and dist/serverless.yml."
-    # Without usage an error is one line.
+    # Without the usage, an error is one line.
     parser = argparse.ArgumentParser(prog="python -m deploy.package", usage=argparse.SUPPRESS, description=description)
     parser.parse_args(arguments)
     from deploy.document import read_checked, write_document

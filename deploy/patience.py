@@ -1,4 +1,4 @@
-"""Requests that wait: for an answer, for their turn, for a function to settle. Each wait is bounded."""
+"""Sends requests and waits: for an answer, for a busy function, for a state. Each wait is bounded."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from typing import Any, NamedTuple
 from deploy.access import Call
 from deploy.errors import DeployError, Refused, Unanswered
 
-#: Seconds between the tries of a question that was not answered.
+#: Seconds between the attempts of an unanswered question.
 PAUSES = (0.2, 0.4, 0.8, 1.6, 2.0, 2.0)
-#: Seconds between two looks at a function, and the longest wait for it: tencent-component-toolkit's 600 times 500 ms.
+#: Seconds between two checks of a function, and the longest wait for it, as in tencent-component-toolkit (600 times 500
+#: ms).
 INTERVAL, BOUND = 0.5, 300.0
-#: Statuses that pass by themselves (SCF: function status, 583/115197).
+#: Statuses that end by themselves (SCF: function status, 583/115197).
 BUSY = frozenset({"Creating", "Updating", "Publishing", "Deleting"})
 
 
 class Clock(NamedTuple):
-    """Time, in seconds; tests bring their own."""
+    """The time in seconds; tests have their own."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 class Patience:
-    """A way to an account that waits. Questions are repeated; a change is sent again only if it was refused."""
+    """Sends requests to an account. Questions are repeated; a change is sent again only if it was refused."""
 
     def __init__(self, call: Call, clock: Clock | None = None) -> None:
         self._call = call
         self.clock = clock or Clock()
-        #: How many changes were carried out.
+        #: The number of changes carried out.
         self.changes = 0
-        #: Seconds waited so far: for answers, for turns, for functions to settle.
+        #: Seconds waited so far.
         self.waited = 0.0
 
     def sleep(self, seconds: float) -> None:
@@ -41,7 +42,7 @@ class Patience:
         self.clock.sleep(seconds)
 
     def read(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to a question, asked again when none comes. Raises Refused, Unanswered."""
+        """Return the answer to a question; ask again if there is none. Raises Refused, Unanswered."""
         for pause in PAUSES:
             try:
                 return self._call(service, action, params)
@@ -54,7 +55,7 @@ class Patience:
         return self._call(service, action, params)
 
     def write(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry out a change when its turn comes. Raises Refused; Unanswered when it may have been carried out."""
+        """Carry out a change once the function is ready. Raises Refused; Unanswered if the result is unknown."""
         deadline = self.clock.now() + BOUND
         while True:
             try:
@@ -68,9 +69,9 @@ class Patience:
                 return answer
 
     def settled(self, function: str, qualifier: str = "$LATEST") -> dict[str, Any] | None:
-        """Return GetFunction's answer once the function is not busy, None when there is none.
+        """Return GetFunction's answer once the function is not busy, None if it does not exist.
 
-        Raises DeployError when it stays busy.
+        Raises DeployError if it stays busy.
         """
         deadline = self.clock.now() + BOUND
         while True:
@@ -85,20 +86,22 @@ class Patience:
             if self.clock.now() > deadline:
                 raise DeployError(
                     f"{function} is still {answer.get('Status')} after {BOUND:.0f} s: look at it in the console, "
-                    "then do the same again"
+                    "then run the same command again"
                 )
             self.sleep(INTERVAL)
 
     def until_active(self, function: str, qualifier: str = "$LATEST") -> None:
-        """Wait until the function is active. Raises DeployError with SCF's reason when it fails."""
+        """Wait until the function is active. Raises DeployError with SCF's reason if it fails."""
         answer = self.settled(function, qualifier) or {"Status": "gone"}
         if answer["Status"] != "Active":
             reasons = [reason.get("ErrorMessage", "") for reason in answer.get("StatusReasons") or []]
-            said = "; ".join(filter(None, [*reasons, answer.get("StatusDesc")])) or "no reason was given"
-            raise DeployError(f"{function} is {answer['Status']}: {said}; mend that, then do the same again")
+            reason = "; ".join(filter(None, [*reasons, answer.get("StatusDesc")])) or "no reason was given"
+            raise DeployError(
+                f"{function} is {answer['Status']}: {reason}; correct that, then run the same command again"
+            )
 
     def until_gone(self, function: str) -> None:
-        """Wait until the function is deleted. Raises DeployError when it isn't."""
+        """Wait until the function is deleted. Raises DeployError if it is not."""
         answer = self.settled(function)
         if answer is not None:
             raise DeployError(f"{function} could not be deleted: it is {answer.get('Status')}")

@@ -1,4 +1,4 @@
-"""What has to be done so that an account is as serverless.yml says. Nothing is asked here, and nothing is changed."""
+"""Makes the plan: the steps that bring an account to what serverless.yml says. It sends no requests."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from deploy.reading import mark
 from deploy.resources import ALIAS, TAG, Account, FoundFunction, Version, Wanted, WantedFunction
 from deploy.steps import CHANGE, CREATE, KEEP, PUBLISH, REMOVE, ROUTE, SKIP, Difference, Later, Plan, Request, Step
 
-#: Lets SCF take the run role on behalf of a function.
+#: Allows SCF to take the run role for a function.
 TRUST = {
     "version": "2.0",
     "statement": [
         {"action": "name/sts:AssumeRole", "effect": "allow", "principal": {"service": ["scf.qcloud.com"]}},
     ],
 }
-NO_GATEWAY = (
-    "SCF creates no API gateway triggers any more (since 2024-07-01); the function URLs serve the same requests"
-)
-LEFT_ALONE = "not made by this project: used as it is, its policies too"
+NO_GATEWAY = "SCF no longer creates API gateway triggers (since 2024-07-01); the function URLs serve the same requests"
+LEFT_ALONE = "not created by this project: used as it is, with its policies"
 
 
 def plan_deploy(wanted: Wanted, account: Account) -> Plan:
-    """Return what makes the account as wanted. Raises DeployError for what no request can mend, all of it."""
+    """Return the plan of a deployment. Raises DeployError with everything that no request can correct."""
     problems = list(_impossible(wanted, account))
     if problems:
         raise DeployError(*problems)
@@ -44,7 +42,7 @@ def plan_deploy(wanted: Wanted, account: Account) -> Plan:
 
 
 def plan_rollback(account: Account) -> Plan:
-    """Return what leads the traffic of all functions back to the release before. Raises DeployError."""
+    """Return the plan that routes all functions back to the release before. Raises DeployError."""
     found = [function for function in account.functions.values() if function.ours]
     release, then = releases.previous(found)
     return Plan(tuple(_back(function, release, then) for function in found))
@@ -61,13 +59,13 @@ def _back(function: FoundFunction, release: int, then: Mapping[str, Version]) ->
 
 
 def plan_remove(wanted: Wanted, account: Account) -> Plan:
-    """Return what takes away all that this project made, dependents first; the bucket stays."""
+    """Return the plan that removes what this project has created, dependents first, but not the bucket."""
     mine = [function for function in account.functions.values() if function.ours]
     others = [function for function in account.functions.values() if not function.ours]
     return Plan(
         (
             *(_removal(function) for function in mine),
-            *(Step(KEEP, "function", each.name, note="it does not bear this project's tag") for each in others),
+            *(Step(KEEP, "function", each.name, note="it does not have this project's tag") for each in others),
             *_role_removal(wanted, account),
         )
     )
@@ -78,7 +76,7 @@ def _impossible(wanted: Wanted, account: Account) -> Iterator[str]:
         found = account.functions.get(function.name)
         if found and not found.ours:
             yield (
-                f"{function.name} exists already and does not bear the tag {TAG}={wanted.project}: delete it, or "
+                f"{function.name} already exists without the tag {TAG}={wanted.project}: delete it, or "
                 "change name, stage or app in serverless.yml"
             )
         elif found and found.runtime != function.runtime and functions.usable(found):
@@ -87,7 +85,7 @@ def _impossible(wanted: Wanted, account: Account) -> Iterator[str]:
                 "that; make remove, then make deploy (its URL will be another)"
             )
     if account.policy and not account.policy.ours and (account.role is None or account.role.ours):
-        yield f"the policy {wanted.policy} exists already and is not described as this project's: delete or rename it"
+        yield f"the policy {wanted.policy} already exists without this project's description: delete or rename it"
 
 
 def _bucket(wanted: Wanted, account: Account) -> Step:
@@ -97,7 +95,7 @@ def _bucket(wanted: Wanted, account: Account) -> Step:
 
 
 def _role(wanted: Wanted, account: Account) -> Iterator[Step]:
-    """The run role and its policy, which are left alone where somebody else made the role."""
+    """Yield the steps for the run role and its policy; a role that others have created is not changed."""
     if account.role and not account.role.ours:
         yield Step(KEEP, "role", wanted.role, note=LEFT_ALONE)
         return
@@ -128,7 +126,7 @@ def _role(wanted: Wanted, account: Account) -> Iterator[Step]:
 def _functions(
     wanted: Wanted, account: Account, pairs: list[tuple[WantedFunction, FoundFunction | None]]
 ) -> Iterator[Step]:
-    """Code and configuration of all functions, then all versions, then all routes: none is live before the others."""
+    """Code and configuration of all functions come first, then all versions, then all routes: all go live together."""
     chosen = releases.choose(pairs)
     publish, route = list[Step](), list[Step]()
     for function, found in pairs:
@@ -151,7 +149,7 @@ def _route(function: str, version: str | int | Later) -> Request:
 
 
 def _removal(found: FoundFunction) -> Step:
-    """Triggers first: what still fires must not find half a function."""
+    """Return the removal of a function, triggers first, so that none fires meanwhile."""
     foreign = (triggers.foreign_deletion(found.name, each) for each in found.foreign_triggers)
     own = (triggers.deletion(found.name, trigger) for trigger in found.triggers)
     deletion = Request("scf", "DeleteFunction", {"FunctionName": found.name}, "gone")
@@ -161,7 +159,7 @@ def _removal(found: FoundFunction) -> Step:
 def _role_removal(wanted: Wanted, account: Account) -> Iterator[Step]:
     role, policy = account.role, account.policy
     if role and not role.ours:
-        yield Step(KEEP, "role", wanted.role, note="not made by this project")
+        yield Step(KEEP, "role", wanted.role, note="not created by this project")
         return
     attached = role.policies if role else {}
     detach = tuple(

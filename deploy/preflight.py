@@ -1,4 +1,4 @@
-"""Everything that can be checked before the account is asked: keys, settings, serverless.yml, region, bundle."""
+"""Checks everything that needs no request: keys, settings, serverless.yml, region, bundle."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from shared.settings import Settings, read_settings
 
 KEYS = ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY")
 NEEDED = ("COS_BUCKET", "COS_REGION")
-#: Only this machine may be spoken to without TLS.
+#: Plain HTTP is allowed for this machine only.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-#: A key is sent in a header or signed with: no blank, nothing beyond ASCII.
+#: The form of a key: ASCII without blanks, since it is sent in a header.
 _KEY = re.compile(r"[!-~]+")
 
 
 class Prepared(NamedTuple):
-    """What is deployed, and where to. `archive` is the bundle's zip; `tokens` are the API tokens by function name."""
+    """A checked deployment. `archive` is the bundle's zip; `tokens` are the API tokens by function name."""
 
     access: Access
     wanted: Wanted
@@ -39,10 +39,9 @@ class Prepared(NamedTuple):
 
 
 def prepare(root: Path, environ: Mapping[str, str]) -> Prepared:
-    """Check all there is to check, build the bundle and write dist/serverless.yml.
+    """Check everything, build the bundle and write dist/serverless.yml.
 
-    Raises DeployError with a line a problem. Nothing is asked of the account, and nothing is built unless all the rest
-    is right.
+    Raises DeployError with one line for each problem. It sends no requests, and builds only if all else is right.
     """
     config = read_checked(root, environ)
     access = read_access(config, environ)
@@ -57,19 +56,19 @@ def prepare(root: Path, environ: Mapping[str, str]) -> Prepared:
     write_document(root, environ)
     code = archive.read_bytes()
     if len(code) > MAX_ZIP:
-        raise DeployError(f"{archive.name} is over {MAX_ZIP // 2**20} MB, which is all that UpdateFunctionCode takes")
+        raise DeployError(f"{archive.name} is over {MAX_ZIP // 2**20} MB, the limit of UpdateFunctionCode")
     wanted = want(config, settings[0], hashlib.sha256(code).hexdigest())
     tokens = {function.name: each.api_token for function, each in zip(wanted.functions, settings, strict=True)}
     return Prepared(access, wanted, code, tokens, tuple(_warnings(config, tokens)))
 
 
 def read_access(config: Config, environ: Mapping[str, str]) -> Access:
-    """Return the keys and where they are used. Raises DeployError."""
+    """Return the keys, the regions and the endpoint. Raises DeployError."""
     need(KEYS, environ, "copy .env.example to .env and fill it in")
     token = environ.get("TENCENT_TOKEN", "")
     for name, value in (*((name, environ[name]) for name in KEYS), ("TENCENT_TOKEN", token or "-")):
         if not _KEY.fullmatch(value):
-            raise DeployError(f"{name} holds a blank or another character that no key has")
+            raise DeployError(f"{name} has a blank or another character that is not allowed in a key")
     return Access(
         secret_id=environ["TENCENT_SECRET_ID"],
         secret_key=environ["TENCENT_SECRET_KEY"],
@@ -81,7 +80,7 @@ def read_access(config: Config, environ: Mapping[str, str]) -> Access:
 
 
 def _settings(config: Config, local: bool, problems: list[str]) -> Iterator[Settings]:
-    """Yield the settings of each function; what is wrong with one goes to `problems`."""
+    """Yield the settings of each function; add problems to `problems`."""
     for function in config.functions.values():
         try:
             yield check_settings(environment(function), local)
@@ -90,7 +89,7 @@ def _settings(config: Config, local: bool, problems: list[str]) -> Iterator[Sett
 
 
 def check_settings(variables: Mapping[str, str], local: bool) -> Settings:
-    """Return the settings as a function will read them. Raises DeployError naming what it would refuse when called."""
+    """Return the settings as a function will read them. Raises DeployError for those that it would refuse."""
     need(NEEDED, variables, "results are kept there; see .env.example")
     plain = sorted(name for name, value in variables.items() if value.lower().startswith("http:"))
     if plain and not local:
@@ -109,7 +108,7 @@ def need(names: tuple[str, ...], variables: Mapping[str, str], advice: str) -> N
 
 
 def _endpoint(text: str) -> str:
-    """The local cloud's URL, "" for the real one. Keys are sent nowhere else."""
+    """Return the local cloud's URL, "" for Tencent's. Keys are sent nowhere else."""
     if not text:
         return ""
     try:
@@ -135,4 +134,4 @@ def _warnings(config: Config, tokens: Mapping[str, str]) -> Iterator[str]:
     for url in config.urls:
         public = url.auth_type == "NONE" and url.net_config.enable_extranet
         if public and not tokens[config.functions[url.function].name]:
-            yield f"anybody may call the URL of {url.function}: set API_TOKEN, or authType: CAM"
+            yield f"anyone can call the URL of {url.function}: set API_TOKEN, or authType: CAM"

@@ -1,4 +1,4 @@
-"""Reads the account: what is there of a project, nothing changed."""
+"""Reads what an account has of a project; changes nothing."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from deploy.resources import (
     Wanted,
 )
 
-#: Most items in a page of SCF's and CAM's lists.
+#: The most items of a page of SCF's and CAM's lists.
 PAGE = 100
-#: A function's description ends with the hash of its code: SCF keeps no other text that an update can change.
+#: A function's description ends with the hash of its code: no other text of a function can be changed by an update.
 _BUNDLE = re.compile(r"(?P<text>.*?)\s*\bbundle (?P<sha256>[0-9a-f]{64})$", re.DOTALL)
 _RELEASE = re.compile(r"release (\d+) after (\d+) ([0-9a-f]{64})")
 
 
 def read_account(patience: Patience, wanted: Wanted) -> Account:
-    """Return what the account has of the project, and what bears its tag. Raises Refused, Unanswered, DeployError."""
+    """Return what the account has of the project, by name and by tag. Raises Refused, Unanswered, DeployError."""
     names = {function.name for function in wanted.functions} | set(_tagged(patience, wanted.project))
     found = {name: read_function(patience, name, wanted.project) for name in sorted(names)}
     return Account(
@@ -44,7 +44,7 @@ def read_account(patience: Patience, wanted: Wanted) -> Account:
 
 
 def described(text: str, bundle: str) -> str:
-    """Return the description of a function that runs this code."""
+    """Return the description of a function with this code."""
     return f"{text} bundle {bundle}".strip()
 
 
@@ -54,17 +54,17 @@ def release_text(release: int, after: int, digest: str) -> str:
 
 
 def mark(project: str) -> str:
-    """Return the description of the run role's policy: what the tag says of the other resources."""
+    """Return the description of the run role's policy: it marks the policy as the tag marks other resources."""
     return f"{TAG} {project}"
 
 
 def has_bucket(patience: Patience, bucket: str) -> bool:
-    """Whether the bucket exists and these keys may use it."""
+    """Whether the bucket exists and the keys can use it."""
     return not bucket or _or_none(patience, "cos", "HeadBucket", {"Bucket": bucket}) is not None
 
 
 def read_function(patience: Patience, name: str, project: str) -> FoundFunction | None:
-    """Return a function with its triggers and versions, None if there is none; waits until it is not busy."""
+    """Return a function with its triggers and versions, None if it does not exist; wait until it is not busy."""
     answer = patience.settled(name)
     if answer is None:
         return None
@@ -106,7 +106,7 @@ def read_trigger(answer: Mapping[str, Any]) -> Trigger:
 
 
 def read_urls(patience: Patience, function: str) -> dict[str, str]:
-    """Return the public address of a function's URL by the URL's name, "" where it has none."""
+    """Return the public addresses of a function's URLs by their names, "" for one without."""
     triggers = _pages(patience, "ListTriggers", "Triggers", {"FunctionName": function})
     return {
         each["TriggerName"]: (_json(each["TriggerDesc"]).get("NetConfig") or {}).get("ExtranetUrl") or ""
@@ -116,7 +116,7 @@ def read_urls(patience: Patience, function: str) -> dict[str, str]:
 
 
 def url_setting(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what counts of a URL's TriggerDesc; addresses are not ours to say, and no CORS is CORS switched off."""
+    """Return the settings in a URL's TriggerDesc, without addresses; a missing CORS counts as switched off."""
     network, cors = description.get("NetConfig") or {}, description.get("CorsConfig") or {}
     return {
         "AuthType": description.get("AuthType") or "NONE",
@@ -132,18 +132,18 @@ def _description(text: str) -> tuple[str, str]:
 
 
 def _cron(description: str) -> dict[str, Any]:
-    """A timer's text is the bare cron when written and JSON when read (tencent-component-toolkit, timer.js)."""
+    """Return a timer's cron: written as bare text, it is read as JSON (tencent-component-toolkit, timer.js)."""
     return {"cron": _json(description).get("cron") if description.startswith("{") else description}
 
 
 def _json(text: str) -> dict[str, Any]:
     if not (value := _document(text)):
-        raise DeployError("a trigger's description can't be read: look at the function's triggers in the console")
+        raise DeployError("a trigger's description is malformed: look at the function's triggers in the console")
     return value
 
 
 def _document(text: str) -> dict[str, Any]:
-    """A JSON object as text; what is none is an empty one."""
+    """Return a JSON object from text, an empty one if the text is something else."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
@@ -159,7 +159,7 @@ def _versions(patience: Patience, function: str) -> Iterator[Version]:
 
 
 def _routed(patience: Patience, function: str) -> int:
-    """The version that the default alias sends all traffic to; 0 for $LATEST, and for traffic that is divided."""
+    """Return the version that gets all traffic of the default alias; 0 for $LATEST or divided traffic."""
     alias = _or_none(patience, "scf", "GetAlias", {"FunctionName": function, "Name": ALIAS}) or {}
     routing = alias.get("RoutingConfig") or {}
     divided = routing.get("AdditionalVersionWeights") or routing.get("AddtionVersionMatchs")
@@ -201,7 +201,7 @@ def _has_tag(tags: object, project: str) -> bool:
 
 
 def _pages(patience: Patience, action: str, field: str, question: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the items of one of SCF's lists; none where the function is gone meanwhile."""
+    """Yield the items of one of SCF's lists, none if the function was deleted meanwhile."""
     offset = 0
     while True:
         answer = _or_none(patience, "scf", action, {**question, "Offset": offset, "Limit": PAGE})

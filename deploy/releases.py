@@ -1,9 +1,9 @@
-"""Releases: which published version of each function belongs together, and how to go back.
+"""Releases: which published versions of the functions belong together, and how to go back.
 
 A deployment that changes a function publishes a version of it and routes the function's default alias there; functions
-that did not change keep their version. Each version's description names its release and the release that was routed
-when it was made, so that going back never leads to a release that was itself gone back from. The account alone holds
-all this: a deployment or a rollback that was interrupted is finished by the next one.
+that did not change keep their version. Each version's description names its release and the release that was live
+before it, so that a rollback never leads to a release that was rolled back itself. All this is stored in the account
+only: the next run finishes an interrupted deployment or rollback.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from deploy.resources import FoundFunction, Version, WantedFunction
 
 
 class Choice(NamedTuple):
-    """Where a function's traffic goes: to the version `number`, or, if that is 0, to one published as `release`."""
+    """The target of a function's traffic: the version `number`, or, if that is 0, one to publish as `release`."""
 
     number: int
     release: int
@@ -24,10 +24,10 @@ class Choice(NamedTuple):
 
 
 def choose(pairs: Sequence[tuple[WantedFunction, FoundFunction | None]]) -> dict[str, Choice]:
-    """Return where the traffic of each function goes, by its name; one release for all that are to be published.
+    """Return the target of each function's traffic by name; new versions all get the same release.
 
-    What is routed stays if it is what is wanted. Else the newest version does if it is: it was published by a
-    deployment that did not come to its end, or has been gone back from.
+    The live version stays if it is as wanted. Otherwise the newest version is taken if it is: an interrupted deployment
+    has published it, or it was rolled back.
     """
     chosen: dict[str, Choice] = {}
     for wanted, found in pairs:
@@ -43,21 +43,21 @@ def choose(pairs: Sequence[tuple[WantedFunction, FoundFunction | None]]) -> dict
 
 
 def current(functions: Iterable[FoundFunction]) -> int:
-    """Return the release that traffic goes to, 0 before the first."""
+    """Return the live release, 0 before the first."""
     return max((version.release for version in map(_routed, functions) if version), default=0)
 
 
 def previous(functions: Sequence[FoundFunction]) -> tuple[int, dict[str, Version]]:
-    """Return the release before the current one, and each function's version then, by name.
+    """Return the release before the live one, and its version of each function by name.
 
-    A function that did not exist then is not among them. Raises DeployError when there is no release before.
+    Functions that did not exist then are left out. Raises DeployError if there is no release before.
     """
     now = current(functions)
     target = next(_ancestors(functions, now), 0)
     if not target:
         raise DeployError(
             "there is no release to go back to: "
-            + (f"release {now} is the first that is still there" if now else "nothing of this project is deployed")
+            + (f"release {now} is the oldest that still exists" if now else "nothing of this project is deployed")
         )
     line = {target, *_ancestors(functions, target)}
     then: dict[str, Version] = {}
@@ -69,7 +69,7 @@ def previous(functions: Sequence[FoundFunction]) -> tuple[int, dict[str, Version
 
 
 def _ancestors(functions: Sequence[FoundFunction], release: int) -> Iterator[int]:
-    """Yield the releases before one, newest first, as far as versions of them are known."""
+    """Yield the releases before one, newest first, as far as their versions exist."""
     before = {version.release: version.after for function in functions for version in function.versions}
     while (release := before.get(release, 0)) in before:
         yield release

@@ -1,4 +1,4 @@
-"""What there is in an account, and what there should be: the same shapes, so that they can be compared."""
+"""The resources of an account, as found and as wanted, in shapes that can be compared."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-#: The tag that marks what this project made; its value tells one deployment from another.
+#: The tag of resources that this project has created; its value names the deployment.
 TAG = "scf-media-query"
-#: Every function has this alias; it can't be deleted, and it is where traffic is routed (583/36149).
+#: Every function has this alias, which routes its traffic and can't be deleted (583/36149).
 ALIAS = "$DEFAULT"
 TIMER, URL = "timer", "http"
-#: What a function URL is called (tencent-component-toolkit and the Terraform provider).
+#: The trigger type of a function URL (tencent-component-toolkit and the Terraform provider).
 URL_NAME = "url-trigger"
 
 
 class Configuration(NamedTuple):
-    """What UpdateFunctionConfiguration can change, and the handler, which comes with the code. MB and seconds."""
+    """The configuration that updates can change, the handler included; memory in MB, timeout in seconds."""
 
     description: str
     handler: str
@@ -39,7 +39,7 @@ class Trigger(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A published version: the release that it belongs to, the release before that, and what it holds."""
+    """A published version: its release, the release before that, and the digest of its content."""
 
     number: int
     release: int
@@ -48,7 +48,7 @@ class Version(NamedTuple):
 
 
 class WantedFunction(NamedTuple):
-    """A function as serverless.yml has it; `bundle` is the SHA-256 of its code's zip."""
+    """A function as in serverless.yml; `bundle` is the SHA-256 of its code's zip."""
 
     alias: str
     name: str
@@ -59,13 +59,13 @@ class WantedFunction(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """What a version of this function holds, in one word: code and configuration."""
+        """A digest of code and configuration."""
         text = json.dumps([self.bundle, self.runtime, self.configuration._asdict()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 class FoundFunction(NamedTuple):
-    """A function as the account has it. `routed` is the version that all traffic goes to, 0 if there is no such one."""
+    """A function as in the account. `routed` is the version that gets all traffic, 0 if none does."""
 
     name: str
     ours: bool
@@ -74,7 +74,7 @@ class FoundFunction(NamedTuple):
     configuration: Configuration
     bundle: str
     triggers: tuple[Trigger, ...]
-    #: Triggers of other kinds: made by hand, and left alone until the function goes.
+    #: Triggers of other kinds, created by hand; they are deleted only with the function.
     foreign_triggers: tuple[Mapping[str, Any], ...]
     versions: tuple[Version, ...]
     routed: int
@@ -93,7 +93,7 @@ class Wanted(NamedTuple):
 
 
 class FoundRole(NamedTuple):
-    """The run role: whether this project made it, and the policies attached to it, by name."""
+    """The run role: whether this project has created it, and its attached policies by name."""
 
     ours: bool
     policies: Mapping[str, int]
@@ -108,7 +108,7 @@ class FoundPolicy(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What there is of all this; functions by name, those that only bear the project's tag among them."""
+    """What the account has; functions by name, including those that only have the project's tag."""
 
     bucket: bool
     role: FoundRole | None

@@ -1,4 +1,4 @@
-"""What a person, or a machine, is told: the plan, each step as it happens, how long it took. No secret is printed."""
+"""Prints the plan and each step, for people or as JSON. Secrets are never printed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.text import Text
 from deploy.steps import CHANGE, CREATE, KEEP, REMOVE, SKIP, Plan, Step
 from deploy.urls import Url
 
-#: Shorter texts are taken for words, not for secrets.
+#: Shorter texts are words rather than secrets.
 SHORT = 8
-#: How each step looks in a plan.
+#: The mark of each step in a plan.
 SIGNS = {CREATE: ("+", "green"), CHANGE: ("~", "yellow"), REMOVE: ("-", "red"), KEEP: ("=", "dim"), SKIP: ("!", "dim")}
-#: What a step did, when it is done.
+#: The word for each finished step.
 DONE = {CREATE: "created", CHANGE: "changed", REMOVE: "removed", "publish": "published", "route": "routed"}
 DOING = {CREATE: "creating", CHANGE: "changing", REMOVE: "removing", "publish": "publishing", "route": "routing"}
 
@@ -28,13 +28,13 @@ class Screen:
     def __init__(self, out: TextIO, err: TextIO, as_json: bool = False) -> None:
         self._out = Console(file=out, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._err = err
-        #: Texts that are never printed, whatever an answer says; short ones would be found in other words.
+        #: Texts that are masked in all output, without short ones, which could be part of other words.
         self.secrets: Sequence[str] = ()
         self._as_json = as_json
         self._status: Status | None = None
 
     def plan(self, plan: Plan) -> None:
-        """Print what will be done, ending with the counts."""
+        """Print the plan, ending with the counts."""
         if self._as_json:
             counts = {verb: plan.count(verb) for verb in (CREATE, CHANGE, REMOVE)}
             self._emit("plan", **counts, summary=plan.summary, steps=[_as_dict(step) for step in plan.steps])
@@ -48,13 +48,13 @@ class Screen:
         self._line(plan.summary, "bold")
 
     def begin(self, step: Step) -> None:
-        """Say what is being done, on a terminal with something that moves."""
+        """Show the current step, with a spinner on a terminal."""
         if not self._as_json and self._out.is_terminal:
             self._status = self._out.status(f"{DOING[step.verb]} {step.kind} {step.name}")
             self._status.start()
 
     def end(self, step: Step, seconds: float, waited: float) -> None:
-        """Say what was done, how long it took, and how much of that was waiting for Tencent."""
+        """Print a finished step, its duration, and the waiting time in it."""
         self.pause()
         if self._as_json:
             self._emit(
@@ -70,7 +70,7 @@ class Screen:
             self._line(f"{DONE[step.verb]} {step.kind} {step.name} ({seconds:.1f} s{waiting})", "")
 
     def again(self, reason: str) -> None:
-        """Say why the account is looked at again."""
+        """Print why the account is read again."""
         self.pause()
         if self._as_json:
             self._emit("again", reason=reason)
@@ -85,14 +85,14 @@ class Screen:
             self._line(f"url {url.alias}={url.url}" + (f" ({url.note})" if url.note else ""), "bold")
 
     def code(self, sha256: str) -> None:
-        """Print which bundle is deployed."""
+        """Print the hash of the deployed bundle."""
         if self._as_json:
             self._emit("code", sha256=sha256)
         else:
             self._line(f"code sha256 {sha256}", "dim")
 
     def say(self, text: str) -> None:
-        """Print a line of a person's output; a machine's does without."""
+        """Print a line for people; JSON output omits it."""
         if not self._as_json:
             self._line(text, "")
 
@@ -101,12 +101,12 @@ class Screen:
         self._problem("warning", f"deploy: {text}")
 
     def fail(self, problems: Iterable[str]) -> None:
-        """Print what went wrong, a line each."""
+        """Print the problems, a line each."""
         for problem in problems:
             self._problem("error", problem if problem.startswith("package: ") else f"deploy: {problem}")
 
     def pause(self) -> None:
-        """Stop what moves."""
+        """Stop the spinner."""
         if self._status:
             self._status.stop()
             self._status = None

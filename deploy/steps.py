@@ -1,4 +1,4 @@
-"""A plan as data: what is done to an account, step by step, each with the requests that do it."""
+"""A plan as data: the steps, each with its requests."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, NamedTuple
 
 from deploy.resources import Configuration
 
-#: What a step does. Publishing and routing a version are parts of a function's change and not counted themselves.
+#: What a step does. Publishing and routing a version belong to a function's change and are not counted.
 CREATE, CHANGE, REMOVE, KEEP = "create", "change", "remove", "keep"
 PUBLISH, ROUTE, SKIP = "publish", "route", "leave out"
-#: Environment variables whose values are not shown.
+#: Names of environment variables whose values are not shown.
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASS|PARAMS|CREDENTIAL", re.IGNORECASE)
 
 
 class Later(enum.Enum):
-    """Values that a request needs and only the carrying out knows."""
+    """Values of a request that are only known when the plan is carried out."""
 
     BUNDLE = "the bundle's zip, in Base64"
-    VERSION = "the version that was published for this function"
+    VERSION = "the version published for this function"
 
 
 class Request(NamedTuple):
-    """One request; `wait` is what to wait for afterwards: "active", "gone" or nothing."""
+    """One request; `wait` is the state to wait for afterwards: "active", "gone" or ""."""
 
     service: str
     action: str
@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A field that differs, with texts that may be shown."""
+    """A field that differs, with printable texts."""
 
     field: str
     old: str
@@ -41,7 +41,7 @@ class Difference(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What happens to one resource. `requests` is empty where nothing has to be done."""
+    """A step for one resource. `requests` is empty if nothing has to be done."""
 
     verb: str
     kind: str
@@ -52,28 +52,28 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """All steps, in the order in which they are carried out."""
+    """All steps in their order."""
 
     steps: tuple[Step, ...]
 
     def count(self, verb: str) -> int:
-        """Return how many resources are created, changed or removed."""
+        """Return the number of resources created, changed or removed."""
         return sum(step.verb == verb for step in self.steps)
 
     @property
     def summary(self) -> str:
-        """The line that a plan ends with."""
+        """The last line of a plan."""
         counts = (self.count(CREATE), self.count(CHANGE), self.count(REMOVE))
         return "plan: {} to create, {} to change, {} to remove".format(*counts)
 
     @property
     def is_empty(self) -> bool:
-        """Whether the account is as it should be."""
+        """Whether nothing has to be done."""
         return not any(step.requests for step in self.steps)
 
 
 def differences(old: Configuration, new: Configuration) -> Iterator[Difference]:
-    """Yield the fields in which two configurations differ, environment variables one by one, secrets masked."""
+    """Yield the fields in which two configurations differ: each environment variable by itself, secrets masked."""
     for field in Configuration._fields:
         before, after = getattr(old, field), getattr(new, field)
         if field == "environment":

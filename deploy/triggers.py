@@ -1,4 +1,4 @@
-"""The triggers' part of the plan: timers and function URLs."""
+"""The triggers in a plan: timers and function URLs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deploy.steps import CHANGE, CREATE, KEEP, REMOVE, Difference, Request, Step
 
 
 def steps(wanted: WantedFunction, found: FoundFunction | None) -> Iterator[Step]:
-    """Yield what brings a function's triggers to what is wanted: what is gone from serverless.yml goes first."""
+    """Yield the steps for a function's triggers; those no longer in serverless.yml are removed first."""
     there = {_key(trigger): trigger for trigger in (found.triggers if found else ())}
     keys = {_key(trigger) for trigger in wanted.triggers}
     for key, trigger in there.items():
@@ -22,13 +22,13 @@ def steps(wanted: WantedFunction, found: FoundFunction | None) -> Iterator[Step]
 
 
 def deletion(function: str, trigger: Trigger) -> Request:
-    """Return the request that deletes a trigger; without its qualifier SCF looks for one of $LATEST."""
+    """Return the request that deletes a trigger; without a qualifier SCF looks for one of $LATEST."""
     params = {"FunctionName": function, "TriggerName": trigger.name, "Type": trigger.kind}
     return Request("scf", "DeleteTrigger", {**params, "Qualifier": trigger.qualifier or "$LATEST"})
 
 
 def foreign_deletion(function: str, trigger: Mapping[str, Any]) -> Request:
-    """Return the request that deletes a trigger of another kind; a COS trigger's description is asked for."""
+    """Return the request that deletes a trigger of another kind; COS triggers need their description."""
     params = {"FunctionName": function, "TriggerName": trigger["TriggerName"], "Type": trigger["Type"]}
     more = {"Qualifier": trigger.get("Qualifier") or "$LATEST", "TriggerDesc": trigger["TriggerDesc"]}
     return Request("scf", "DeleteTrigger", {**params, **more})
@@ -42,7 +42,7 @@ def _step(wanted: WantedFunction, trigger: Trigger, found: Trigger | None) -> St
     differing = tuple(_differences(found, named))
     if not differing:
         return Step(KEEP, _kind(trigger), name)
-    if found.qualifier != trigger.qualifier:  # an update can't lead a trigger elsewhere
+    if found.qualifier != trigger.qualifier:  # an update can't change the qualifier
         again = Request("scf", "CreateTrigger", _params(wanted.name, trigger))
         return Step(CHANGE, _kind(trigger), name, (deletion(wanted.name, found), again), differing)
     return Step(
@@ -51,7 +51,7 @@ def _step(wanted: WantedFunction, trigger: Trigger, found: Trigger | None) -> St
 
 
 def _differences(old: Trigger, new: Trigger) -> Iterator[Difference]:
-    """Yield the fields in which two triggers differ, what is in `setting` one by one."""
+    """Yield the fields in which two triggers differ: each part of `setting` by itself."""
     flat = [{**trigger._asdict(), **trigger.setting, "setting": None} for trigger in (old, new)]
     for field in sorted({*flat[0], *flat[1]}):
         before, after = (each.get(field, "not set") for each in flat)
@@ -60,7 +60,7 @@ def _differences(old: Trigger, new: Trigger) -> Iterator[Difference]:
 
 
 def _key(trigger: Trigger) -> tuple[str, str]:
-    """A timer is known by its name, a URL by what it leads to: there is one for each version or alias (583/100227)."""
+    """Return what identifies a trigger: a timer's name, or a URL's qualifier, which has only one URL (583/100227)."""
     return (TIMER, trigger.name) if trigger.kind == TIMER else (trigger.kind, trigger.qualifier)
 
 
@@ -73,7 +73,7 @@ def _label(wanted: WantedFunction, trigger: Trigger) -> str:
 
 
 def _params(function: str, trigger: Trigger) -> dict[str, Any]:
-    """What CreateTrigger and UpdateTrigger take alike."""
+    """Return the parameters that CreateTrigger and UpdateTrigger share."""
     params = {
         "FunctionName": function,
         "TriggerName": trigger.name,
@@ -86,7 +86,7 @@ def _params(function: str, trigger: Trigger) -> dict[str, Any]:
 
 
 def _description(trigger: Trigger) -> str:
-    """A timer's bare cron text; a URL's JSON (583/100227)."""
+    """Return a timer's cron as bare text, or a URL's settings as JSON (583/100227)."""
     if trigger.kind == TIMER:
         return str(trigger.setting["cron"])
     setting = trigger.setting

@@ -1,4 +1,4 @@
-"""Reads the function URLs back and calls each once: a deployment is done when they answer."""
+"""Reads the addresses of the function URLs and calls each, until it answers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from deploy.patience import Patience
 from deploy.reading import read_urls
 from deploy.resources import URL, Trigger, WantedFunction
 
-#: No id at all: the answer is an envelope, and nothing is asked upstream.
+#: Not an id: the answer is an envelope, without a call of the API.
 QUESTION = {"vids": "?"}
-#: Seconds for one answer (a cold start is one of them), between two tries, and for a new address to become known.
+#: Seconds for one answer (a cold start can take one), between two attempts, and for a new address to become known.
 TIMEOUT, INTERVAL, BOUND = 35, 1.0, 60.0
 
 
 class Url(NamedTuple):
-    """A function's address; `note` says why it was not called, "" if it answered."""
+    """A function's address; `note` says why it was not called, and is "" if it answered."""
 
     alias: str
     url: str
@@ -28,7 +28,7 @@ class Url(NamedTuple):
 
 
 def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str], patience: Patience) -> Iterator[Url]:
-    """Yield the address of each function that has a URL, when it has answered. Raises DeployError when one doesn't."""
+    """Yield the address of each function with a URL once it answers. Raises DeployError if one does not."""
     for function in functions:
         for trigger in function.triggers:
             if trigger.kind == URL:
@@ -38,25 +38,25 @@ def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str],
 def _check(function: WantedFunction, trigger: Trigger, token: str, patience: Patience) -> Url:
     url = next((address for address in read_urls(patience, function.name).values() if address), "")
     if not trigger.setting["EnableExtranet"]:
-        return Url(function.alias, url, "not called: it is reachable within Tencent's network only")
+        return Url(function.alias, url, "not called: it can be reached only from Tencent's network")
     if not url:
-        raise DeployError(f"{function.alias} has a URL without an address: look at it in the console")
+        raise DeployError(f"{function.alias} has a URL without an address: look at its triggers in the console")
     if trigger.setting["AuthType"] != "NONE":
-        return Url(function.alias, url, "not called: it takes signed requests only")
+        return Url(function.alias, url, "not called: it accepts only signed requests")
     if urlsplit(url).scheme != "https" and urlsplit(url).hostname != "127.0.0.1":
-        raise DeployError(f"{function.alias}: its URL is not https, so it is not sent the token")
+        raise DeployError(f"{function.alias}: its URL is not https, so the token is not sent")
     deadline = patience.clock.now() + BOUND
     while True:
         answer = _call(url, token)
         if not answer:
             return Url(function.alias, url, "")
         if patience.clock.now() > deadline:
-            raise DeployError(f"{function.alias} does not answer at {url}: {answer}; make rollback leads back")
+            raise DeployError(f"{function.alias} does not answer at {url}: {answer}; make rollback goes back")
         patience.sleep(INTERVAL)
 
 
 def _call(url: str, token: str) -> str:
-    """Call a URL and return what is wrong with the answer, "" if it is an envelope."""
+    """Call a URL; return the problem of the answer, "" if it is an envelope."""
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
         response = requests.get(url, params=QUESTION, headers=headers, timeout=TIMEOUT, allow_redirects=False)

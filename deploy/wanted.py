@@ -1,4 +1,4 @@
-"""What an account should have, from serverless.yml and the settings."""
+"""Works out what an account should have, from serverless.yml and the settings."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from deploy.resources import TIMER, URL, Configuration, Trigger, Wanted, WantedF
 from local.config import Config, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger
 from shared.settings import CI, Settings
 
-#: What a query reads, a sweep writes, and a finished journal loses; listing is a permission of its own (cos policy).
+#: Actions of queries and sweeps on objects; listing has a permission of its own (cos policy).
 OBJECT_ACTIONS = ("name/cos:GetObject", "name/cos:PutObject", "name/cos:DeleteObject")
 
 
 def want(config: Config, settings: Settings | None, bundle: str) -> Wanted:
     """Return what the account should have; `bundle` is the SHA-256 of the code's zip.
 
-    Without settings, which removing and rolling back don't need, it has the names of everything and no bucket.
+    Without settings, as for rollback and remove, it has all names and no bucket.
     """
     role = config.role or ""
     return Wanted(
@@ -32,14 +32,14 @@ def want(config: Config, settings: Settings | None, bundle: str) -> Wanted:
 
 
 def project(config: Config) -> str:
-    """Return what this deployment's tag says: the beginning of its functions' names."""
+    """Return the value of this deployment's tag: the beginning of its functions' names."""
     return f"{config.name}-{config.stage}-{config.app}"
 
 
 def policy_document(config: Config, settings: Settings) -> dict[str, Any]:
-    """Return the least that the functions need: objects under the prefix, their list, and calling one another.
+    """Return the least policy for the functions: objects under the prefix, listing them, invoking one another.
 
-    With BACKEND=ci also the question about CI's jobs; its action is documented for the list of jobs only (460/84766).
+    With BACKEND=ci it includes queries about CI jobs; the action is documented for the list of jobs only (460/84766).
     """
     bucket = settings.cos_bucket
     place = f"qcs::cos:{settings.cos_region}:uid/{bucket.rpartition('-')[2]}:{bucket}"
@@ -60,7 +60,7 @@ def policy_document(config: Config, settings: Settings) -> dict[str, Any]:
 
 
 def environment(function: FunctionConfig) -> dict[str, str]:
-    """Return a function's variables that have a value: SCF takes no empty one."""
+    """Return a function's variables that have a value: SCF refuses empty ones."""
     return {key: value for key, value in function.environment.items() if value}
 
 
@@ -97,7 +97,7 @@ def _triggers(config: Config, alias: str) -> Iterator[Trigger]:
 
 
 def _url_description(trigger: UrlTrigger) -> dict[str, Any]:
-    """A URL's TriggerDesc: its keys are serverless.yml's in capitals (583/100227)."""
+    """Return a URL's TriggerDesc: serverless.yml's keys with a capital letter (583/100227)."""
     network = {
         "EnableExtranet": trigger.net_config.enable_extranet,
         "EnableIntranet": trigger.net_config.enable_intranet,
@@ -107,13 +107,13 @@ def _url_description(trigger: UrlTrigger) -> dict[str, Any]:
 
 
 def _listed(key: str, value: object) -> object:
-    """Lists may be written as text with commas."""
+    """Return the list that a text with commas stands for."""
     names = ("origins", "methods", "headers", "exposeHeaders")
     return [item.strip() for item in value.split(",")] if key in names and isinstance(value, str) else value
 
 
 def refusals(config: Config) -> Iterator[str]:
-    """Yield what serverless.yml asks for that no request of the deployer makes, rather than dropping it silently."""
+    """Yield what serverless.yml has but the deployer does not support, so that nothing is dropped silently."""
     if config.namespace != "default":
         yield "inputs.namespace: only default is deployed; " + OTHERS
     if config.role is None:
@@ -122,8 +122,8 @@ def refusals(config: Config) -> Iterator[str]:
         yield from _unsupported(function)
 
 
-OTHERS = "dist/serverless.yml is for Tencent's own CLI, which may deploy that"
-#: Keys of a function that the deployer sends to SCF; of the others only the default is possible.
+OTHERS = "dist/serverless.yml is for Tencent's own CLI, which may support it"
+#: Keys of a function that the deployer sends to SCF; others must have their default.
 _SENT = {
     *("alias", "name", "handler", "runtime", "type", "source", "description", "memory_size", "timeout", "role"),
     *("environments", "variables"),
@@ -140,7 +140,7 @@ def _unsupported(function: FunctionConfig) -> Iterator[str]:
         ):
             yield f"{function.alias}: {fields[name].alias or name} is not deployed; {OTHERS}"
     if not all(character.isalnum() or character in " ,.\n" for character in function.description):
-        yield f"{function.alias}: description may have letters, digits, blanks, commas and full stops only"
+        yield f"{function.alias}: description can have only letters, digits, blanks, commas and full stops"
 
 
 def _default(field: Any) -> object:

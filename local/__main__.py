@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-# Until everything is imported Ctrl-C just ends the process: there is nothing to tidy up, and no use for a traceback.
+# During the imports, Ctrl-C just ends the process: there is nothing to clean up, and a traceback is of no use.
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local import load_test, replay
-from local.cloud import Cloud, Debugging, Ports
+from local.cloud import Cloud, Debugging, Options, Ports
 from local.config import ConfigError, read_config
 from local.console.remote import CommandError, ask_running
 from local.console.terminal import USUAL_PORT, hints, show
@@ -35,9 +35,9 @@ from local.state import StateError, export_state, import_state, reset_state
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
-#: What ends a command in an orderly way, whoever sends it.
+#: Signals that end a command cleanly.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-#: What can go wrong and is one line for the person who typed the command.
+#: Errors that are printed as one line, without a traceback.
 FAULTS = (CommandError, ConfigError, StateError, ValueError, OSError)
 
 port_option = click.option(
@@ -47,7 +47,7 @@ port_option = click.option(
     envvar="LOCAL_PORT",
     show_envvar=True,
     show_default=True,
-    help="Of the gateway; the media API, COS and CI have the three above it.",
+    help="Port of the gateway; the media API, COS and CI use the next three.",
 )
 state_option = click.option(
     "--state",
@@ -55,36 +55,36 @@ state_option = click.option(
     default=ROOT / ".local",
     envvar="LOCAL_STATE",
     show_envvar=True,
-    help="The directory that keeps COS objects and what is deployed.",
+    help="Directory for COS objects and deployed functions.",
 )
 project_option = click.option(
     "--project",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=ROOT,
-    help="The directory of another project's serverless.yml.",
+    help="Directory with the serverless.yml of another project.",
 )
 debug_option = click.option(
-    "--debug", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Wait there for a debugger (debugpy)."
+    "--debug", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Port to wait on for debugpy."
 )
 
 
 class Named(click.Command):
-    """A command whose help names the functions and timers of the project."""
+    """A command whose help lists the functions and timers of this checkout."""
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
-        """Write the names, or why there are none."""
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names, or the reason why serverless.yml can't be read."""
         try:
             config = read_config(ROOT / "serverless.yml", os.environ)
         except ConfigError as error:
             formatter.write_text(str(error))
             return
-        with formatter.section("Of this checkout"):
+        with formatter.section("In this checkout"):
             formatter.write_text(f"functions: {', '.join(config.functions)}")
             formatter.write_text(f"timers: {', '.join(timer.name for timer in config.timers)}")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 the function failed, 2 it could not be done."""
+    """Run one command and return its exit status: 0 done, 1 the function failed, 2 the command can't run."""
     try:
         return int(cli.main(arguments, prog_name="python -m local", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -107,7 +107,7 @@ def cli() -> None:
 @state_option
 @click.option("--verbose", "-v", is_flag=True, envvar="V", show_envvar=True, help="Print every reply in full.")
 def run(state: Path, verbose: bool) -> int:
-    """Replay every file of events/ and compare the replies with what their names promise."""
+    """Replay every file of events/ and compare each reply with the status in the file's name."""
     console = Console(highlight=False)
     return 0 if _run(replay.run(ROOT, state / "run", console, verbose)) else 1
 
@@ -117,7 +117,7 @@ def run(state: Path, verbose: bool) -> int:
 @state_option
 @project_option
 @debug_option
-@click.option("--verbose", "-v", is_flag=True, help="Print SCF's log lines too.")
+@click.option("--verbose", "-v", is_flag=True, help="Also print SCF's log lines.")
 def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> int:
     """Run the local cloud until Ctrl-C or SIGTERM.
 
@@ -125,8 +125,8 @@ def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> i
     """
     console = Console(stderr=True, highlight=False)
     log = (lambda line: console.print(line, style="dim", markup=False, soft_wrap=True)) if verbose else _ignore
-    cloud = Cloud(project, state, os.environ, Ports(port, port + 1, port + 2, port + 3), log)
-    cloud.debugging = Debugging(debug, _terminal())
+    ports, options = Ports(port, port + 1, port + 2, port + 3), Options(debugging=Debugging(debug, _terminal()))
+    cloud = Cloud(project, state, os.environ, ports, log, options)
     cloud.feed.listen(lambda activity: show(console, activity))
     asyncio.run(_serve(cloud, console, port))
     return 0
@@ -147,11 +147,11 @@ def invoke(function: str, event_file: str, port: int, state: Path, project: Path
     event = _read_event(event_file)
     outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
     if outcome is None:
+        options = Options(debugging=Debugging(debug, _terminal()))
         try:
-            cloud = Cloud(project, state, os.environ, Ports(), _ignore)
+            cloud = Cloud(project, state, os.environ, Ports(), _ignore, options)
         except StateError as error:
             raise CommandError(str(error) if debug else f"nothing on port {port} (LOCAL_PORT), and {error}") from error
-        cloud.debugging = Debugging(debug, _terminal())
         if debug:
             click.echo(f"waiting for a debugger on 127.0.0.1:{debug}", err=True)
         outcome = _run(_invoke_privately(cloud, function, event))
@@ -174,15 +174,15 @@ def fire(trigger: str, port: int) -> int:
 @click.option("--kind", type=click.Choice(("video", "audio")), default="video", show_default=True)
 @click.option("--ids", type=click.IntRange(1), default=50_000, show_default=True)
 @click.option("--shard-size", type=click.IntRange(1), default=5000, show_default=True, metavar="IDS")
-@click.option("--delay", type=click.FloatRange(0), default=0.05, show_default=True, help="Seconds to the API.")
+@click.option("--delay", type=click.FloatRange(0), default=0.05, show_default=True, help="Seconds per API call.")
 @click.option("--faults", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Share of failing calls.")
-@click.option("--instances", type=click.IntRange(1), default=4, show_default=True, help="Of the function, at most.")
+@click.option("--instances", type=click.IntRange(1), default=4, show_default=True, help="Most instances at once.")
 @click.option("--concurrency", type=click.IntRange(1), default=16, show_default=True, help="Calls in flight, each.")
-@click.option("--kills", type=click.IntRange(0), default=0, help="Instances to kill at random moments.")
+@click.option("--kills", type=click.IntRange(0), default=0, help="Number of instances to kill at random moments.")
 def load(state: Path, **order: Any) -> int:
     """Sweep many ids on a local cloud of its own and print the figures.
 
-    The exit status is 1 when an id was lost, or asked about again once final.
+    The exit status is 1 if an id was lost, or was asked about again after it was final.
     """
     ordered = load_test.Order(**order)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("ids"), TimeElapsedColumn())
@@ -196,14 +196,14 @@ def load(state: Path, **order: Any) -> int:
 
 @cli.group()
 def state() -> None:
-    """Move what the local cloud keeps, or remove it; not while one is running."""
+    """Export, import or reset the state directory. Stop the local cloud first."""
 
 
 @state.command("export")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @state_option
 def export(file: Path, state: Path) -> None:
-    """Write all objects and what is deployed to FILE, a zip."""
+    """Write all objects and deployed functions to FILE, a zip."""
     click.echo(f"{file}: {export_state(state, file)} files")
 
 
@@ -211,14 +211,14 @@ def export(file: Path, state: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @state_option
 def import_file(file: Path, state: Path) -> None:
-    """Put what FILE, an export, holds in place of all that is there."""
+    """Replace the state by that in FILE, which `state export` has written."""
     click.echo(f"{state}: {import_state(state, file)} files")
 
 
 @state.command()
 @state_option
 def reset(state: Path) -> None:
-    """Remove all objects and what is deployed."""
+    """Remove all objects and deployed functions."""
     reset_state(state)
     click.echo(f"{state} is empty")
 
@@ -254,7 +254,7 @@ async def _invoke_privately(cloud: Cloud, function: str, event: object) -> dict[
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end; a signal cancels it, so that it can tidy up."""
+    """Run a coroutine; a signal cancels it, so that it can clean up."""
 
     async def guarded() -> T:
         task = asyncio.ensure_future(coroutine)
@@ -266,7 +266,7 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _report(outcome: Mapping[str, Any]) -> int:
-    """SCF's log lines to stderr, the return value or the error object as JSON to stdout."""
+    """Print SCF's log lines to stderr, and the return value or the error object as JSON to stdout."""
     for line in outcome["log"]:
         click.echo(line, err=True)
     failed = outcome["error"] is not None
@@ -285,12 +285,12 @@ def _read_event(name: str) -> object:
 
 
 def _terminal() -> int | None:
-    """A descriptor of the terminal that this command was typed in; None when there is none."""
+    """A file descriptor of the terminal on stdin; None if stdin is no terminal."""
     return os.dup(sys.stdin.fileno()) if sys.stdin.isatty() else None
 
 
 def _ignore(_: str) -> None:
-    """Take a line and do nothing: it is shown elsewhere, or not asked for."""
+    """Drop a log line: it is printed elsewhere, or not wanted."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The whole local cloud: reads serverless.yml and starts everything that it describes and needs."""
+"""The whole local cloud: starts the functions of serverless.yml and all services that they need."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json
 from local.state import StateLock
 from shared.settings import NAMES
 
-#: Those of the functions' settings that a shell may set, and that win over serverless.yml's then.
+#: Settings of the functions that the environment can set; it overrides serverless.yml.
 SETTINGS = [name for name in NAMES if not name.startswith("TENCENTCLOUD_")]
 
 
 class Ports(NamedTuple):
-    """Where the four servers listen; 0 means any free port."""
+    """The ports of the four servers; 0 means any free port."""
 
     gateway: int = 0
     media: int = 0
@@ -50,50 +50,56 @@ class Ports(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """The code that the functions run: a folder with the entry files at its root, and the interpreter that runs it."""
+    """The code of the functions: a folder with the entry files at its root, and an interpreter."""
 
     folder: Path
     python: str = sys.executable
 
 
 class Debugging(NamedTuple):
-    """How functions are looked into: the port of the first one's debugger (0: none), a terminal for breakpoint()."""
+    """The debugger's port of the first function (0 for none), and a terminal for breakpoint()."""
 
     port: int = 0
     terminal: int | None = None
 
 
+class Options(NamedTuple):
+    """How functions run. `bundle` replaces the project's code; a function has `max_instances` at most."""
+
+    bundle: Bundle | None = None
+    max_instances: int = 16
+    debugging: Debugging = Debugging()
+
+
+DEFAULTS = Options()
+
+
 class Cloud:
     """The local cloud. `gateway`, `media`, `cos` and `ci` are URLs once `start` has returned.
 
-    COS's port serves CI too, told by the Host; `ci` is CI alone.
-    SCF's API, `scf`, is at the gateway's URL too. `root` is the project, `state` the directory that keeps COS objects,
-    `environ` the settings that win over serverless.yml's, `log` takes each line of the functions' logs. `bundle`
-    replaces the project's own functions. Each has up to `max_instances` instances; further events wait. Raises
-    ConfigError, and StateError when another cloud has the state directory.
+    The gateway's URL serves API 3.0 too, COS's serves CI too, for requests with CI's Host. `root` is the project,
+    `state` the state directory; settings in `environ` override serverless.yml; `log` gets each line of the functions'
+    logs. Raises ConfigError, and StateError if the state directory can't be used.
     """
 
-    def __init__(  # noqa: PLR0913 - where things are, and how many of them
+    def __init__(
         self,
         root: Path,
         state: Path,
         environ: Mapping[str, str],
         ports: Ports,
         log: Callable[[str], None],
-        bundle: Bundle | None = None,
-        max_instances: int = 16,
+        options: Options = DEFAULTS,
     ) -> None:
         self.gateway = self.media = self.cos = self.ci = ""
         self.root = root
         self.config = read_project(root, environ)
         self.feed = Feed()
-        self.debugging = Debugging()
         self._open(state)
         self._environ = environ
         self._log = log
         self._ports = ports
-        self._bundle = bundle
-        self._max_instances = max_instances
+        self.options = options
         self._functions: dict[str, Function] = {}
         self._servers: list[Server] = []
         self._bucket_servers: dict[str, Server] = {}
@@ -109,7 +115,7 @@ class Cloud:
         self._make_account()
 
     def _open(self, state: Path) -> None:
-        """Take the state directory and read what is in it."""
+        """Lock the state directory and read its content."""
         self._lock = StateLock(state)
         self._lock.take()
         try:
@@ -122,7 +128,7 @@ class Cloud:
         self._buckets = Buckets(state, self.store)
 
     def _make_account(self) -> None:
-        """Serve SCF's API and what is deployed through it."""
+        """Set up API 3.0 and the functions that are deployed with it."""
         self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
         self.deployed_timers = DeployedTimers(self.account, self.asynchronous)
         find = finder(self.config.functions, self.deployed.find)
@@ -131,7 +137,7 @@ class Cloud:
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 
     async def start(self) -> None:
-        """Listen, and load the functions when they are first called. Raises OSError when a port is taken."""
+        """Listen. Functions are loaded when they are first called. Raises OSError if a port is taken."""
         try:
             await self._start_servers()
         except OSError:
@@ -140,9 +146,9 @@ class Cloud:
         self.account.gateway = self.gateway
         for number, name in enumerate(self.config.functions):
             spec = self._spec(name)
-            if self.debugging.port:
-                spec = spec._replace(debug=self.debugging.port + number)
-            most = 1 if spec.debug else self._max_instances
+            if self.options.debugging.port:
+                spec = spec._replace(debug=self.options.debugging.port + number)
+            most = 1 if spec.debug else self.options.max_instances
             self._functions[name] = Function(spec, lambda: keys.ROLE, most, self._log)
 
     async def _start_servers(self) -> None:
@@ -155,7 +161,7 @@ class Cloud:
         self.gateway = await self._listen(self._answer, ports.gateway, routes)
 
     def start_timers(self) -> None:
-        """Fire the timers of serverless.yml, and of what is deployed, when their crons say so."""
+        """Fire the timers of serverless.yml and of deployed functions at the times of their crons."""
         self._timers.start()
         self.deployed_timers.start()
 
@@ -165,7 +171,7 @@ class Cloud:
         await self._timers.stop()
         await self.deployed_timers.stop()
         await self.asynchronous.stop()
-        for gateway in self._servers[-1:]:  # first, so that nobody who waits there sees the functions end
+        for gateway in self._servers[-1:]:  # first, so that waiting clients do not see the functions end
             await gateway.stop()
         for function in self._functions.values():
             await function.close()
@@ -175,9 +181,9 @@ class Cloud:
         self._lock.release()
 
     async def invoke(self, name: str, event: object, trigger: str = "", request_id: str = "") -> Outcome:
-        """Invoke a function with an event, as it is: one of serverless.yml, or one that is deployed.
+        """Invoke a function of serverless.yml, or a deployed one, `<function>:<version or alias>`, with an event.
 
-        The latter is `<function>:<version or alias>`. Raises KeyError naming the functions there are.
+        Raises KeyError, with the names of all functions, for an unknown name.
         """
         if ":" in name:
             return await self.deployed.invoke(name, event, trigger, request_id)
@@ -190,7 +196,7 @@ class Cloud:
         return outcome
 
     def kill_one(self, name: str) -> bool:
-        """Kill an instance of a function that is at work; return whether there was one."""
+        """Kill a busy instance of a function; return whether there was one."""
         return self._functions[name].kill_one()
 
     async def fire(self, name: str, message: str | None = None) -> Outcome:
@@ -198,9 +204,9 @@ class Cloud:
         return await self._timers.fire(name, message)
 
     async def _answer(self, request: Request) -> Reply:
-        """Answer a request at the gateway's port, which is SCF's API as well.
+        """Answer a request at the gateway's port, which serves API 3.0 as well.
 
-        What has an X-TC-Action at the API's path is for the API, which has a host of its own in the real cloud.
+        In the real cloud the API has a host of its own; here its requests are known by path and signature.
         """
         if is_call(request):
             return await self.scf_front.handle(request)
@@ -226,16 +232,16 @@ class Cloud:
     def _start_deployed(self, spec: FunctionSpec, has_role: bool) -> Function:
         keys_of = (lambda: keys.ROLE) if has_role else (lambda: None)
         python = find_python(spec.runtime.removeprefix("Python")) or sys.executable
-        return Function(spec._replace(python=python, options=("-S",)), keys_of, self._max_instances, self._log)
+        return Function(spec._replace(python=python, options=("-S",)), keys_of, self.options.max_instances, self._log)
 
     async def _local_services(self, environment: Mapping[str, str]) -> Mapping[str, str]:
-        """The environment of what is deployed; where it does not say so itself, it leads to the local services."""
+        """Return the environment of a deployed function, with the local services where it names no others."""
         bucket = environment.get("COS_BUCKET", keys.BUCKET)
         services = {"MEDIA_API_URL": self.media, "CI_URL": self.ci, "INVOKE_URL": self.gateway}
         return {**services, "COS_URL": await self._cos_url(bucket), **environment}
 
     async def _cos_url(self, bucket: str) -> str:
-        """The address of one bucket: COS's port is that of the first one, each other gets a port when it is needed."""
+        """Return the URL of a bucket. The first has COS's port; others get a port when it is needed."""
         service = self._buckets.service(bucket)
         if bucket == keys.BUCKET or service is None:
             return self.cos
@@ -261,12 +267,12 @@ class Cloud:
         }
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
         spec = function_spec(self.config, self.config.functions[name], {**local, **chosen})
-        if self._bundle:
-            spec = spec._replace(code_dir=self._bundle.folder, python=self._bundle.python, packages={})
-        return spec._replace(terminal=self.debugging.terminal)
+        if bundle := self.options.bundle:
+            spec = spec._replace(code_dir=bundle.folder, python=bundle.python, packages={})
+        return spec._replace(terminal=self.options.debugging.terminal)
 
     def _code(self, request: Request) -> Reply:
-        """A package that is deployed, as it was uploaded."""
+        """Return a deployed package as uploaded."""
         digest = request.parameters["name"].removesuffix(".zip")
         if digest not in self.account.codes():
             return json_reply({"error": "there is no such package"}, 404)

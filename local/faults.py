@@ -1,6 +1,6 @@
-"""Fault injection for the local services: what can go wrong on the way, on order.
+"""Fault injection for the local services.
 
-A fault spoils a reply that the service has already worked out: the signature was checked and the nonce is spent.
+A fault spoils a finished reply: the signature was checked, and the nonce is used up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KINDS = ("delay", "reset", "http", "truncate", "garbage", "code")
 
 
 class Service(Protocol):
-    """A local service: one function, a count of calls by action, and its own way of saying an error code."""
+    """A local service: it answers requests, counts calls by action, and has replies for its own error codes."""
 
     calls: Counter[str]
 
@@ -32,7 +32,7 @@ class Service(Protocol):
 
 
 class SlowService(Protocol):
-    """A service whose answer takes the time that something else takes."""
+    """A service that answers asynchronously."""
 
     calls: Counter[str]
 
@@ -54,7 +54,7 @@ class Fault(NamedTuple):
 
 
 class Faults:
-    """The faults in force, drawn anew for each reply."""
+    """The active faults; which of them occur is drawn for each reply."""
 
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
         self._chance = chance
@@ -62,7 +62,7 @@ class Faults:
         self._left: list[float] = []
 
     def replace(self, specs: object) -> None:
-        """Put a list of `{"kind", "value", "rate", "times"}` in force. Raises ValueError naming what is wrong."""
+        """Replace the faults by a list of `{"kind", "value", "rate", "times"}`. Raises ValueError."""
         if not isinstance(specs, list):
             raise ValueError("faults: a JSON list is needed")
         parsed = [_parse(spec) for spec in specs]
@@ -70,7 +70,7 @@ class Faults:
         self._left = [times for _, times in parsed]
 
     def in_force(self) -> list[dict[str, object]]:
-        """The faults that can still come, as `replace` takes them."""
+        """Return the faults that can still occur, in the form that `replace` takes."""
         return [
             {**fault._asdict(), **({} if left == float("inf") else {"times": left})}
             for fault, left in zip(self._faults, self._left, strict=True)
@@ -78,7 +78,7 @@ class Faults:
         ]
 
     def draw(self) -> list[Fault]:
-        """The faults of one reply: any delays, and at most one of the other kinds."""
+        """Draw the faults of one reply: any number of delays, and at most one of another kind."""
         drawn: list[Fault] = []
         for index, fault in enumerate(self._faults):
             if self._left[index] > 0 and self._chance() < fault.rate:
@@ -90,7 +90,7 @@ class Faults:
 
 
 class Faulty:
-    """A service behind its faults; `routes` are the paths that exist in the local cloud only."""
+    """A service with faults; `routes` are paths that exist in the local cloud only."""
 
     def __init__(self, service: Service | SlowService, routes: Iterable[Route] = ()) -> None:
         self.service = service
@@ -103,7 +103,7 @@ class Faulty:
         )
 
     async def handle(self, request: Request) -> Reply:
-        """Answer one request, spoiled as the faults in force say."""
+        """Answer one request, spoiled by the faults drawn for it."""
         answer = self.service.handle(request)
         reply = await answer if isinstance(answer, Awaitable) else answer
         for fault in self.faults.draw():
@@ -146,7 +146,7 @@ def _parse(spec: object) -> tuple[Fault, float]:
 
 
 def _value(kind: str, value: object) -> float | str | None:
-    """The value of a fault of a kind. Raises ValueError."""
+    """Check and return the value of a fault. Raises ValueError."""
     if kind in ("delay", "http") and isinstance(value, (str, bool)):
         raise ValueError(f"faults: the value of {kind} must be a number")
     if value is not None and not isinstance(value, (int, float, str)):

@@ -1,4 +1,4 @@
-"""`python -m local load-test`: shards of many ids, swept on a local cloud of its own, counted at the API."""
+"""`python -m local load-test`: sweeps shards of many ids on its own local cloud and counts calls at the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from local.cloud import Bundle, Cloud, Ports
+from local.cloud import Bundle, Cloud, Options, Ports
 from local.cos.store import CosStore
 from local.faults import Faulty
 from local.media.service import MediaService
@@ -22,13 +22,13 @@ from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks, documented
 from local.media.timeline import Record
 from local.server import Reply, Request
 
-#: Firings of the timer after which something must be wrong.
+#: The most firings of the timer: more mean that the sweep makes no progress.
 MOST_TICKS = 500
-#: What the local cloud waits before it runs a failed event again: SCF's minute would only make the sweep longer.
+#: Seconds before a failed event is run again. SCF's minute would only make the test longer.
 RETRY_DELAY = 0.5
-#: Seconds between two kills, at most.
+#: The most seconds between two kills.
 MOST_BETWEEN_KILLS = 0.3
-#: The six ways in which a call is made to fail.
+#: The faults that calls fail with.
 FAULTS = (
     {"kind": "reset"},
     {"kind": "http", "value": 503},
@@ -41,9 +41,10 @@ REPORT = re.compile(r"Report RequestId:\S+ Duration:(\S+)ms Memory:\S+MB MemUsag
 
 
 class Order(NamedTuple):
-    """What is to be swept: `kind` is video or audio, `delay` seconds a call, `faults` the share of calls that fail.
+    """The options of a load test.
 
-    `kills` is how many instances are killed at random moments on the way; an audio task has so many `outputs`.
+    `kind` is video or audio, `delay` the seconds per call, `faults` the share of failing calls, `kills` the number of
+    instances to kill at random moments, `outputs` the number of outputs of an audio task.
     """
 
     kind: str
@@ -58,9 +59,10 @@ class Order(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What came of it. `lost` ids have not the result that they should; `repeated` ones were asked again once final.
+    """The result of a load test.
 
-    Where instances are killed, what they had asked and not yet written is asked again: those count as repeated.
+    `lost` counts ids without the right result, `repeated` those that were asked about again once final. With `kills`,
+    ids whose answer was not yet written are asked about again, and count as repeated.
     """
 
     order: Order
@@ -77,7 +79,7 @@ class Figures(NamedTuple):
     memory_mb: list[float]
 
     def lines(self) -> Iterator[str]:
-        """The outcome as a person reads it."""
+        """Yield the figures as lines of text."""
         order = self.order
         yield f"{order.ids} {order.kind} ids in {-(-order.ids // order.shard_size)} shards: {self.seconds:.1f} s"
         yield f"rate: {order.ids / self.seconds:.0f} ids/s, {self.calls / self.seconds:.0f} calls/s, {self.ticks} ticks"
@@ -90,7 +92,7 @@ class Figures(NamedTuple):
 
 
 class CountingTasks(MediaTasks):
-    """Any id is a task: pending at first for one in eight, then succeeded or, for one in sixteen, failed."""
+    """Knows every id as a task. One in eight is pending at first; in the end one in sixteen fails."""
 
     def __init__(self, action: str, outputs: int = 1) -> None:
         super().__init__()
@@ -102,19 +104,19 @@ class CountingTasks(MediaTasks):
         self._asked: Counter[tuple[str, str]] = Counter()
 
     def find(self, action: str, vid: str) -> Record | None:
-        """The record of an id as its number and the times that it was asked about decide."""
+        """Return the record of an id: it depends on the id's number and on how often it was asked about."""
         self._asked[action, vid] += 1
         pending = int(vid[:32], 16) % 8 == 0 and self._asked[action, vid] == 1
         return {**self._example, "vid": vid, "status": 3 if pending else final_status(vid)}
 
 
 def final_status(vid: str) -> int:
-    """What a task comes to in the end."""
+    """Return the final status of a task."""
     return 4 if int(vid[:32], 16) % 16 == 1 else 5
 
 
 class CountingApi(Faulty):
-    """The media API behind its faults, with a count of what reached the functions whole."""
+    """The media API with faults; it counts the records that reached the functions intact."""
 
     def __init__(self, action: str, outputs: int = 1) -> None:
         super().__init__(MediaService(CountingTasks(action, outputs)))
@@ -123,7 +125,7 @@ class CountingApi(Faulty):
         self.call_ms: list[float] = []
 
     async def handle(self, request: Request) -> Reply:
-        """Answer, and remember the ids whose final records went out unspoiled."""
+        """Answer, and remember the ids whose final records were sent intact."""
         started = time.perf_counter()
         reply = await super().handle(request)
         self.call_ms.append((time.perf_counter() - started) * 1000)
@@ -139,14 +141,14 @@ class CountingApi(Faulty):
 async def run(
     root: Path, state: Path, order: Order, progress: Callable[[int], object], bundle: Bundle | None = None
 ) -> Figures:
-    """Sweep what is ordered until nothing is left to do; `progress` is told how many ids are final.
+    """Sweep until every id is final; `progress` is called with the number of final ids.
 
-    The objects in `state` are removed first; `bundle` is what runs, the checkout's functions when None. Raises
-    ValueError when ticks no longer get anywhere.
+    The objects in `state` are removed first. `bundle` replaces the checkout's functions. Raises ValueError if the sweep
+    makes no progress.
     """
     log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION, order.outputs)
     settings = {"CONCURRENCY": str(order.concurrency)}
-    cloud = Cloud(root, state, settings, Ports(), log.take, bundle, order.instances)
+    cloud = Cloud(root, state, settings, Ports(), log.take, Options(bundle, order.instances))
     _prepare(cloud, api, order)
     await cloud.start()
     started, ticks = time.perf_counter(), 0
@@ -156,7 +158,7 @@ async def run(
         while await _tick(cloud, order, lambda: progress(len(api.final))):
             ticks += 1
             if ticks > MOST_TICKS:
-                raise ValueError("the sweep does not come to an end")
+                raise ValueError("the sweep does not end")
         seconds = time.perf_counter() - started
     finally:
         killer.cancel()
@@ -178,7 +180,7 @@ async def run(
 
 
 def _prepare(cloud: Cloud, api: CountingApi, order: Order) -> None:
-    """Put the counting API with its faults and the shards in place of what is there."""
+    """Install the counting API with its faults, and replace all objects by the shards."""
     cloud.media_front = api
     cloud.asynchronous.retry_delay = RETRY_DELAY
     cloud.store.clear()
@@ -188,7 +190,7 @@ def _prepare(cloud: Cloud, api: CountingApi, order: Order) -> None:
 
 
 async def _tick(cloud: Cloud, order: Order, progress: Callable[[], object]) -> bool:
-    """Fire the timer and wait until all that it has set going is done; return whether there was anything to do."""
+    """Fire the timer and wait until all its invocations are done; return whether there was anything to do."""
     message = json.dumps({"watch": f"watch/{order.kind}/", "results": f"results/{order.kind}/"})
     outcome = await cloud.fire(f"collect-{order.kind}", message)
     while cloud.asynchronous.waiting:
@@ -199,7 +201,7 @@ async def _tick(cloud: Cloud, order: Order, progress: Callable[[], object]) -> b
 
 
 async def _kill(cloud: Cloud, order: Order, killed: list[float]) -> None:
-    """Kill instances that are at work, one after a random while after the other; `killed` is given the moments."""
+    """Kill busy instances at random intervals; append the time of each kill to `killed`."""
     while len(killed) < order.kills:
         await asyncio.sleep(random.uniform(0, MOST_BETWEEN_KILLS))  # noqa: S311 - any moment will do
         if cloud.kill_one(f"query-{order.kind}"):
@@ -215,7 +217,7 @@ def _write_shards(store: CosStore, order: Order) -> None:
 
 
 def _final_results(store: CosStore, order: Order) -> int:
-    """How many ids have the record that they should in the results objects, read from COS's disk."""
+    """Count the ids with the right record in the results objects, read from COS's disk."""
     final: set[str] = set()
     for start in range(0, order.ids, order.shard_size):
         tasks = json.loads(store.get(f"media-query/results/{order.kind}/{start:08d}.json").body)["tasks"]
@@ -226,7 +228,7 @@ def _final_results(store: CosStore, order: Order) -> int:
 
 
 class _Log:
-    """What SCF's log lines tell of the invocations."""
+    """Collects durations, memory and errors from SCF's log lines."""
 
     def __init__(self) -> None:
         self.durations: list[float] = []
@@ -242,6 +244,6 @@ class _Log:
 
 
 def _percentiles(milliseconds: list[float]) -> str:
-    """The median and the tail of some durations."""
+    """Return the median and the tail of some durations as text."""
     cuts = statistics.quantiles(milliseconds, n=100) if len(milliseconds) > 1 else milliseconds * 99
     return ", ".join(f"p{percent} {cuts[percent - 1]:.0f} ms" for percent in (50, 95, 99))

@@ -1,4 +1,4 @@
-"""`make run`: every file of events/ the way that it would really come, compared with what its name promises."""
+"""`make run`: sends every file of events/ by its real route and compares the reply with the status in its name."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import aiohttp
 from rich.console import Console
 from rich.text import Text
 
-from local.cloud import Bundle, Cloud, Ports
+from local.cloud import Bundle, Cloud, Options, Ports
 from local.cos.store import CosStore
 from local.scf.runtime import Outcome
 
-#: The HTTP status that an envelope's code stands for, for replies that do not travel by HTTP.
+#: HTTP statuses by the envelope's code, for replies without HTTP.
 STATUS_OF_CODE = {0: 200, 5400: 207, 4000: 400, 4100: 401, 4400: 429, 5000: 404, 6000: 502}
-#: The events that ask for just the examples of the two documents.
+#: The events that ask for the two documents' examples.
 DOCUMENTS = frozenset({("query-video", "url-get"), ("query-audio", "gateway-get")})
-#: Characters of a request's path and query that are printed.
+#: The most characters of a route that are printed.
 LONGEST_ROUTE = 100
-#: Notes of the journal: how results are kept, not what people read.
+#: Keys of the journal's notes, which are not listed.
 NOTES = re.compile(r"\.(added|found)/")
 
 
 class Sample(NamedTuple):
-    """A sample event: its file's name is `<function>.<case>.<status>.json`, and the status is the promise."""
+    """A sample event. Its file is named `<function>.<case>.<status>.json`; `promise` is that status."""
 
     function: str
     case: str
@@ -38,7 +38,7 @@ class Sample(NamedTuple):
 
 
 class Received(NamedTuple):
-    """What came back: the way it went, the HTTP status (or what would be one) and the reply."""
+    """A reply: the route of the event, the HTTP status (or its equivalent) and the reply itself."""
 
     route: str
     status: int
@@ -46,7 +46,7 @@ class Received(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """An event, what came back, and the invocation in between; None when there was none."""
+    """An event, its reply and its invocation (None if no function was invoked)."""
 
     event: Sample
     received: Received
@@ -54,22 +54,22 @@ class Replay(NamedTuple):
 
     @property
     def kept(self) -> bool:
-        """Whether the reply is what the event's name promises."""
+        """Whether the status is the one that the event's name promises."""
         return self.received.status == self.event.promise
 
 
 async def run(root: Path, state: Path, console: Console, verbose: bool = False, bundle: Bundle | None = None) -> bool:
-    """Replay every event of the checkout `root` on local clouds of their own, and print what happens.
+    """Replay every event of the checkout `root` on local clouds of their own, and print the replies.
 
-    Those of `events/ci` go to one whose functions ask Cloud Infinite. `state` is emptied first, then holds the objects
-    that the events read and write, a folder a cloud. The documents' own two replies are printed in full, with
-    `verbose` all of them; what is not as promised comes last. `bundle` replaces the checkout's own functions. Returns
-    whether every reply is what its event's name promises. Raises ValueError for an event file that can't be used.
+    Those of `events/ci` go to a cloud whose functions ask Cloud Infinite. `state` is emptied first, and keeps the
+    objects of each cloud in a folder of its own. The documents' two replies are printed in full, with `verbose` all
+    replies; broken promises come last. `bundle` replaces the checkout's functions. Return whether every promise was
+    kept. Raises ValueError for an event file that can't be used.
     """
     replays: list[Replay] = []
     for backend, folder in (("api2", root / "events"), ("ci", root / "events" / "ci")):
         events = sorted((read_event(path) for path in folder.glob("*.json")), key=_reading_order)
-        cloud = Cloud(root, state / backend, {"BACKEND": backend}, Ports(), _ignore, bundle)
+        cloud = Cloud(root, state / backend, {"BACKEND": backend}, Ports(), _ignore, Options(bundle))
         cloud.store.clear()
         given = _give_objects(cloud.store, folder / "objects")
         await cloud.start()
@@ -89,7 +89,7 @@ async def run(root: Path, state: Path, console: Console, verbose: bool = False, 
 
 
 def _summary(console: Console, replays: list[Replay]) -> bool:
-    """Print what broke its promise, in full, and the count."""
+    """Print the replies that broke their promise in full, then the count."""
     broken = [each for each in replays if not each.kept]
     for each in broken:
         _show(console, each, True)
@@ -112,7 +112,7 @@ def _give_objects(store: CosStore, folder: Path) -> set[str]:
 
 
 def _reading_order(event: Sample) -> tuple[bool, bool, int, str]:
-    """The documents' own first, then video before audio, and what works before what is refused."""
+    """Sort key: the documents' own events first, then video before audio, and successes before refusals."""
     return not _is_documents(event), event.function != "query-video", event.promise, event.case
 
 
@@ -121,13 +121,13 @@ def _is_documents(event: Sample) -> bool:
 
 
 async def _replay(cloud: Cloud, event: Sample) -> Replay:
-    """Replay an event; the last activity of the cloud tells what it took."""
+    """Replay an event; the cloud's last activity has its invocation."""
     received = await replay(cloud, event)
     return Replay(event, received, cloud.feed.kept[-1].outcome if cloud.feed.kept else None)
 
 
 def _show(console: Console, replayed: Replay, in_full: bool) -> None:
-    """Print a line a reply: whether it is as promised, the event, the status, what it took, the way that it came."""
+    """Print one line for a reply: promise kept or not, event, status, time and memory, route."""
     event, received, _ = replayed
     mark = Text("✓ ", "green") if replayed.kept else Text("✗ ", "bold red")
     promised = "" if replayed.kept else f", promised {event.promise}"
@@ -143,7 +143,7 @@ def _show(console: Console, replayed: Replay, in_full: bool) -> None:
 
 
 def _effort(outcome: Outcome | None) -> str:
-    """How long the invocation took and what it needed."""
+    """Return the duration, start and memory of an invocation as text."""
     if outcome is None:
         return "no invocation"
     started = "warm" if outcome.init_ms is None else f"cold start {outcome.init_ms:.0f} ms"
@@ -151,11 +151,11 @@ def _effort(outcome: Outcome | None) -> str:
 
 
 def _ignore(_: str) -> None:
-    """Take a line of the log: each invocation's is in its outcome."""
+    """Drop a log line: each outcome has its own log."""
 
 
 def read_event(path: Path) -> Sample:
-    """Return a sample event. Raises ValueError naming the file when its name or content is not as it should be."""
+    """Return a sample event. Raises ValueError naming the file if its name or content is malformed."""
     try:
         function, case, promise = path.stem.split(".")
         return Sample(function, case, int(promise), json.loads(path.read_text(encoding="utf-8")))
@@ -164,7 +164,7 @@ def read_event(path: Path) -> Sample:
 
 
 async def replay(cloud: Cloud, event: Sample) -> Received:
-    """Send one event its real way: a timer's through the timer, HTTP over HTTP, the rest as a direct invocation."""
+    """Send one event by its real route: through its timer, over HTTP, or as a direct invocation."""
     content = event.content
     if content.get("Type") == "Timer":
         outcome = await cloud.fire(content["TriggerName"], content["Message"])
@@ -182,7 +182,7 @@ def _direct(outcome: Outcome, route: str) -> Received:
 
 
 async def _over_http(cloud: Cloud, event: Sample) -> Received:
-    """Turn a gateway or function URL event back into the HTTP request that it came from."""
+    """Send the HTTP request that a gateway or function URL event stands for."""
     content = event.content
     base = cloud.gateway if "requestContext" in content else f"{cloud.gateway}/_url/{event.function}"
     query = urlencode(content.get("queryString") or {}, doseq=True, safe=",")
@@ -197,7 +197,7 @@ async def _over_http(cloud: Cloud, event: Sample) -> Received:
         session.request(content["httpMethod"], url, data=body, headers=headers) as response,
     ):
         text = await response.text()
-        # Else it is a table, a page, or the nothing of a HEAD.
+        # Otherwise it is a table, a page, or the empty body of a HEAD.
         reply = json.loads(text) if text and response.content_type == "application/json" else text
         route = f"{content['httpMethod']} {url.removeprefix(cloud.gateway)}"
         shown = route if len(route) <= LONGEST_ROUTE else f"{route[:LONGEST_ROUTE]}…"

@@ -1,7 +1,7 @@
-"""HTTP for the local services: a request in, a reply out, and the one place that touches sockets.
+"""The HTTP server of the local services.
 
-A service is a function from `Request` to `Reply`, so tests call it without a port. What a foreign page makes a browser
-send is refused here, before anything of it is looked at.
+A service is a function from `Request` to `Reply`, so tests can call it without a port. Requests that a foreign web page
+makes a browser send are refused here first.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
-#: The largest body taken, in bytes. SCF's own limit for an event is 6 MB, so a body beyond that must reach the
-#: services, which refuse it with the documented answer.
+#: The largest body, in bytes. SCF's limit for an event is 6 MB, and larger bodies must reach the services, which refuse
+#: them with the documented answer.
 MAX_BODY = 64 * 1024 * 1024
-#: The longest request line and header taken, in bytes: API 2.0 takes a GET of 32 KB and answers a longer one itself.
+#: The longest request line and header, in bytes: API 2.0 takes a GET of 32 KB and answers a longer one itself.
 MAX_LINE = 64 * 1024
-#: The hosts that a request may name: this machine, and the names of the services that are emulated. Any other name
-#: that leads here is a foreign page's (DNS rebinding).
+#: The allowed Host names: this machine, and the names of the emulated services. Any other name means that a foreign
+#: page asks (DNS rebinding).
 OWN_HOST = re.compile(
     r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\]|([a-z0-9-]+\.)+"
     r"(myqcloud\.com|tencentcos\.cn|qcloud\.com|tencentcloudapi\.com|cloud\.tencent\.com))(:[0-9]{1,5})?",
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class Request(NamedTuple):
-    """A request as it came: the path still percent-encoded, the query a raw string, header names in lower case.
+    """A request: the path still percent-encoded, the query a raw string, header names in lower case.
 
     `parameters` are the named parts of a local path.
     """
@@ -52,9 +52,9 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer. `broken` says how the connection is to fail on the way: `reset`, `truncate`, or not at all.
+    """A reply. `broken` says how the connection fails: `reset`, `truncate`, or "" for not at all.
 
-    With a `stream` the pieces of the body come as they are made, until the client goes.
+    With a `stream`, the pieces of the body are sent as they come, until the client disconnects.
     """
 
     status: int
@@ -69,7 +69,7 @@ WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """A path that exists in the local cloud only; `{name}` in it is a parameter."""
+    """A path of the local cloud's own; `{name}` in it is a parameter."""
 
     method: str
     path: str
@@ -81,13 +81,13 @@ def json_reply(value: object, status: int = 200) -> Reply:
     return Reply(status, JSON_HEADERS, json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
-TOO_LARGE = json_reply({"error": f"a body may have {MAX_BODY} bytes here"}, 413)
+TOO_LARGE = json_reply({"error": f"a body can have at most {MAX_BODY} bytes here"}, 413)
 
 
 class Server:
     """One listening HTTP server on the loopback interface; `url` is known once `start` returns.
 
-    `routes` are its local paths, all else is for `handle`; a body above MAX_BODY is answered with `too_large`.
+    `routes` are its local paths; `handle` answers all others. A body above MAX_BODY gets `too_large`.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Server:
             shutdown_timeout=1,
             max_line_size=MAX_LINE,
             max_field_size=MAX_LINE,
-            auto_decompress=False,  # a body is kept as it came: COS stores what has a Content-Encoding unopened
+            auto_decompress=False,  # bodies are not decoded: COS stores an object with a Content-Encoding as it is
             logger=logger,
         )
         await self._runner.setup()
@@ -136,7 +136,7 @@ class Server:
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Whether a log record is worth a line: a client whose bytes are not HTTP is answered 400, and that is all."""
+    """Whether a log record is about our own error. Malformed HTTP from a client gets a 400 and no log line."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
@@ -145,21 +145,21 @@ logger.addFilter(_is_our_fault)
 
 @web.middleware
 async def _refuse_foreign(request: web.Request, handler: WebHandler) -> web.StreamResponse:
-    """Refuse a name that is not ours, and local paths to pages of other sites."""
+    """Refuse foreign Host names, and local paths for pages of other origins."""
     host, origin = request.headers.get("Host", ""), request.headers.get("Origin")
     if not OWN_HOST.fullmatch(host):
         return _response(json_reply({"error": "this Host is not the local cloud's"}, 403))
     if request.path.startswith(LOCAL) and origin not in (None, f"http://{host}"):
-        return _response(json_reply({"error": "a page of another origin may not use this path"}, 403))
+        return _response(json_reply({"error": "pages of other origins can't use this path"}, 403))
     return await handler(request)
 
 
 def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]], too_large: Reply = TOO_LARGE) -> WebHandler:
-    """Return aiohttp's kind of handler for one of ours."""
+    """Wrap a handler of ours for aiohttp."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")
-        # Header bytes that are no UTF-8 can't go into an event, which is JSON.
+        # Headers that are not UTF-8 can't go into an event, which is JSON.
         headers = {name.lower(): value.encode(errors="replace").decode() for name, value in request.headers.items()}
         try:
             body, remote = await request.read(), request.remote or ""
@@ -196,7 +196,7 @@ def _multidict(headers: Mapping[str, str | list[str]]) -> CIMultiDict[str]:
 
 
 def _reset(request: web.Request) -> None:
-    """Close with a RST instead of an orderly end: what a client sees when a load balancer drops it."""
+    """Close the connection with a RST, as a load balancer does that drops a client."""
     transport = request.transport
     if transport is not None:
         linger_zero = struct.pack("ii", 1, 0)
@@ -205,7 +205,7 @@ def _reset(request: web.Request) -> None:
 
 
 async def _truncated(request: web.Request, reply: Reply) -> web.StreamResponse:
-    """Announce the whole body, send half of it and hang up."""
+    """Announce the whole body, send half of it and close the connection."""
     response = web.StreamResponse(status=reply.status, headers=_multidict(reply.headers))
     response.content_length = len(reply.body)
     await response.prepare(request)
@@ -216,12 +216,12 @@ async def _truncated(request: web.Request, reply: Reply) -> web.StreamResponse:
 
 
 async def _streamed(request: web.Request, reply: Reply, stream: AsyncIterator[bytes]) -> web.StreamResponse:
-    """Send the pieces as they come; a client that goes ends it."""
+    """Send the pieces as they come, until the client disconnects."""
     response = web.StreamResponse(status=reply.status, headers=_multidict(reply.headers))
     await response.prepare(request)
     try:
         async for piece in stream:
             await response.write(piece)
     except ConnectionResetError:
-        logger.debug("a client of %s has gone", request.path)
+        logger.debug("a client of %s has disconnected", request.path)
     return response

@@ -1,4 +1,4 @@
-"""The state directory: held by one cloud at a time, moved as a file, emptied."""
+"""The state directory: its lock, export, import and reset."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import IO
 
 LOCK = ".lock"
-#: What a local cloud puts into its directory: its services' folders, those of `run` and `load-test`, buckets.
+#: The names in a state directory: folders of services, of `run` and `load-test`, and buckets.
 _OWN = re.compile(r"\.(lock|headers|incoming|importing|scf)|run|sweep|[a-z0-9][a-z0-9-]*-\d+")
 
 
 class StateError(Exception):
-    """The state directory can't be used; the message is one line that names LOCAL_STATE."""
+    """The state directory can't be used; the message is one line that names LOCAL_STATE or the file."""
 
 
 class StateLock:
-    """The right to a state directory; the system takes it back when the process ends, however that comes about."""
+    """The lock on a state directory; the system releases it when the process ends, even if it is killed."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._file: IO[str] | None = None
 
     def take(self) -> None:
-        """Take the directory, made where needed. Raises StateError when another cloud has it or it can't be written."""
+        """Lock the directory, created if needed. Raises StateError if another cloud uses it or it can't be written."""
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             file = (self._directory / LOCK).open("w")
@@ -42,7 +42,7 @@ class StateLock:
         self._file = file
 
     def release(self) -> None:
-        """Let the directory go; nothing happens when it was not taken."""
+        """Release the directory, if it was locked."""
         if self._file:
             self._file.close()
             self._file = None
@@ -56,13 +56,13 @@ class StateLock:
 
 
 def export_state(directory: Path, target: Path) -> int:
-    """Write what a state directory holds to a zip file; return how many files. Raises StateError, OSError."""
+    """Write the content of a state directory to a zip file; return the number of files. Raises StateError, OSError."""
     with StateLock(directory), _opened(target) as archive:
-        # Folders too: an empty one may be a bucket.
+        # Folders are included: an empty one can be a bucket.
         paths = [path for path in sorted(directory.rglob("*")) if path.name != LOCK and path != target]
         for path in paths:
             info = zipfile.ZipInfo.from_file(path, path.relative_to(directory).as_posix())
-            # By its exact time the store knows a file again; the format's own times are too coarse.
+            # The store recognises a file by its exact time; those of the zip format are too coarse.
             info.comment = str(path.stat().st_mtime_ns).encode()
             archive.writestr(info, b"" if path.is_dir() else path.read_bytes(), zipfile.ZIP_DEFLATED)
     return sum(path.is_file() for path in paths)
@@ -76,9 +76,9 @@ def _opened(target: Path) -> zipfile.ZipFile:
 
 
 def import_state(directory: Path, source: Path) -> int:
-    """Replace what a state directory holds by what a zip file does; return how many files.
+    """Replace the content of a state directory by that of a zip file; return the number of files.
 
-    Raises StateError, also for a file that `export_state` has not written: nothing is changed then.
+    Raises StateError, also for a file that `export_state` has not written; then nothing is changed.
     """
     with StateLock(directory):
         incoming = directory / ".importing"
@@ -100,27 +100,27 @@ def import_state(directory: Path, source: Path) -> int:
 
 
 def _unpack(source: Path, incoming: Path) -> None:
-    """Unpack an export. Raises OSError, ValueError and BadZipFile for what is none."""
+    """Unpack an export. Raises OSError, ValueError or BadZipFile for any other file."""
     incoming.mkdir(exist_ok=True)
     with zipfile.ZipFile(source) as archive:
         if foreign := _foreign(name.partition("/")[0] for name in archive.namelist()):
-            raise ValueError(f"it holds {foreign}")
+            raise ValueError(f"it has {foreign}")
         for info in archive.infolist():
-            # zipfile drops what would lead out of the folder.
+            # zipfile drops names that lead out of the folder.
             os.utime(archive.extract(info, incoming), ns=(int(info.comment or b"0"),) * 2)
 
 
 def reset_state(directory: Path) -> None:
-    """Remove all that a state directory holds. Raises StateError, OSError."""
+    """Remove the content of a state directory. Raises StateError, OSError."""
     with StateLock(directory):
         _empty(directory, None)
 
 
 def _empty(directory: Path, kept: Path | None) -> None:
-    """Remove everything but the lock and `kept`. Raises StateError where something else lies than a cloud's own."""
+    """Remove everything but the lock and `kept`. Raises StateError if the directory has foreign files."""
     if foreign := _foreign(path.name for path in directory.iterdir()):
         raise StateError(
-            f"{directory} holds {foreign}, which is no local cloud's, so nothing is removed; see LOCAL_STATE"
+            f"{directory} has {foreign}, which no local cloud has created: nothing is removed; see LOCAL_STATE"
         )
     for path in directory.iterdir():
         if path.name != LOCK and path != kept:
@@ -128,5 +128,5 @@ def _empty(directory: Path, kept: Path | None) -> None:
 
 
 def _foreign(names: Iterable[str]) -> str | None:
-    """Return a name that no local cloud gives, None where there is none."""
+    """Return a name that no local cloud creates, None if there is none."""
     return next((name for name in sorted(names) if not _OWN.fullmatch(name)), None)

@@ -1,4 +1,4 @@
-"""What the local Cloud Infinite knows: jobs of every state, one that moves, and what people add."""
+"""The jobs of the local Cloud Infinite: one in every state, one that changes with time, and those that users add."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NODES = (
     *("Code", "Message", "JobId", "State", "Progress", "CreationTime", "StartTime", "EndTime", "QueueId", "Tag"),
     *("Input", "Operation"),
 )
-#: Seconds between two steps of a moving job: long enough to be seen, short enough to be waited for.
+#: Seconds between two steps of the job that changes: long enough to see, short enough to wait for.
 STEP = 10
 CREATED, STARTED, ENDED = (f"2024-05-06T07:08:{second}+0800" for second in ("09", "10", "30"))
 #: MediaInfo of the audio jobs' source: the nodes of GetMediaInfo (COS 436/55672), bitrates in kbit/s as in its sample.
@@ -43,7 +43,7 @@ SOURCES: dict[str, Node] = {
 
 
 class CiJobs:
-    """All jobs by id, and the media info of objects by key; the time of the demo jobs begins when this is made."""
+    """All jobs by id, and the media info of objects by key. The demo jobs start when this object is created."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.sources = copy.deepcopy(SOURCES)
@@ -52,22 +52,22 @@ class CiJobs:
         self.add({"jobs": [*_videos(), *_audios()]})
 
     def find(self, job_id: str) -> Node | None:
-        """Return a fresh copy of a job's JobsDetail as it is now, or None when there is no such job."""
+        """Return a fresh copy of a job's JobsDetail as it is now, or None for an unknown job."""
         job = self._jobs.get(job_id)
         return job.at(self._clock()) if job else None
 
     def listed(self) -> dict[str, object]:
-        """Return every job and source as `add` takes them, with what is still to come of each job."""
+        """Return every job and source in the form that `add` takes, with the steps still to come."""
         now = self._clock()
         return {"jobs": [job.spec(now) for job in self._jobs.values()], "sources": self.sources}
 
     def add(self, spec: object) -> int:
-        """Add or replace jobs, all or none, and return how many; their time begins now.
+        """Add or replace jobs, all or none, and return how many. They start now.
 
-        `spec` is `{"jobs": [job, …], "sources": {key: MediaInfo}}`, either may be left out. A job is a JobsDetail as
+        `spec` is `{"jobs": [job, …], "sources": {key: MediaInfo}}`, either can be left out. A job is a JobsDetail as
         JSON, `{"JobId": …, "State": …, "Input": {…}, …}`: a list stands for a node that is repeated, null for an empty
-        one. It may have a `timeline`, a list of `{"after": seconds, …nodes}`, each merged into the job when its time
-        has come. Raises ValueError naming what is wrong.
+        one. It can have a `timeline`, a list of `{"after": seconds, …nodes}`; each step is merged into the job after
+        that time. Raises ValueError naming what is wrong.
         """
         if not isinstance(spec, Mapping):
             raise ValueError("an object with jobs, sources or both is needed")
@@ -91,17 +91,17 @@ def _parse(where: str, spec: object, now: float) -> Timeline:
 
 
 def _check(where: str, value: object) -> None:
-    """Raise ValueError for what can't become XML nodes."""
+    """Raise ValueError for a value that can't become XML nodes."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", name):
-                raise ValueError(f"{where}: {name!r} is no name of a node")
+                raise ValueError(f"{where}: {name!r} is not a valid node name")
             _check(f"{where}.{name}", inner)
     elif isinstance(value, list):
         for inner in value:
             _check(where, inner)
     elif re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", str(value)):
-        raise ValueError(f"{where}: has a character that XML can't hold")
+        raise ValueError(f"{where}: has a character that XML does not allow")
 
 
 def _job(job_id: str, tag: str, source: str, **nodes: Any) -> Node:
@@ -140,12 +140,12 @@ def _videos() -> list[Node]:
     stills = _written("0.jpg", "1.jpg")
     stills["MediaResult"]["OutputFile"]["ObjectPrefix"] = "output/still-"
     # FAILED's Code is one of the error table's (CI 1045/43611); its Message is invented.
-    told = {"State": "Failed", "Code": "ResourceDownloadFailed", "Message": "the source file can not be read"}
+    failure = {"State": "Failed", "Code": "ResourceDownloadFailed", "Message": "the source file can not be read"}
     return [
         _job(TRANSCODE, "Transcode", "input/film.mp4", Operation=clip | written),
         _job(SEGMENT, "Segment", "input/film.mp4", Operation=pieces),
         _job(SNAPSHOT, "Snapshot", "input/film.mp4", Operation=_output("output/still-${Number}.jpg") | stills),
-        _job(FAILED, "Transcode", "input/gone.mp4", Operation=clip, **told),
+        _job(FAILED, "Transcode", "input/gone.mp4", Operation=clip, **failure),
         _job(CANCELLED, "Transcode", "input/film.mp4", Operation=clip, State="Cancel"),
         _job(PAUSED, "Transcode", "input/film.mp4", Operation=clip, State="Pause", Progress="30", EndTime="-"),
         {

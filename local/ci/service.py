@@ -45,7 +45,7 @@ ERRORS = {
     "NotImplemented": 501,
     "ServiceUnavailable": 503,
 }
-#: What CI calls the signature faults of COS. That the two pages' codes correspond so is invented.
+#: CI's codes for COS's signature errors. The mapping is invented: no page gives it.
 SIGNATURE_ERRORS = {
     "InvalidAccessKeyId": "SecretidNotExist",
     "Request has expired": "SignatureExpired",
@@ -55,14 +55,14 @@ SIGNATURE_ERRORS = {
 }
 
 
-#: Paths of CI's other operations (API overview, CI 1045): what they do is not emulated, but they are no wrong URLs.
+#: Paths of CI's other operations (API overview, CI 1045): they exist, but are not emulated.
 OTHERS = re.compile(
     "/jobs|/(queue|template|workflow|workflowexecution|inventoryjob|mediabucket|picbucket|[a-z]+_jobs|[a-z]+_queue)(/.*)?"
 )
 
 
 class CiError(Exception):
-    """A refusal; `code` is one of ERRORS, `detail` says what is missing."""
+    """A refused request; `code` is one of ERRORS, `detail` replaces the default message."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code, detail)
@@ -71,7 +71,7 @@ class CiError(Exception):
 
 
 class CiService:
-    """The CI of one bucket; `calls` counts requests by action, those that are refused too.
+    """The CI of one bucket; `calls` counts requests by action, refused ones included.
 
     It answers for the bucket's own CI host and for any host that is not Tencent's, as on loopback. `clock` gives Unix
     time in seconds.
@@ -96,13 +96,13 @@ class CiService:
             return _reply(self._describe(Signed(request.method, path, query, request.headers)))
         except CiError as error:
             return self._refusal(error.code, error.detail)
-        except UnicodeError:  # what is not UTF-8 can't be signed; the code for it is invented
+        except UnicodeError:  # text that is not UTF-8 can't be signed; the code is invented
             return self.error("InvalidArgument")
 
     def error(self, code: str) -> Reply:
-        """Answer with one of the codes of CI's table; with InternalError when it is none of them.
+        """Return the reply for a code of CI's table; InternalError for any other.
 
-        An error has no Resource, unlike COS's (1045/43611).
+        Unlike COS's, CI's errors have no Resource (1045/43611).
         """
         return self._refusal(code, "")
 
@@ -145,7 +145,7 @@ class CiService:
         return root
 
     def _media_info(self, request: Signed) -> Reply:
-        """Answer GetMediaInfo (COS 436/55672): it is asked of the COS host, so it is signed and refused as COS is."""
+        """Answer GetMediaInfo (COS 436/55672): it goes to the COS host, so signatures and errors are COS's."""
         self.calls["GetMediaInfo"] += 1
         try:
             check_signature(request, self._clock(), COS_TOKEN)
@@ -184,14 +184,14 @@ class CiService:
 
 
 class CosAndCi:
-    """COS's port: what is for CI, by its host or its query, goes there. On loopback CI has a port of its own too."""
+    """The port of COS: passes requests with CI's host or query on to CI. On loopback, CI has a port of its own too."""
 
     def __init__(self, cos: Faulty, ci: Faulty) -> None:
         self._cos = cos
         self._ci = ci
 
     async def handle(self, request: Request) -> Reply:
-        """Answer one request by whom it is for."""
+        """Pass one request on to COS or CI."""
         is_ci_host = ".ci." in bare_host(request.headers.get("host", ""))
         asks_ci = "ci-process=videoinfo" in request.query.split("&")
         return await (self._ci if is_ci_host or asks_ci else self._cos).handle(request)

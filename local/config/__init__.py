@@ -1,6 +1,7 @@
-"""serverless.yml as the local cloud and `deploy` read it: the one model of the file.
+"""The one model of serverless.yml, read by the local cloud and by `deploy`.
 
-`document` reads the YAML, `cron` a timer's times, `models` are the parts, `reading` puts them together.
+`document` reads the YAML, `models` has the parts, `parts` and `triggers` fill them, `reading` puts them together;
+`cron` says when a timer fires.
 """
 
 from local.config.cron import CRON_ZONE, next_firing

@@ -12,10 +12,11 @@ CRON_ZONE = timezone(timedelta(hours=8))
 
 
 def next_firing(cron: str, after: datetime) -> datetime | None:
-    """Return when a cron expression fires next, None when the years that it names are over.
+    """Return when a cron expression fires next, None if its years are over.
 
-    Seven fields, seconds first and the year last; five fields, minutes first, still work (doc 583/9708). A day of the
-    month and a day of the week both given mean either. Raises ValueError, without the expression, for anything else.
+    It has seven fields, from seconds to year; five fields, from minutes on, still work (doc 583/9708). If both a day of
+    the month and a day of the week are given, either is enough. Raises ValueError for anything else; its message does
+    not repeat the expression.
     """
     if len(cron.split()) not in (5, 7):
         raise ValueError("must have seven fields: second minute hour day month week year")

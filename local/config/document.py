@@ -1,4 +1,4 @@
-"""A YAML file as plain values, with the line of each and its variables resolved as Tencent's CLI resolves them."""
+"""A YAML file as plain values, with line numbers, and with variables resolved as Tencent's CLI does."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 import yaml
 
-#: Where a value stands: the keys and list indexes that lead to it.
+#: The place of a value: the keys and list indexes that lead to it.
 Place = tuple[str | int, ...]
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
-#: What a text with a variable of the environment is when that variable is not set (CLI src/libs/utils/basic.js).
+#: Stands in a longer text for an environment variable that is not set (CLI src/libs/utils/basic.js).
 UNDEFINED = "undefined"
-#: Resolved by the deploy engine from the document itself.
+#: Variables that the deploy engine takes from the document itself.
 OWN = ("name", "app", "stage")
 
 
 class ConfigError(Exception):
-    """serverless.yml can't be used; `problems` are sentences that name file, line and key, and no value."""
+    """serverless.yml can't be used; each of `problems` names file, line and key, but no value."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -35,15 +35,15 @@ UNSET = Unset()
 
 
 class Resolved(str):
-    """A text that came from a variable: where a number or a truth is needed, it may be written as text."""
+    """A text that came from a variable: it can stand for a number or a boolean."""
 
     __slots__ = ()
 
 
 class Document:
-    """A YAML file: `value` is what it says, `references` are the places of its variables, as written.
+    """A YAML file: `value` is its content, `references` maps the places of variables to what is written there.
 
-    Raises ConfigError for what can't be read, is not YAML, has a key twice or a variable that nothing resolves.
+    Raises ConfigError if the file can't be read, is not YAML, repeats a key or has an unknown variable.
     """
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
@@ -58,7 +58,7 @@ class Document:
             raise ConfigError(self._problems)
 
     def at(self, place: Place, problem: str) -> str:
-        """Return a problem as a line: file, line number of the nearest place that is there, place, what is wrong."""
+        """Return a problem as one line: file, line number of the place or of its nearest parent, place, problem."""
         near = place
         while near and near not in self._lines:
             near = near[:-1]
@@ -101,12 +101,12 @@ class Document:
         mapping = {}
         for key, item in node.value:
             value = self._resolve(item, (*place, key.value))
-            if value is not UNSET or key.value == "value":  # an environment variable is there, and not set
+            if value is not UNSET or key.value == "value":  # an environment variable without a value
                 mapping[key.value] = value
         return mapping
 
     def _text(self, text: str, place: Place) -> object:
-        """A text with variables, of the environment or of the document's own three names."""
+        """Resolve a text with variables: of the environment, or one of the document's own three."""
         self.references[named(place)] = text
         whole = VARIABLE.fullmatch(text)
         if whole and whole[1].startswith("env:"):
@@ -123,5 +123,5 @@ class Document:
 
 
 def named(place: Place) -> str:
-    """Return a place as a person writes it: inputs.triggers[0].parameters."""
+    """Return a place in the usual notation: inputs.triggers[0].parameters."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")

@@ -1,7 +1,7 @@
-"""The parts of a serverless.yml, named and typed as components multi-scf 0.3.14 and scf read them.
+"""The parts of a serverless.yml: names and types as components multi-scf 0.3.14 and scf have them.
 
-Source: docs/configure.md and the code of both at github.com/serverless-components. A key that a model does not have
-stays in its `model_extra`: the engine ignores it without a word.
+Source: docs/configure.md and the code of both at github.com/serverless-components. Unknown keys stay in `model_extra`:
+the engine ignores them silently.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OWN_PATHS = "/_local/"
 
 
 def _number(value: object) -> object:
-    """A whole number may come as text from a variable: the environment has nothing else."""
+    """Read a whole number; from an environment variable it comes as text."""
     return int(value) if isinstance(value, Resolved) and value.isascii() and value.isdigit() else value
 
 
@@ -45,14 +45,14 @@ class Part(BaseModel):
 
 
 class Pair(Part):
-    """An environment variable or a tag; `value` is UNSET when the variable that it stands for is not set."""
+    """An environment variable or a tag; `value` is UNSET if it refers to a variable that is not set."""
 
     key: str
     value: Any
 
 
 def _variables(value: object) -> object:
-    """`environment` in both spellings: a map under `variables`, or a list of key and value."""
+    """Read `environment` in both forms: a map under `variables`, or a list of key and value."""
     if isinstance(value, list):
         return {
             pair["key"]: pair["value"] for pair in value if isinstance(pair, dict) and {"key", "value"} <= set(pair)
@@ -70,7 +70,7 @@ class Layer(Part):
 
 
 class Source(Part):
-    """Where the code is: a folder of the project, or what lies in a bucket already."""
+    """Where the code is: a folder of the project, or an object in a bucket."""
 
     src: str | None = None
     exclude: list[str] = Field(default_factory=list)
@@ -79,9 +79,9 @@ class Source(Part):
 
 
 class FunctionConfig(Part):
-    """One function, with what it inherits. `timeout` in seconds, `memory_size` in MB; `alias` is its name in the file.
+    """One function, with inherited keys. `timeout` is in seconds, `memory_size` in MB; `alias` is its name in the file.
 
-    `name` is the deployed one; `source` the sub-directory of the project's code that is its own.
+    `name` is its deployed name, `source` a sub-directory with its own code.
     """
 
     alias: str
@@ -122,7 +122,7 @@ class FunctionConfig(Part):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that are set; the list wins over the map, as on 0.3.14. A value that is no text is JSON."""
+        """The variables that are set; the list wins over the map, as in 0.3.14. Values other than text become JSON."""
         given = {**self.variables, **{pair.key: pair.value for pair in self.environments}}
         return {
             key: value if isinstance(value, str) else json.dumps(value)
@@ -191,9 +191,9 @@ class UrlTrigger(Part):
 
 
 class Api(Part):
-    """One API of a gateway; `method` may be ANY, `timeout` is the gateway's own, in seconds.
+    """One API of a gateway; `method` can be ANY, `timeout` is the gateway's, in seconds.
 
-    `integrated` tells whether the function's return value is a whole reply, or its body.
+    With `integrated`, the function's return value is a whole reply, else only the body.
     """
 
     path: str
@@ -233,7 +233,7 @@ class Api(Part):
 
 
 class GatewayTrigger(Part):
-    """An API gateway with its APIs, under `apis` or, as component scf has it, `endpoints`."""
+    """An API gateway with its APIs, under `apis`, or `endpoints` in component scf."""
 
     kind: Literal["apigw"] = "apigw"
     name: str = ""
@@ -251,7 +251,7 @@ Trigger = TimerTrigger | UrlTrigger | GatewayTrigger
 
 
 class Inputs(Part):
-    """What stands in `inputs` and is not inherited by the functions."""
+    """The keys of `inputs` that functions do not inherit."""
 
     region: str = "ap-guangzhou"
     namespace: str = "default"
@@ -267,7 +267,7 @@ class Inputs(Part):
 
 
 class Heading(Part):
-    """What stands at the top of the file."""
+    """The keys at the top of the file."""
 
     component: str = ""
     name: str

@@ -1,4 +1,4 @@
-"""Reads one part of a document into its model, and gathers what is wrong with it as lines."""
+"""Reads one part of a document into its model, and collects its problems as lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Part)
 #: Turns a place within a part into its place in the file.
 Where = Callable[[Place], Place]
 
-#: What pydantic finds (its error types), in the words of the file.
+#: Messages by pydantic's error types.
 WORDS = {
     "string_type": " must be text: quote it",
     "int_type": " must be a whole number",
@@ -24,19 +24,19 @@ WORDS = {
     "model_type": " must be a map of keys",
     "missing": " must be given",
 }
-#: Keys whose absence says more.
+#: Messages for missing keys.
 MISSING = {
     "handler": " must be <file>.<function>, the file at the root of the code",
     "name": " must be a literal: the CLI rejects a file without it",
     "parameters.name": ": a name is needed",
     "function": ": a function that is not in the deploy list",
 }
-#: Lists of multi-scf that are lost without a word when they are written as maps (0.3.14).
+#: Lists that multi-scf drops silently when they are written as maps (0.3.14).
 EMPTIED = ("environments", "tags")
-#: What becomes of keys that look right, by component.
+#: What happens to keys that look right, by component.
 TRAPS = {
     "multi-scf": {
-        "environment": "the engine empties it without a word; write environments, a list of key and value",
+        "environment": "the engine silently empties it; write environments, a list of key and value",
         "serviceName": "the engine overwrites it; write name",
     },
     "scf": {},
@@ -45,7 +45,7 @@ IGNORED = "the engine knows no such key and ignores it"
 
 
 class Parts:
-    """The problems and notices of a document of one component, a line each."""
+    """Collects the problems and notices of one document, a line each."""
 
     def __init__(self, document: Document, component: str) -> None:
         self.component = component
@@ -54,7 +54,7 @@ class Parts:
         self._document = document
 
     def read(self, model: type[M], value: object, where: Where) -> M | None:
-        """Return one part, None when it can't be read; its problems and unknown keys are kept."""
+        """Return one part, or None if it can't be read; collect its problems and unknown keys."""
         try:
             part = model.model_validate(value)
         except ValidationError as error:
@@ -68,27 +68,27 @@ class Parts:
         return part
 
     def problem(self, place: Place, words: str) -> None:
-        """Keep a problem."""
+        """Add a problem."""
         self.problems.append(self._document.at(place, words))
 
     def ignored(self, place: Place) -> None:
-        """Keep that the engine ignores or spoils a key."""
+        """Add a notice: the engine ignores or spoils this key."""
         words = TRAPS[self.component].get(str(place[-1]), IGNORED)
         self.notices.append(self._document.at(place, f": {words}"))
 
 
 def within(*place: str | int) -> Where:
-    """Return the mapping of places for a part that stands as it is at a place."""
+    """Return the mapping of places for a part whose keys stand directly at a place."""
     return lambda inner: (*place, *inner)
 
 
 def keys(model: type[Part]) -> set[str]:
-    """Return the keys that a model knows, as the file has them."""
+    """Return the keys of a model, as they are spelled in the file."""
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
 def unknown(part: Part, place: Place) -> Iterator[Place]:
-    """Yield the places of the keys that the models of a part do not know."""
+    """Yield the places of unknown keys in a part."""
     yield from ((*place, key) for key in part.model_extra or {})
     for name, field in type(part).model_fields.items():
         value, inner = getattr(part, name), (*place, field.alias or name)
@@ -107,7 +107,7 @@ def _words(place: Place, error: Any) -> str:
         return next((MISSING[name] for name in names if name in MISSING), WORDS[kind])
     if kind == "value_error":
         return f" {error['ctx']['error']}"
-    words = WORDS.get(kind, " is not what the engine reads here")
+    words = WORDS.get(kind, " has a form that the engine does not read here")
     if kind == "list_type" and isinstance(error["input"], dict) and place[-1] in EMPTIED:
-        return f"{words}: the engine empties a map here without a word"
+        return f"{words}: the engine silently empties a map here"
     return words

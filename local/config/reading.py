@@ -1,4 +1,4 @@
-"""From a YAML file to a Config: merges as the engine merges, and gathers everything that is wrong."""
+"""Turns a YAML file into a Config: merges as the engine does, and collects all problems."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ COMPONENTS = ("multi-scf", "scf")
 
 
 class Config(BaseModel):
-    """A serverless.yml. `folder` is the project's, `functions` are by alias.
+    """A serverless.yml. `folder` is the project's folder, `functions` are by alias.
 
-    `inherited` are the names of the variables that functions without an `environments` of their own have,
-    `references` are the places of variables and how they are written, `notices` what the engine ignores or spoils:
-    one line each, with file, line number and key.
+    `inherited` are the names of variables in `inputs.environments`, which functions without their own list inherit,
+    `references` maps the places of variables to what is written there, `notices` are lines about keys that the engine
+    ignores or spoils.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +52,7 @@ class Config(BaseModel):
 
     @property
     def role(self) -> str | None:
-        """The run role that the functions share, None when they have none or not the same."""
+        """The run role that the functions share, None if there is none or they differ."""
         roles = {function.role for function in self.functions.values()}
         return roles.pop() if len(roles) == 1 else None
 
@@ -68,14 +68,14 @@ class Config(BaseModel):
 
     @property
     def timers(self) -> Iterator[TimerTrigger]:
-        """The timers, those that are closed too."""
+        """The timers, closed ones included."""
         return (trigger for trigger in self.triggers if isinstance(trigger, TimerTrigger))
 
 
 def read_config(path: Path, environ: Mapping[str, str]) -> Config:
     """Return what a serverless.yml of component multi-scf or scf describes.
 
-    `${env:NAME}` is taken from `environ`; a key whose variable is not set counts as left out. Raises ConfigError with
+    `${env:NAME}` is taken from `environ`; a key whose variable is not set counts as missing. Raises ConfigError with
     every problem, a line each: file, line number, key.
     """
     document = Document(path, environ)
@@ -114,9 +114,9 @@ def read_config(path: Path, environ: Mapping[str, str]) -> Config:
 
 
 def _read_functions(parts: Parts, inputs: Mapping[str, Any], heading: Heading) -> dict[str, FunctionConfig | None]:
-    """The functions by alias, None for one that can't be read.
+    """Return the functions by alias, with None for one that can't be read.
 
-    A key of a function replaces the one of inputs, lists included: a shallow merge.
+    A function's key replaces that of inputs, lists included: a shallow merge.
     """
     special = keys(Inputs) | {"functions", "triggers", "events"}
     common = {key: value for key, value in inputs.items() if key not in special}
@@ -137,13 +137,13 @@ def _read_functions(parts: Parts, inputs: Mapping[str, Any], heading: Heading) -
 
 
 def _names(environments: object) -> set[str]:
-    """The names of a list of variables."""
+    """Return the names in a list of variables."""
     pairs = environments if isinstance(environments, list) else []
     return {str(pair.get("key")) for pair in pairs if isinstance(pair, dict)}
 
 
 def _single(inputs: Mapping[str, Any], name: str) -> Iterator[tuple[str, object, Place]]:
-    """Component scf's one function is `inputs` itself; its tags are a map, and its handler has a default."""
+    """Yield the one function of component scf, `inputs` itself. Its tags are a map, and its handler has a default."""
     own = {"name": inputs.get("name", name), "handler": inputs.get("handler", "index.main_handler")}
     if isinstance(tags := inputs.get("tags"), dict):
         own["tags"] = [{"key": str(key), "value": value} for key, value in tags.items()]
@@ -151,7 +151,7 @@ def _single(inputs: Mapping[str, Any], name: str) -> Iterator[tuple[str, object,
 
 
 def _written(parts: Parts, given: object) -> Iterator[tuple[str, object, Place]]:
-    """Each function of multi-scf: alias, own keys, place. A list is taken too; who has no key goes by its name."""
+    """Yield each function of multi-scf: alias, own keys, place. In a list, the alias is `key`, else `name`."""
     place: Place = ("inputs", "functions")
     if not given:
         parts.problem(place, " must name the functions")

@@ -1,4 +1,4 @@
-"""The triggers of a document, in both of their spellings."""
+"""Reads the triggers of a document, in both forms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS: Mapping[str, type[TimerTrigger] | type[UrlTrigger] | type[GatewayTrigger]
 def read_triggers(parts: Parts, inputs: Mapping[str, Any], aliases: Collection[str]) -> list[Trigger]:
     """Return the triggers of `triggers: [{type, parameters}]` and `events: [{timer: {parameters}}]`.
 
-    Those of component scf are its one function's. What can't be read is among the problems of `parts`.
+    In component scf they belong to its one function. Problems go to `parts`.
     """
     only = next(iter(aliases), "") if parts.component == "scf" else None
     triggers: list[Trigger] = []
@@ -41,7 +41,7 @@ def read_triggers(parts: Parts, inputs: Mapping[str, Any], aliases: Collection[s
 
 
 def _written(parts: Parts, inputs: Mapping[str, Any]) -> Iterator[tuple[Any, dict[str, Any], Place]]:
-    """The triggers as written: type, the rest, place."""
+    """Yield the triggers as written: type, the rest, place."""
     for key in ("triggers", "events"):
         given = inputs.get(key, [])
         if not isinstance(given, list):
@@ -60,7 +60,7 @@ def _written(parts: Parts, inputs: Mapping[str, Any]) -> Iterator[tuple[Any, dic
 
 
 def _value(kind: str, spec: dict[str, Any], only: str | None) -> dict[str, Any]:
-    """What the trigger's model is read from: its parameters, and the function that it calls.
+    """Return the input of the trigger's model: its parameters, and the function that it calls.
 
     Component scf (src/utils.js) names a trigger by the event's `name`, and its gateway by `serviceName`.
     """
@@ -78,7 +78,7 @@ def _value(kind: str, spec: dict[str, Any], only: str | None) -> dict[str, Any]:
 
 
 def _api(api: dict[str, Any], only: str | None) -> dict[str, Any]:
-    """An API: component scf has a map under `function`, which says how the gateway takes the return value."""
+    """Return an API; in component scf, `function` is a map that says whether the response is integrated."""
     if only is None:
         return api
     function = api.get("function")
@@ -87,7 +87,7 @@ def _api(api: dict[str, Any], only: str | None) -> dict[str, Any]:
 
 
 def _where(place: Place, parameters: Mapping[str, Any]) -> Where:
-    """Where the keys of a trigger's model stand in the file."""
+    """Map the keys of a trigger's model to their places in the file."""
 
     def where(inner: Place) -> Place:
         if inner == ("function",):
@@ -100,7 +100,7 @@ def _where(place: Place, parameters: Mapping[str, Any]) -> Where:
 
 
 def _check(parts: Parts, trigger: Trigger, aliases: Collection[str], where: Where) -> None:
-    """Find the functions that a trigger calls; without any function, that is said already."""
+    """Check that the functions a trigger calls exist. If there are no functions at all, that was reported before."""
     targets: list[tuple[Place, Api | Trigger]] = [((), trigger)]
     if isinstance(trigger, GatewayTrigger):
         targets = [(("apis", number), api) for number, api in enumerate(trigger.apis)]

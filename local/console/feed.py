@@ -1,4 +1,4 @@
-"""What happens in the local cloud, as it happens: one activity a request or invocation, told to whoever listens."""
+"""The feed of the console: one activity for each request or invocation, sent to all listeners."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from local.scf.runtime import Outcome
 from local.server import Reply
 
-#: Activities that are remembered, and changes that wait for one listener: a slower one is cut off, never waited for.
+#: How many activities are kept, and how many changes can wait for one stream; a slower reader is cut off.
 KEPT, WAITING = 200, 1000
-#: Characters of an event, a reply or a log that are remembered.
+#: How many characters of an event, a reply or a log are kept.
 SHOWN = 100_000
 
 Listener = Callable[["Activity"], None]
@@ -24,11 +24,11 @@ Listener = Callable[["Activity"], None]
 
 @dataclass
 class Activity:
-    """One thing that happened; it is told when it begins, and again when it has ended.
+    """One request or invocation; listeners get it when it begins and again when it ends.
 
-    `route` is how it came: `GET /query-video?vids=A`, `timer collect-video`, `invoke`. `status` is that of HTTP or of
-    SCF, 0 while it runs. `event` is JSON. An HTTP request that reaches no function has no `function`, `event` and
-    `outcome`. What is very long is cut.
+    `route` says how it arrived: `GET /query-video?vids=A`, `timer collect-video`, `invoke`. `status` is HTTP's or
+    SCF's, 0 while it runs. `event` is JSON. `function`, `event` and `outcome` are empty if no function was invoked.
+    Very long texts are cut.
     """
 
     number: int
@@ -43,12 +43,12 @@ class Activity:
 
     @property
     def well(self) -> bool:
-        """Whether it ended as a caller wishes."""
+        """Whether it succeeded."""
         return 0 < self.status < 400
 
 
 class Feed:
-    """The last activities, and those who listen to new ones."""
+    """Keeps the last activities, and sends new ones to listeners."""
 
     def __init__(self) -> None:
         self.kept: deque[Activity] = deque(maxlen=KEPT)
@@ -58,11 +58,11 @@ class Feed:
         self._current: ContextVar[Activity | None] = ContextVar("activity", default=None)
 
     def listen(self, listener: Listener) -> None:
-        """Tell every activity to `listener`, when it begins and when it ends."""
+        """Call `listener` with every activity when it begins and when it ends."""
         self._listeners.append(listener)
 
     async def stream(self) -> AsyncIterator[Activity]:
-        """Yield activities as they change; ends when the reader is too slow."""
+        """Yield activities as they change; end if the reader is too slow."""
         queue: asyncio.Queue[Activity | None] = asyncio.Queue()
         self._queues.add(queue)
         self._listeners.append(queue.put_nowait)
@@ -83,7 +83,7 @@ class Feed:
 
     @contextmanager
     def request(self, route: str) -> Iterator[Activity]:
-        """An HTTP request: the invocation that is made within belongs to it."""
+        """Record an HTTP request; an invocation inside the block belongs to it."""
         activity = self._begin(route)
         token = self._current.set(activity)
         try:
@@ -93,18 +93,18 @@ class Feed:
 
     @contextmanager
     def invocation(self, route: str, function: str, event: object) -> Iterator[Activity]:
-        """An invocation, part of the HTTP request that is under way or an activity of its own."""
+        """Record an invocation: as part of the current HTTP request, or as an activity of its own."""
         request = self._current.get()
         activity = request or self._begin(route)
         activity.function, activity.event = function, _shortened(event)
         yield activity
         if activity.outcome and request is None:
             self.end(activity, activity.outcome.status)
-        elif activity.status:  # the gateway had given up on it
+        elif activity.status:  # the gateway has already timed out
             self._tell(activity)
 
     def end(self, activity: Activity, status: int, reply: Reply | None = None) -> None:
-        """Tell that an activity has ended."""
+        """Record the end of an activity."""
         activity.status, activity.reply = status, reply and reply._replace(body=reply.body[:SHOWN])
         activity.outcome = activity.outcome and _kept(activity.outcome)
         activity.milliseconds = (time.time() - activity.began) * 1000
@@ -123,7 +123,7 @@ class Feed:
 
 
 def _shortened(event: object) -> str:
-    """An event as JSON; one that is not JSON, which SCF refuses, as Python writes it."""
+    """Return an event as JSON, or its repr if it is not JSON (SCF refuses such events)."""
     try:
         return json.dumps(event, ensure_ascii=False, indent=2)[:SHOWN]
     except (TypeError, ValueError, RecursionError):
@@ -131,7 +131,7 @@ def _shortened(event: object) -> str:
 
 
 def _kept(outcome: Outcome) -> Outcome:
-    """An outcome that does not hold much memory; its log has the result, so it tells how large that is."""
+    """Return an outcome small enough to keep. The log has the result too, so its length bounds both."""
     if sum(map(len, outcome.log)) <= SHOWN:
         return outcome
-    return outcome._replace(result="too long to be shown", log=[line[:1000] for line in outcome.log[:100]])
+    return outcome._replace(result="too long to show", log=[line[:1000] for line in outcome.log[:100]])

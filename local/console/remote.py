@@ -1,4 +1,4 @@
-"""Asks a local cloud that is running in another process."""
+"""Sends commands to a local cloud in another process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import aiohttp
 
 
 class CommandError(Exception):
-    """The command can't do what was asked; the message is one line for the person who typed it."""
+    """The command can't run; the message is one line."""
 
 
 async def ask_running(port: int, path: str, event: object) -> dict[str, Any] | None:
-    """POST an event to a local path and return the outcome; None when no cloud is running on the port.
+    """POST an event to a local path and return the outcome; None if no cloud is running on the port.
 
-    However long the function takes: its own time limit ends it. Raises CommandError.
+    There is no timeout here: the function's own time limit ends the call. Raises CommandError.
     """
     url = f"http://127.0.0.1:{port}/_local/{path}"
     unlimited = aiohttp.ClientTimeout(total=None)

@@ -1,4 +1,4 @@
-"""The local paths at the gateway's port: what the console and the command line use."""
+"""The paths under /_local/ on the gateway's port, for the console and the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from local.faults import Faulty
 
 PAGE = Path(__file__).with_name("page.html")
-#: Nothing but the page's own: its one script and style are inside it.
+#: The page can load only its own script and style.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,7 +34,7 @@ TYPES = {
 
 
 def console_routes(cloud: Cloud) -> list[Route]:
-    """Return the console's page, what it shows and what it can do."""
+    """Return the routes of the console: the page and its API."""
     console = ConsoleApi(cloud)
     return [
         Route("GET", "/_local/", lambda _: _file(PAGE)),
@@ -55,13 +55,13 @@ def console_routes(cloud: Cloud) -> list[Route]:
 
 
 class ConsoleApi:
-    """Answers the console's requests about one cloud."""
+    """The console's API for one cloud."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
     def project(self, _: Request) -> Reply:
-        """The functions, their triggers and the sample events of the project."""
+        """Return the functions, triggers and sample events of the project."""
         config = self._cloud.config
         functions = [
             {
@@ -93,11 +93,11 @@ class ConsoleApi:
         return json_reply([_deployed(function) for function in self._cloud.account.functions.values()])
 
     def activities(self, _: Request) -> Reply:
-        """The last activities, the oldest first."""
+        """Return the last activities, oldest first."""
         return json_reply([as_json(activity) for activity in self._cloud.feed.kept])
 
     def stream(self, _: Request) -> Reply:
-        """Activities as they change: server-sent events."""
+        """Stream activities as they change, as server-sent events."""
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         return Reply(200, headers, stream=self._changes())
 
@@ -107,7 +107,7 @@ class ConsoleApi:
             yield f"data: {json.dumps(as_json(activity))}\n\n".encode()
 
     async def invoke(self, request: Request) -> Reply:
-        """One invocation: the body is the event."""
+        """Invoke a function; the body is the event."""
         try:
             event = json.loads(request.body)
             outcome = await self._cloud.invoke(request.parameters["function"], event)
@@ -116,19 +116,19 @@ class ConsoleApi:
         return json_reply(outcome._asdict())
 
     async def fire(self, request: Request) -> Reply:
-        """One timer, now."""
+        """Fire a timer now."""
         try:
             return json_reply((await self._cloud.fire(request.parameters["timer"]))._asdict())
         except KeyError as error:
             return json_reply({"error": str(error.args[0])}, 400)
 
     def objects(self, _: Request) -> Reply:
-        """The objects in COS, at most a thousand."""
+        """List the objects in COS, at most a thousand."""
         store = self._cloud.store
         return json_reply([_described(store.head(key)) for key in store.list().keys])
 
     def read_object(self, request: Request) -> Reply:
-        """The content of an object, as text that a browser shows and never runs."""
+        """Return the content of an object as plain text, so that a browser never runs it."""
         try:
             stored = self._cloud.store.get(_key(request))
         except KeyError:
@@ -137,12 +137,12 @@ class ConsoleApi:
         return Reply(200, headers, stored.body)
 
     def delete_object(self, request: Request) -> Reply:
-        """Remove an object."""
+        """Delete an object."""
         self._cloud.store.delete(_key(request))
         return json_reply({})
 
     async def ask_service(self, request: Request) -> Reply:
-        """A local path of another service, which the page can't reach: it has an origin of its own."""
+        """Pass a request on to a local path of another service: the page can't call another origin."""
         services: Mapping[str, Faulty] = {
             "media": self._cloud.media_front,
             "cos": self._cloud.cos_front,
@@ -159,7 +159,7 @@ class ConsoleApi:
 
 
 def as_json(activity: Activity) -> dict[str, Any]:
-    """Return an activity as the console shows it; what is very long is cut."""
+    """Return an activity as JSON for the page; very long texts are cut."""
     outcome, reply = activity.outcome, activity.reply
     shown = outcome.error or outcome.result if outcome else None
     body = reply.body.decode(errors="replace") if reply else json.dumps(shown, ensure_ascii=False)

@@ -17,12 +17,12 @@ class Sample(NamedTuple):
 
     @property
     def function(self) -> str:
-        """The function that it is for."""
+        """The function that the event is for."""
         return self.path.stem.partition(".")[0]
 
 
 def read_samples(root: Path) -> list[Sample]:
-    """Return a project's samples by file name, without files that are no JSON."""
+    """Return a project's samples by file name, without files that are not JSON."""
     samples = []
     for path in sorted((root / "events").glob("*.json")):
         with suppress(OSError, ValueError):
@@ -31,9 +31,9 @@ def read_samples(root: Path) -> list[Sample]:
 
 
 def sample_query(samples: list[Sample], function: str, path: str) -> str:
-    """Return the query, `?` included, of the first sample that GETs a function's path; nothing where there is none.
+    """Return the query, with `?`, of a function's first sample for a GET of this path; "" if there is none.
 
-    Samples are called like `query-video.gateway-get.200`: what it is, and the HTTP status that it promises.
+    Samples have names like `query-video.gateway-get.200`: function, case, and the promised HTTP status.
     """
     for name, event in samples:
         if name.stem.startswith(f"{function}.") and name.stem.endswith("-get.200") and isinstance(event, dict):

@@ -1,4 +1,4 @@
-"""What happens, in the terminal: a line a request, the function's own output under it."""
+"""The console in the terminal: one line for each request, with the function's output below it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from local.cloud import Cloud
     from local.config import Config
 
-#: The gateway's port where no other is named.
+#: The default port of the gateway.
 USUAL_PORT = 9000
 
 
 def show(console: Console, activity: Activity) -> None:
-    """Print an activity that has ended: route, status, milliseconds, cold or warm, memory; then what it printed."""
+    """Print a finished activity: route, status, milliseconds, cold or warm, memory; then the function's output."""
     if not activity.status:
         return
     console.print(line(activity), soft_wrap=True)
@@ -47,7 +47,7 @@ def line(activity: Activity) -> Text:
 
 
 def hints(cloud: Cloud) -> list[str]:
-    """Return what to try, a line each."""
+    """Return lines that say what to try."""
     config = cloud.config
     api, url = next(iter(config.apis), None), next(iter(config.urls), None)
     timer, function = next(iter(config.timers), None), next(iter(config.functions))
@@ -64,7 +64,7 @@ def hints(cloud: Cloud) -> list[str]:
     tries.append(f"  an event      python -m local invoke {function} --event {file}{port}")
     if timer:
         tries.append(f"  a timer       python -m local fire {timer.name}{port}")
-    return [*tries, *_debuggers(cloud.debugging.port, config)]
+    return [*tries, *_debuggers(cloud.options.debugging.port, config)]
 
 
 def _debuggers(port: int, config: Config) -> list[str]:

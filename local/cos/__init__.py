@@ -1,1 +1,1 @@
-"""COS: one bucket's objects."""
+"""COS: buckets and their objects."""

@@ -1,4 +1,4 @@
-"""The buckets of an account on one machine: each has its own objects, and its own host tells it from the others."""
+"""The buckets of the local COS: the Host of a request names the bucket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?-([0-9]+)")
 
 
 class Buckets:
-    """The buckets below `folder`; `first` is the one that is always there, and that a foreign host stands for.
+    """The buckets below `folder`; `first` always exists, and answers any Host that is not COS's.
 
     `calls` counts requests by operation. `clock` gives Unix time in seconds.
     """
@@ -51,15 +51,15 @@ class Buckets:
         return reply._replace(body=b"") if request.method == "HEAD" else reply
 
     def error(self, code: str) -> Reply:
-        """Answer with one of the error codes of 436/7730; with InternalError when it is none of them."""
+        """Return the reply for an error code of 436/7730; InternalError for any other."""
         return self._services[keys.BUCKET].error(code)
 
     def service(self, name: str) -> CosService | None:
-        """One bucket by itself, that answers for any host which is not another bucket's; None when it is not there."""
+        """Return the service of one bucket, None if there is no such bucket."""
         return self._services.get(name)
 
     def _no_bucket(self, name: str, region: str, request: Request) -> Reply:
-        """Answer what asks for the account, or for a bucket that is not there. Raises CosError."""
+        """Answer GET Service, or a request for an unknown bucket. Raises CosError."""
         target = target_of(request)
         at_root = not target.key and not target.query
         is_creation, is_list = request.method == "PUT" and at_root, request.method == "GET" and at_root and not name
@@ -74,11 +74,11 @@ class Buckets:
         return Reply(200, headers)
 
     def _create(self, name: str, region: str, request: Request) -> None:
-        """PUT Bucket (436/7738), of a private one with nothing set. Raises CosError."""
-        said = NAME.fullmatch(name)
-        if said is None:
+        """PUT Bucket (436/7738): create a private bucket without options. Raises CosError."""
+        matched = NAME.fullmatch(name)
+        if matched is None:
             raise CosError("InvalidBucketName")
-        if said[1] != keys.APP_ID:  # another account's: what that gets is not documented
+        if matched[1] != keys.APP_ID:  # another account's: the code is not documented
             raise CosError("AccessDenied")
         if len(self._services) >= MAX_BUCKETS:
             raise CosError("TooManyBuckets")
@@ -101,12 +101,12 @@ class Buckets:
         return {name: f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}
 
 
-#: Headers of PUT Bucket that ask for nothing that is not served.
+#: Headers that PUT Bucket accepts.
 _PLAIN = ("x-cos-acl", "x-cos-security-token", "x-cos-sdk-retry")
 
 
 def _bucket(host: str) -> tuple[str, str]:
-    """The bucket and region that a host without port names; the first bucket's for one that is not COS's.
+    """Return the bucket and region that a host (without port) names; the first bucket for a host that is not COS's.
 
     The bucket is empty for `cos.<region>…` and `service.cos…`, the hosts of GET Service (436/8291).
     """

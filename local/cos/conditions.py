@@ -1,4 +1,4 @@
-"""Whether a GET or HEAD Object gets the object, and which part of it (436/7753); werkzeug knows the headers."""
+"""Conditional and ranged requests of GET and HEAD Object (436/7753); werkzeug parses the headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.cos.store import StoredObject
 def not_modified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
     """Return whether the client has this object already (304). Raises CosError when a condition fails (412).
 
-    A date counts only where the ETag condition of its kind is absent (RFC 9110, 13.2.2).
+    A date counts only without the ETag condition of the same kind (RFC 9110, 13.2.2).
     """
     since, until = parse_date(headers.get("if-modified-since")), parse_date(headers.get("if-unmodified-since"))
     if "if-match" in headers:
@@ -29,13 +29,13 @@ def not_modified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
 def byte_range(text: str, size: int) -> tuple[int, int]:
     """Return the first byte of a Range and the one after its last: `bytes=a-b`, or `a-` and `-n` of RFC 9110.
 
-    Raises CosError for anything else. The page says that there can be but one range, not what more of them get.
+    Raises CosError for anything else. The page allows one range only, and does not say what happens to several.
     """
     parsed = parse_range_header(text)
     if parsed is None or parsed.units != "bytes" or len(parsed.ranges) > 1:
         raise CosError("InvalidRange")
     if size and parsed.ranges[0][0] < -size:
-        return 0, size  # more than the whole is the whole (RFC 9110, 14.1.2), which werkzeug takes for no range
+        return 0, size  # a suffix longer than the object is all of it (RFC 9110, 14.1.2); werkzeug refuses it
     found = parsed.range_for_length(size)
     if found is None:
         raise CosError("InvalidRange")

@@ -1,4 +1,4 @@
-"""Which operation of COS a request asks for, and whether this COS has it."""
+"""Finds the operation of COS that a request asks for, and refuses those that are not emulated."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from local.cos.signature import FIELDS, TOKEN
 from local.server import Request
 
 META = "x-cos-meta-"
-#: Headers of PUT Object that are kept as metadata of the object, beside x-cos-meta-* (436/7749), and the names that
-#: response-* parameters of GET Object end in; only the latter page (436/7753) has content-language.
+#: Headers of PUT Object that are stored with the object, beside x-cos-meta-* (436/7749), and the endings of GET
+#: Object's response-* parameters (436/7753). Only the latter page has content-language.
 KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires")
-#: x-cos-* headers of PUT Object that are served. Those with values ask for what is the case anyway. Others change what
-#: is stored or who may read it, so ignoring one would be a lie: they are refused with NotImplemented.
+#: x-cos-* headers of PUT Object that are served. Where values are listed, only those are: they change nothing. Other
+#: headers change what is stored or who may read it, so they are refused with NotImplemented, not ignored.
 SERVED_HEADERS: Mapping[str, tuple[str, ...]] = {
     TOKEN: (),
     "x-cos-forbid-overwrite": (),
@@ -28,20 +28,20 @@ ACTIONS = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE
 #: Without a key a request is for the bucket. DELETE Bucket is not served.
 BUCKET_ACTIONS = {"PUT": "PutBucket", "GET": "GetBucket", "HEAD": "HeadBucket"}
 
-#: The parameters of each operation. Any other one makes another operation of a request, or another answer: it is
-#: refused with its name, so that nothing is taken for what it is not.
+#: The parameters of each operation. Any other parameter asks for another operation or another answer, so it is refused
+#: by name.
 PARAMETERS: Mapping[str, frozenset[str]] = {
     "GetObject": frozenset(f"response-{name}" for name in KEPT),
     "HeadObject": frozenset(f"response-{name}" for name in KEPT),
     "GetBucket": frozenset({"prefix", "delimiter", "marker", "max-keys", "encoding-type"}),
 }
 
-#: What aiohttp won't send in a header, and halves of characters: text that was not UTF-8.
+#: Characters that aiohttp refuses in a header, and lone surrogates, which come from bytes that are not UTF-8.
 NOT_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 class Target(NamedTuple):
-    """A request as the operations see it: key and query decoded, header names in lower case."""
+    """A request with decoded key and query, and header names in lower case."""
 
     key: str
     query: Mapping[str, str]
@@ -50,7 +50,7 @@ class Target(NamedTuple):
 
 
 def target_of(request: Request) -> Target:
-    """Decode path and query. Raises CosError when they are not UTF-8, or a header is not text."""
+    """Decode path and query. Raises CosError if they are not UTF-8, or a header is not text."""
     try:
         path = unquote_to_bytes(request.path).decode()
         request.query.encode()
@@ -65,28 +65,28 @@ def target_of(request: Request) -> Target:
 
 
 def action_of(method: str, target: Target) -> str:
-    """The operation that a request asks for. Raises CosError when this service doesn't have it."""
+    """Return the operation that a request asks for. Raises CosError if it is not emulated."""
     if method not in ACTIONS and not target.query:
         raise CosError("MethodNotAllowed")
     action = (ACTIONS if target.key else BUCKET_ACTIONS).get(method)
     if action is None:
         what = f"{method} with the parameter {min(target.query)[:64]}" if target.query else f"{method} of a bucket"
-        raise _missing(what)
+        raise _not_emulated(what)
     return action
 
 
 def check_emulated(action: str, target: Target) -> None:
-    """Raise CosError for the first parameter or header that makes something else of a request than the action."""
+    """Raise CosError for the first parameter or header that the action does not support."""
     known = PARAMETERS.get(action, frozenset()) | {*FIELDS, TOKEN}
     for name in target.query:
         if name.lower() not in known:
-            raise _missing(f"The parameter {name[:64]}")
+            raise _not_emulated(f"The parameter {name[:64]}")
     for name, value in target.headers.items():
         allowed = SERVED_HEADERS.get(name)
         plain = name.startswith(META) or (allowed is not None and (not allowed or value in allowed))
         if name == "pic-operations" or (name.startswith("x-cos-") and not plain):
-            raise _missing(f"The header {name[:64]}" + ("" if allowed is None else " with this value"))
+            raise _not_emulated(f"The header {name[:64]}" + ("" if allowed is None else " with this value"))
 
 
-def _missing(what: str) -> CosError:
+def _not_emulated(what: str) -> CosError:
     return CosError("NotImplemented", f"{what} is not emulated by the local COS.")

@@ -1,4 +1,4 @@
-"""Answers of COS: error codes and lists as XML, and the headers that every answer bears."""
+"""Replies of COS: errors and lists as XML, and the headers of every reply."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ XML_HEADERS = {"Content-Type": "application/xml"}
 #: HTTP status and message by code. Codes and statuses are those of "Error Codes" (436/7730). The messages are
 #: invented, except that of PreconditionFailed, which is in a sample of GET Object (436/7753).
 ERRORS = {
-    "BadDigest": (400, "The body has another MD5 than Content-MD5 says."),
-    "EntitySizeNotMatch": (400, "The body has another length than Content-Length says."),
+    "BadDigest": (400, "The MD5 of the body is not that of Content-MD5."),
+    "EntitySizeNotMatch": (400, "The length of the body is not that of Content-Length."),
     "EntityTooLarge": (400, "The object is too large."),
     "ExpiredToken": (400, "The session token has expired."),
     "IncompleteBody": (400, "The body is shorter than Content-Length says."),
@@ -38,9 +38,9 @@ ERRORS = {
     "UserNetworkTooSlow": (400, "The network is too slow."),
     "AccessDenied": (403, "Access denied."),
     "InvalidAccessKeyId": (403, "The SecretId does not exist."),
-    "Request has expired": (403, "The time of the signature is over."),
+    "Request has expired": (403, "The signature has expired."),
     "RequestTimeTooSkewed": (403, "The clocks differ by more than 15 minutes."),
-    "SignatureDoesNotMatch": (403, "The signature is not the one that the server calculates."),
+    "SignatureDoesNotMatch": (403, "The signature does not match the request."),
     "NoSuchBucket": (404, "The bucket does not exist."),
     "NoSuchKey": (404, "The object does not exist."),
     "NoSuchUpload": (404, "The multipart upload does not exist."),
@@ -49,28 +49,28 @@ ERRORS = {
     "BucketAlreadyExists": (409, "The bucket name is taken."),
     "BucketAlreadyOwnedByYou": (409, "The bucket exists and is yours."),
     # Not in the pages of the international edition; the code is known from third parties only.
-    "FileAlreadyExists": (409, "The object exists, and the request forbids to overwrite it."),
+    "FileAlreadyExists": (409, "The object exists, and the request forbids overwriting it."),
     "InvalidObjectState": (409, "The state of the object does not allow this."),
     "ObjectLocked": (409, "The object is locked."),
-    "PathConflict": (409, "The object was written at the same moment."),
-    "UploadConflict": (409, "The object is being uploaded too often."),
+    "PathConflict": (409, "Another request was writing the object."),
+    "UploadConflict": (409, "There are too many uploads of the object."),
     "MissingContentLength": (411, "Content-Length is missing."),
     "PreconditionFailed": (412, "Precondition not match."),
-    "InvalidRange": (416, "The range is outside of the object."),
+    "InvalidRange": (416, "The range is outside the object."),
     "UnavailableForLegalReasons": (451, "The service is unavailable."),
     "InternalError": (500, "Internal error."),
     "NotImplemented": (501, "This is not implemented."),
-    "KmsFreqControl": (503, "KMS is asked too often."),
+    "KmsFreqControl": (503, "There are too many requests to KMS."),
     "ServiceUnavailable": (503, "The service is unavailable, try again."),
     "SlowDown": (503, "Slow down."),
 }
 
-#: What XML 1.0 can't hold, and the carriage return, which a parser would turn into a line feed.
+#: Characters that XML 1.0 does not allow, and the carriage return, which a parser turns into a line feed.
 _NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class CosError(Exception):
-    """A refusal; `code` is one of ERRORS, `detail` says more than the code's own message."""
+    """A refused request; `code` is one of ERRORS, `detail` replaces the default message."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code, detail)
@@ -79,7 +79,7 @@ class CosError(Exception):
 
 
 class ListQuery(NamedTuple):
-    """The parameters of GET Bucket, as they were asked; `encoded` is `encoding-type=url`."""
+    """The parameters of GET Bucket as given; `encoded` stands for `encoding-type=url`."""
 
     prefix: str
     delimiter: str
@@ -89,15 +89,15 @@ class ListQuery(NamedTuple):
 
 
 def common_headers(now: float) -> dict[str, str]:
-    """Return the headers of every answer (436/7729). The request id, decoded, begins with the time in hex."""
+    """Return the headers of every reply (436/7729). The request id, decoded, begins with the time in hex."""
     request_id = f"{int(now):x}_7f000001_{secrets.token_hex(2)}_{secrets.token_hex(3)}"
     return {"Server": "tencent-cos", "x-cos-request-id": base64.b64encode(request_id.encode()).decode()}
 
 
 def error_reply(code: str, resource: str, now: float, detail: str = "") -> Reply:
-    """Return the answer of an error code; `resource` is the host and path that were asked. Others: InternalError.
+    """Return the reply for an error code, InternalError for an unknown one; `resource` is the request's host and path.
 
-    `detail` takes the place of the code's own message.
+    `detail` replaces the code's default message.
     """
     code = code if code in ERRORS else "InternalError"
     status, message = ERRORS[code]
@@ -166,7 +166,7 @@ def _facts(stored: StoredObject) -> Iterator[tuple[str, str]]:
 
 def _add(parent: Element, *nodes: tuple[str, str]) -> None:
     for tag, text in nodes:
-        # A key with such characters is only listed right with encoding-type=url.
+        # A key with such characters needs encoding-type=url.
         SubElement(parent, tag).text = _NOT_XML.sub("\ufffd", text)
 
 

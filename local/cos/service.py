@@ -1,4 +1,4 @@
-"""COS on one machine: the objects of one bucket and its list, signatures checked."""
+"""One bucket of the local COS: its objects and their list, with signatures checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 #: In bytes of UTF-8 (object overview, 436/13324).
 MAX_KEY = 850
-#: Bytes of all x-cos-meta-* together (PUT Object, 436/7749); names are counted too here, the page doesn't say.
+#: Bytes of all x-cos-meta-* together (PUT Object, 436/7749); the page doesn't say whether names count; here they do.
 MAX_META = 2048
 MAX_KEYS = 1000
 
@@ -32,10 +32,10 @@ DOMAINS = (".myqcloud.com", ".tencentcos.cn")
 
 
 class CosService:
-    """One bucket of one region; `calls` counts requests by operation, those that are refused too.
+    """One bucket of one region; `calls` counts requests by operation, refused ones included.
 
-    It answers for the bucket's own host and for any host that is not COS's, as if that were a custom domain of the
-    bucket. `clock` gives Unix time in seconds.
+    It answers the bucket's own host, and any host that is not COS's, as a custom domain of the bucket would. `clock`
+    gives Unix time in seconds.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class CosService:
         except OSError:
             logger.exception("COS store failed")
             reply = self._refusal("InternalError", request)
-        # No answer to a HEAD has a body (436/7745); a client is left with the status.
+        # A reply to HEAD has no body (436/7745); the client gets the status only.
         return reply._replace(body=b"") if request.method == "HEAD" else reply
 
     def error(self, code: str) -> Reply:
-        """Answer with one of the error codes of 436/7730; with InternalError when it is none of them."""
+        """Return the reply for an error code of 436/7730; InternalError for any other."""
         return error_reply(code, self._bucket, self._clock())
 
     def _refusal(self, code: str, request: Request, detail: str = "") -> Reply:
@@ -92,7 +92,7 @@ class CosService:
         return reply._replace(headers={**common_headers(self._clock()), **reply.headers})
 
     def _check_host(self, host: str) -> None:
-        """A bucket is named by its host alone. A bucket of another region is not found either (436/6224)."""
+        """Raise CosError unless the host names this bucket, in this region (436/6224)."""
         name = bare_host(host)
         own = (f"{self._bucket}.cos.{self._region}{domain}" for domain in DOMAINS)
         if name.endswith(DOMAINS) and name not in own:
@@ -103,8 +103,8 @@ class CosService:
         if "content-length" not in headers and headers.get("transfer-encoding", "").lower() != "chunked":
             raise CosError("MissingContentLength")
         _check_digest(headers.get("content-md5"), target.body)
-        # No page of the international edition has x-cos-forbid-overwrite: header, status and code are those that
-        # third parties report, unconfirmed.
+        # No page of the international edition has x-cos-forbid-overwrite: header, status and code are from reports of
+        # third parties, unconfirmed.
         replace = headers.get("x-cos-forbid-overwrite", "").lower() != "true"
         try:
             stored = self._store.put(target.key, target.body, _metadata(headers), replace=replace)
@@ -128,11 +128,11 @@ class CosService:
         headers = _object_headers(stored)
         if not_modified(stored, target.headers):
             return _not_modified(headers)
-        # The length is that of the object although no body follows, so it can't be left to the server to count.
+        # Content-Length is that of the object although no body follows, so the server can't count it.
         return Reply(200, {**headers, "Content-Length": str(stored.size)})
 
     def _delete(self, target: Target) -> Reply:
-        # All samples show 204 (436/7743); what a missing object gets is not written, 204 is an invention.
+        # All samples show 204 (436/7743); 204 for a missing object is invented.
         self._store.delete(target.key)
         return Reply(204)
 
@@ -149,7 +149,7 @@ class CosService:
         raise CosError("BucketAlreadyOwnedByYou")
 
     def _heads(self, listed: Iterable[str]) -> Iterator[StoredObject]:
-        """The objects of a page, without those that were deleted since it was made."""
+        """Return the objects of a page, without those that were deleted meanwhile."""
         for key in listed:
             with suppress(KeyError):
                 yield self._store.head(key)
@@ -175,9 +175,9 @@ def _check_digest(content_md5: str | None, body: bytes) -> None:
 
 
 def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers to keep with an object. Raises CosError for those that COS doesn't take.
+    """Return the headers to store with an object. Raises CosError for those that COS refuses.
 
-    The limits of x-cos-meta-* are the page's (436/7749), the code InvalidArgument for them is invented.
+    The limits of x-cos-meta-* are documented (436/7749); the code InvalidArgument is invented.
     """
     meta = {name: value for name, value in headers.items() if name.startswith(META)}
     if sum(len(name) + len(value.encode()) for name, value in meta.items()) > MAX_META or "_" in "".join(meta):
@@ -190,7 +190,7 @@ def _checksums(stored: StoredObject) -> dict[str, str]:
 
 
 def _object_headers(stored: StoredObject) -> dict[str, str]:
-    """The headers of GET and HEAD Object. PUT Object demands a Content-Type; the one for lack of it is invented."""
+    """Return the headers of GET and HEAD Object. PUT Object demands a Content-Type; the default here is invented."""
     return {
         "Content-Type": "application/octet-stream",
         **stored.headers,
@@ -201,7 +201,7 @@ def _object_headers(stored: StoredObject) -> dict[str, str]:
 
 
 def _overrides(query: Mapping[str, str]) -> dict[str, str]:
-    """The headers that response-* parameters replace. They need a signature (436/7753), which every request has."""
+    """Return the headers that response-* parameters set. They need a signature (436/7753), which every request has."""
     names = {f"response-{name}": name.title() for name in KEPT}
     overrides = {names[name]: value for name, value in query.items() if name in names}
     if any(NOT_HEADER.search(value) for value in overrides.values()):
@@ -210,23 +210,23 @@ def _overrides(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def _not_modified(headers: Mapping[str, str]) -> Reply:
-    """The sample of a 304 has the checksums and the type of the object, and no more (436/7753)."""
+    """Return the headers of a 304: checksums and type of the object only, as in the sample (436/7753)."""
     return Reply(304, {name: headers[name] for name in ("Content-Type", "ETag", "x-cos-hash-crc64ecma")})
 
 
 def _list_query(query: Mapping[str, str]) -> ListQuery:
-    """The parameters of GET Bucket (436/7734). InvalidDelimiter is documented, InvalidArgument an invention here."""
+    """Return the parameters of GET Bucket (436/7734). InvalidDelimiter is documented, InvalidArgument is invented."""
     delimiter, max_keys, encoding = (query.get(name, "") for name in ("delimiter", "max-keys", "encoding-type"))
     if len(delimiter) > 1:
         raise CosError("InvalidDelimiter")
     if not re.fullmatch("[1-9][0-9]{0,9}|", max_keys) or encoding not in ("", "url"):
         raise CosError("InvalidArgument")
-    # More than the maximum is taken as the maximum, which no page says.
+    # A larger value counts as the maximum; no page says so.
     limit = min(int(max_keys or MAX_KEYS), MAX_KEYS)
     return ListQuery(query.get("prefix", ""), delimiter, query.get("marker", ""), limit, encoding == "url")
 
 
 def too_large() -> Reply:
-    """Return the answer to an object that is larger than this COS takes: the real one takes 5 GB (436/7749)."""
+    """Return the reply to an object that is too large for this COS; the real one takes 5 GB (436/7749)."""
     detail = f"The local COS takes objects of at most {MAX_BODY} bytes, unlike COS, which takes 5 GB."
     return error_reply("EntityTooLarge", keys.BUCKET, time.time(), detail)

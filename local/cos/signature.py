@@ -1,15 +1,14 @@
-"""Whether a COS request is signed right: the server's side of "Request Signature" (436/7778)."""
+"""Checks the signatures of COS requests: the server's side of "Request Signature" (436/7778)."""
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
 from local.cos.replies import CosError
-from local.keys import KNOWN
+from local.keys import KNOWN, same
 from shared.signing.cos import cos_authorization
 
 TOKEN = "x-cos-security-token"  # noqa: S105 - a header's name
@@ -22,10 +21,10 @@ FIELDS = (
     "q-url-param-list",
     "q-signature",
 )
-#: Seconds by which a signature may begin in the future (RequestTimeTooSkewed, 436/7730).
+#: How far in the future a signature's time can begin, in seconds (RequestTimeTooSkewed, 436/7730).
 MAX_SKEW = 15 * 60
 
-#: For clients of other services: those of S3 send another kind of signature.
+#: Helps users of S3 clients, which send another kind of signature.
 NO_SIGNATURE = "There is no signature of COS's kind (q-sign-algorithm=sha1&q-ak=...) in Authorization or the query."
 
 _KEY_TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})")
@@ -41,10 +40,10 @@ class Signed(NamedTuple):
 
 
 def check_signature(request: Signed, now: float, token_name: str = TOKEN) -> None:
-    """Raise CosError unless the request bears a good signature, in `Authorization` or in the query string.
+    """Raise CosError unless the request has a valid signature, in `Authorization` or in the query string.
 
-    `now` is in Unix seconds, `token_name` the header or parameter of the session token. No page says which of several
-    faults is named first; here they come in the order that a server meets them.
+    `now` is in Unix seconds, `token_name` the header or parameter of the session token. No page gives the order of the
+    checks.
     """
     in_header = "authorization" in request.headers
     fields = _fields(request.headers["authorization"]) if in_header else request.query
@@ -55,12 +54,12 @@ def check_signature(request: Signed, now: float, token_name: str = TOKEN) -> Non
     keys = KNOWN.get(fields["q-ak"])
     if keys is None:
         raise CosError("InvalidAccessKeyId")
-    # The token goes where the signature goes. A wrong or missing one is AccessDenied here: no page names a code but
-    # ExpiredToken, which is for one that was right once.
+    # The token is sent where the signature is. A wrong or missing one is AccessDenied here: the only documented code is
+    # ExpiredToken, for a token that was valid once.
     token = (request.headers if in_header else request.query).get(token_name, "")
-    if not _same(token, keys.token):
+    if not same(token, keys.token):
         raise CosError("AccessDenied")
-    if not any(_same(fields["q-signature"], signature) for signature in _signatures(request, fields)):
+    if not any(same(fields["q-signature"], signature) for signature in _signatures(request, fields)):
         raise CosError("SignatureDoesNotMatch")
 
 
@@ -70,7 +69,7 @@ def _fields(authorization: str) -> dict[str, str]:
 
 
 def _check_time(sign_time: str, key_time: str, now: float) -> None:
-    """Both times are the KeyTime by the page; a request in which they differ is taken as malformed, an invention."""
+    """Check the times. By the page both are the KeyTime; that a difference is AccessDenied is invented."""
     match = _KEY_TIME.fullmatch(key_time)
     if match is None or sign_time != key_time:
         raise CosError("AccessDenied")
@@ -81,9 +80,9 @@ def _check_time(sign_time: str, key_time: str, now: float) -> None:
 
 
 def _signatures(request: Signed, fields: Mapping[str, str]) -> Iterator[str]:
-    """The signatures that would be right: of the Host as it was sent, and without its port.
+    """Yield the valid signatures: for the Host as sent, and for the Host without port.
 
-    The official client leaves the port out of the Host that it signs (cos-python-sdk-v5, cos_auth.py).
+    The official client signs the Host without its port (cos-python-sdk-v5, cos_auth.py).
     """
     keys, host = KNOWN[fields["q-ak"]], request.headers.get("host", "")
     params = _listed(request.query, fields["q-url-param-list"])
@@ -99,13 +98,9 @@ def bare_host(host: str) -> str:
 
 
 def _listed(items: Mapping[str, str], names: str) -> dict[str, str]:
-    """The items that a list names; it spells them encoded and in lower case. Raises CosError when one is missing."""
+    """Return the items that a list names, encoded and in lower case. Raises CosError if one is missing."""
     by_name = {quote(name, safe="").lower(): name for name in items}
     try:
         return {by_name[name]: items[by_name[name]] for name in names.split(";") if name}
     except KeyError:
         raise CosError("SignatureDoesNotMatch") from None
-
-
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())

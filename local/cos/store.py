@@ -1,4 +1,4 @@
-"""Objects of one bucket, as plain files in a directory."""
+"""Stores the objects of one bucket as plain files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from fastcrc import crc64
 
 from local import keys
 
-#: The longest piece of a file name, in characters: with its mark it stays below the 255 bytes that common file systems
-#: take.
+#: The longest piece of a file name, in characters: with its mark it is below 255 bytes, the limit of common file
+#: systems.
 _PIECE = 240
 #: Marks that quote() never yields: after a piece of a longer name; after the name of a folder that has a dot, or of a
 #: file that has none, so that a folder and an object can't collide; instead of an empty name.
@@ -53,11 +53,10 @@ class Page(NamedTuple):
 class CosStore:
     """The objects of one bucket below `directory`.
 
-    `<directory>/<bucket>/` holds contents and nothing else, a file an object. `.headers` beside it holds a JSON
-    sidecar an object, `.incoming` what is being written; no bucket is called that, names have no dots. A sidecar
-    describes a file by its time and size, so content that was changed by hand is never given a stale ETag.
-    `clock` gives Unix time in nanoseconds. Methods may be called from several threads, and raise OSError when the
-    disk does.
+    `<directory>/<bucket>/` holds the contents, one file for each object. `.headers` beside it holds a JSON sidecar for
+    each, `.incoming` what is being written; bucket names have no dots, so neither is a bucket. A sidecar names the time
+    and size of the file that it describes, so content that was changed by hand never gets a stale ETag. `clock` gives
+    Unix time in nanoseconds. Methods can be called from several threads. They raise OSError if the disk fails.
     """
 
     def __init__(self, directory: Path, bucket: str = keys.BUCKET, clock: Callable[[], int] = time.time_ns) -> None:
@@ -69,7 +68,7 @@ class CosStore:
         self._make_folders()
 
     def clear(self) -> None:
-        """Remove every object, and nothing else that may lie in the directory."""
+        """Remove every object, and nothing else in the directory."""
         for folder in (self._objects, self._sidecars, self._incoming):
             shutil.rmtree(folder)
         self._make_folders()
@@ -79,10 +78,10 @@ class CosStore:
             folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str], *, replace: bool = True) -> StoredObject:
-        """Store an object in one step: whoever reads meanwhile sees the old one or the new one, whole.
+        """Store an object atomically: a reader sees the whole old object or the whole new one.
 
-        `headers` are kept and handed back by `get`. Raises FileExistsError when `replace` is false and the key is
-        taken, ValueError when the key is empty. After any failure the old object is still there.
+        `get` returns `headers` again. Raises FileExistsError if the key exists and `replace` is false, ValueError if
+        the key is empty. After any failure the old object is still there.
         """
         target, sidecar = self.path(key), self._sidecars / _file_name(key)
         with self._temporary(body) as content, self._lock:
@@ -90,12 +89,12 @@ class CosStore:
                 path.parent.mkdir(parents=True, exist_ok=True)
             if not replace and target.exists():
                 raise FileExistsError(f"{key!r} exists")
-            # A time of our own, finer than the kernel's tick: two objects of one size never look the same.
+            # Our own time stamp is finer than the kernel's tick: two objects of the same size never look the same.
             os.utime(content, ns=(self._clock(),) * 2)
             status = content.stat()
             record = _record(body, headers)
-            # The sidecar goes first and still describes the object to be replaced, so it is right whether or not
-            # the second step succeeds.
+            # The sidecar is written first and also still describes the old object, so it is right whether or not the
+            # second step succeeds.
             records = {**self._current_record(key), _identity(status): record}
             with self._temporary(json.dumps(records).encode()) as description:
                 description.replace(sidecar)
@@ -103,25 +102,25 @@ class CosStore:
         return _stored(key, status, record)
 
     def get(self, key: str) -> StoredObject:
-        """Return an object with its content. Raises KeyError when there is none."""
+        """Return an object with its content. Raises KeyError if it does not exist."""
         with self._found(key), self._lock:
             file = self.path(key).open("rb")
             records = self._records(key)
         with file:
             body, status = file.read(), os.fstat(file.fileno())
-        # Changed by hand: nothing is cached then, since a second change may fall in the same tick of the clock.
+        # Changed by hand: nothing is cached, since a second change can fall into the same tick of the clock.
         record = records.get(_identity(status)) or _record(body, {})
         return _stored(key, status, record)._replace(body=body)
 
     def head(self, key: str) -> StoredObject:
-        """Return an object without its content, which is read only when it must. Raises KeyError as `get` does."""
+        """Return an object without its content. Raises KeyError as `get` does."""
         with self._found(key), self._lock:
             status = self.path(key).stat()
             record = self._records(key).get(_identity(status))
         return _stored(key, status, record) if record else self.get(key)._replace(body=b"")
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens when there is none."""
+        """Remove an object, if it exists."""
         with self._lock:
             for root in (self._objects, self._sidecars):
                 path = root / _file_name(key)
@@ -134,8 +133,8 @@ class CosStore:
         With a `delimiter`, keys that share their text up to the first one after the prefix are one entry, a common
         prefix (GET Bucket, 436/7734).
         """
-        # No page says what becomes of a common prefix that a marker lies in. Here an entry is listed when it comes
-        # after the marker itself, so that a page that ends in a common prefix is not followed by the same one.
+        # No page says what happens to a common prefix that the marker lies in. Here an entry is listed if it sorts
+        # after the marker, so that a page that ends with a common prefix does not repeat on the next.
         entries = {_entry(key, prefix, delimiter) for key in self._keys(prefix) if key.startswith(prefix)}
         after = sorted((entry for entry in entries if entry[0].encode() > marker.encode()), key=_utf8)
         page = after[:max_keys]
@@ -146,13 +145,13 @@ class CosStore:
         )
 
     def path(self, key: str) -> Path:
-        """Return the file that holds the content of an object. Raises ValueError when the key is empty."""
+        """Return the file that holds the content of an object. Raises ValueError if the key is empty."""
         return self._objects / _file_name(key)
 
     def _keys(self, prefix: str) -> Iterator[str]:
-        """The key of every object in the folder that a prefix begins with, and below it.
+        """Yield the key of every object in the folder of a prefix, and below it.
 
-        A file that `put` would not have called so is no object: no key leads to it.
+        Files with names that `put` does not produce are skipped.
         """
         *folders, _ = prefix.split("/")
         top = self._objects.joinpath(*(part for name in folders for part in _parts(name, is_folder=True)))
@@ -163,16 +162,16 @@ class CosStore:
                     yield key
 
     def _records(self, key: str) -> dict[str, Any]:
-        """A sidecar's records, by the identity of the file that each describes."""
+        """Return the records of a sidecar, by the identity of the file that each describes."""
         try:
             records: dict[str, Any] = json.loads((self._sidecars / _file_name(key)).read_bytes())
         except (FileNotFoundError, ValueError):
-            # Made by hand, or cut short by a crash: nothing that the content can't tell again.
+            # Edited by hand, or cut short by a crash: the content has all that is needed.
             return {}
         return records
 
     def _current_record(self, key: str) -> dict[str, Any]:
-        """What the sidecar says of the object as it is now, and nothing of those before it."""
+        """Return the sidecar's record of the current content only."""
         try:
             identity = _identity(self.path(key).stat())
         except FileNotFoundError:
@@ -188,7 +187,7 @@ class CosStore:
 
     @contextmanager
     def _temporary(self, content: bytes) -> Iterator[Path]:
-        """A file with this content on the disk of the objects; gone afterwards unless it was moved away."""
+        """Yield a temporary file with this content on the objects' disk; remove it afterwards unless it was moved."""
         path = self._incoming / uuid4().hex
         try:
             path.write_bytes(content)
@@ -198,7 +197,7 @@ class CosStore:
 
 
 def _file_name(key: str) -> Path:
-    """The relative path of a key: a folder for each slash, the names quoted, so no key leads out of the directory."""
+    """Return the relative path of a key: a folder for each slash, with quoted names, so no key leaves the directory."""
     if not key:
         raise ValueError("an object needs a key")
     *folders, last = key.split("/")
@@ -207,7 +206,7 @@ def _file_name(key: str) -> Path:
 
 
 def _parts(name: str, *, is_folder: bool) -> list[str]:
-    """What one name between slashes is called: pieces of a long one, none of them `.` or `..`."""
+    """Return the file name for one name between slashes, in pieces if it is long; none is `.` or `..`."""
     quoted = quote(name, safe="") or _EMPTY
     quoted = f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
     *pieces, last = (quoted[start : start + _PIECE] for start in range(0, len(quoted), _PIECE))
@@ -216,24 +215,24 @@ def _parts(name: str, *, is_folder: bool) -> list[str]:
 
 
 def _key(path: Path) -> str:
-    """The key of a relative path that `_file_name` made."""
+    """Return the key of a relative path made by `_file_name`."""
     joined = "/".join(part if part.endswith(_MORE) else part.removesuffix(_ODD) for part in path.parts)
     names = joined.replace(f"{_MORE}/", "").split("/")
     return "/".join("" if name == _EMPTY else unquote(name) for name in names)
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
-    """Remove a folder and those above it, below `root`, that hold nothing any more."""
+    """Remove a folder and those above it, up to `root`, as long as they are empty."""
     while folder != root:
         try:
             folder.rmdir()
-        except OSError:  # it holds something, or is gone already
+        except OSError:  # not empty, or already gone
             return
         folder = folder.parent
 
 
 def _entry(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:
-    """What stands for a key in a list: itself, or the common prefix that it falls under (and True)."""
+    """Return the entry of a key in a list: the key itself, or its common prefix and True."""
     end = key.find(delimiter, len(prefix)) if delimiter else -1
     return (key, False) if end < 0 else (key[: end + len(delimiter)], True)
 
@@ -252,6 +251,6 @@ def _stored(key: str, status: os.stat_result, record: Mapping[str, Any]) -> Stor
 
 
 def _record(body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
-    """What a sidecar says of a content. COS's CRC64 is the reflected ECMA one (cos-python-sdk-v5, `mkCrcFun`)."""
+    """Return the sidecar's record of a content; CRC64 is the reflected ECMA one (cos-python-sdk-v5, `mkCrcFun`)."""
     etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
     return {"etag": etag, "crc64": crc64.xz(body), "headers": dict(headers)}

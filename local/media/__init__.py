@@ -1,1 +1,1 @@
-"""The media API: API 2.0 and the two actions that query tasks."""
+"""The media API: API 2.0 with the two actions that query tasks."""

@@ -1,9 +1,8 @@
-"""The media API on one machine: API 2.0 as the CDN documents describe it, and the two actions that query tasks."""
+"""The local media API: API 2.0 as the CDN documents describe it, with the two actions that query tasks."""
 
 from __future__ import annotations
 
 import email
-import hmac
 import json
 import re
 import time
@@ -13,7 +12,7 @@ from email.utils import collapse_rfc2231_value, formatdate
 from heapq import heappop, heappush
 from urllib.parse import parse_qsl
 
-from local.keys import KNOWN
+from local.keys import KNOWN, same
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks
 from local.server import Reply, Request, Route, json_reply
 from shared.signing.api2 import API2_PATH, HMAC_SHA1, api2_signature, api2_string_to_sign
@@ -21,7 +20,7 @@ from shared.signing.api2 import API2_PATH, HMAC_SHA1, api2_signature, api2_strin
 Params = dict[str, str]
 
 TASKS_PATH = "/_local/tasks"
-#: The hosts of the CDN module: the API documents' and SDKs' first, the later editions' second.
+#: The hosts of the CDN module: first that of the API documents and SDKs, then that of later editions.
 REAL_HOSTS = ("cdn.api.qcloud.com", "cdn.api.cloud.tencent.com")
 LOOPBACK = re.compile(r"(localhost|127(\.[0-9]+){3}|\[::1\])(:[0-9]+)?")
 #: Timestamp and Nonce are unsigned integers of at most 64 bits (common parameters, 248/4473).
@@ -29,14 +28,14 @@ UINT = re.compile(r"[0-9]{1,20}")
 VIDS = re.compile(r"vids(?:\.([0-9]{1,9}))?")
 #: A longer GET is answered with HTTP status 501 (CDN document of RefreshCdnUrl).
 MAX_QUERY = 32 * 1024
-#: Seconds by which Timestamp may be off: 5 minutes in the newer error table (213/6982). The CDN table (228/5078)
-#: says 2 hours; clients that keep to the shorter are right with both.
+#: How far Timestamp can be off, in seconds: 5 minutes in the newer error table (213/6982). The CDN table (228/5078)
+#: says 2 hours; a client that keeps to 5 minutes satisfies both.
 WINDOW = 300
-#: The module's answer to "which server": no document gives the real one, so this one doesn't pretend.
+#: No document gives the real Server header, so this one does not imitate it.
 HEADERS = {"Content-Type": "application/json; charset=utf-8", "Server": "local-media-api"}
 
-#: codeDesc and message by code: the meanings are those of the error tables (228/5078, 213/6982), the words are
-#: invented, as no table gives any.
+#: codeDesc and message by code. The meanings are those of the error tables (228/5078, 213/6982); the words are
+#: invented, since the tables have none.
 ERRORS = {
     4000: ("InvalidParameter", "a parameter is missing or wrong"),
     4100: ("AuthFailure", "the signature does not match"),
@@ -73,9 +72,8 @@ class ApiError(Exception):
 class MediaService:
     """Answers signed API 2.0 requests about `tasks`.
 
-    `calls` counts, by Action, the requests that name one, refused ones too: a test of retries wants to know how
-    often it was asked. The real service refuses plain HTTP with 4600 (213/6982); this one listens on loopback and
-    speaks nothing else.
+    `calls` counts requests by Action, refused ones included, so that tests can count retries. The real service refuses
+    plain HTTP with 4600 (213/6982); this one listens on loopback and speaks only HTTP.
     """
 
     def __init__(self, tasks: MediaTasks, clock: Callable[[], float] = time.time) -> None:
@@ -92,7 +90,7 @@ class MediaService:
     def handle(self, request: Request) -> Reply:
         """Answer one request.
 
-        The Date is the service's own: who is told 4200 sees by it how far off its clock is.
+        The Date header is the service's own, so a client that gets 4200 can see how far its clock is off.
         """
         reply = self._answer(request)
         return reply._replace(headers={**reply.headers, "Date": formatdate(self._clock(), usegmt=True)})
@@ -112,15 +110,14 @@ class MediaService:
         return _json_reply({"code": 0, "message": "", "codeDesc": "Success", "data": data})
 
     def error(self, code: str) -> Reply:
-        """Answer with an error code; one that is no number is 6000, the table's own "internal error"."""
+        """Return the reply for an error code; one that is not a number is 6000, the table's "internal error"."""
         return _failure(int(code) if re.fullmatch(r"-?[0-9]{1,9}", code) else 6000)
 
     def _check(self, request: Request, params: Params) -> None:
         """Let only a well-formed, known, correctly signed, timely and new request through. Raises ApiError.
 
-        The real order is not documented. This one is that of need: the signature can be worked out only with the
-        parameters and the key; the time and the nonce mean nothing before it, and a request that anybody could
-        have made up must not use up the nonces of the key's owner.
+        The real order is not documented. Here the signature comes first, because it needs the parameters and the key
+        only. Time and nonce come after it: a forged request must not use up the nonces of the key's owner.
         """
         timestamp, nonce = _common_parameters(params)
         keys = KNOWN.get(params["SecretId"])
@@ -128,13 +125,13 @@ class MediaService:
             raise ApiError(4104)
         # The official Node.js clients always send Token: without one it is empty, or JavaScript's word for that.
         given = params.get("Token", "")
-        if not _same("" if given == "undefined" else given, keys.token):
+        if not same("" if given == "undefined" else given, keys.token):
             raise ApiError(4105)
         if not _is_signed(request, params, keys.secret_key):
             raise ApiError(4100)
         now = self._clock()
-        # The older table, the CDN's (228/5078), has a code of its own for this, 4200; the newer one (213/6982) lacks
-        # it and files a Timestamp outside the window under 4500. The CDN's own table decides here.
+        # The CDN's table (228/5078) has 4200 for this; the newer one (213/6982) lacks it and has 4500 for a Timestamp
+        # outside the window. The CDN's table decides here.
         if abs(now - timestamp) > WINDOW:
             raise ApiError(4200, f"Timestamp is more than {WINDOW} seconds off")
         if not self.nonces.spend(params["SecretId"], nonce, now, until=max(now, timestamp) + WINDOW):
@@ -144,19 +141,19 @@ class MediaService:
         """Return an action's `data`. Raises ApiError."""
         action = self._actions.get(params["Action"])
         if action is None:
-            # The tables have 6100 for an action that another module's host would know. This service is that
-            # module's only host, so what it doesn't know is a wrong parameter.
+            # The tables have 6100 for an action of another module's host. There is no other host here, so an unknown
+            # action is a wrong parameter.
             raise ApiError(4000, f"Action {params['Action']} does not exist")
         return action(params)
 
     def _get_vp_result(self, params: Params) -> list[dict[str, object]]:
-        """The records of `vids.N`, in the order of N.
+        """Return the records of `vids.N`, in the order of N.
 
-        No document says what becomes of an unknown id: it is left out here, so `data` is empty when none is known.
-        The most ids of one call are not documented either: any number is answered.
+        No document says what happens to an unknown id; here it is left out, so `data` is empty if no id is known. No
+        limit of ids per call is documented either, so any number is answered.
         """
         matches = ((VIDS.fullmatch(name), vid) for name, vid in params.items() if vid)
-        # `vids` without a number is no documented spelling; it is what a client sends that forgot to number its one.
+        # `vids` without a number is not documented; a client with only one id may send it.
         numbered = sorted((int(match[1] or 0), vid) for match, vid in matches if match)
         if not numbered:
             raise ApiError(4000, "parameter vids is missing")
@@ -164,7 +161,7 @@ class MediaService:
         return [record for record in found if record is not None]
 
     def _get_ctsaudio_info(self, params: Params) -> dict[str, object]:
-        """The record of `vid`. The document calls it optional but names no other selector, so here it is needed."""
+        """Return the record of `vid`. The document calls it optional but has no other selector: needed here."""
         if not params.get("vid"):
             raise ApiError(4000, "parameter vid is missing")
         record = self._tasks.find(AUDIO_ACTION, params["vid"])
@@ -181,7 +178,7 @@ class MediaService:
 
 
 class Nonces:
-    """The nonces that were used, each remembered for as long as the request that brought it could come again."""
+    """The nonces that were used, each kept for as long as its request could be replayed."""
 
     def __init__(self) -> None:
         self._used: set[tuple[str, int]] = set()
@@ -191,7 +188,7 @@ class Nonces:
         return len(self._used)
 
     def spend(self, secret_id: str, nonce: int, now: float, until: float) -> bool:
-        """Use a nonce of a key; False when it was used and not yet forgotten. All times in Unix seconds."""
+        """Use a nonce of a key; return False if it was used before. All times are in Unix seconds."""
         while self._by_age and self._by_age[0][0] < now:
             self._used.remove(heappop(self._by_age)[1])
         if (secret_id, nonce) in self._used:
@@ -202,7 +199,7 @@ class Nonces:
 
 
 def _transport_refusal(request: Request) -> Reply | None:
-    """What never reaches the API proper. The 501 is documented; 404 and 405 are invented."""
+    """Refuse a request before the API looks at it. The 501 is documented; 404 and 405 are invented."""
     if request.path != API2_PATH:
         return _refusal(404)
     if request.method not in ("GET", "POST"):
@@ -213,9 +210,9 @@ def _transport_refusal(request: Request) -> Reply | None:
 
 
 def _parameters(request: Request) -> Params:
-    """The parameters of a request: a GET's query, a POST's form (RefreshCdnUrl document). Raises ApiError.
+    """Return the parameters of a request: a GET's query, a POST's form (RefreshCdnUrl document). Raises ApiError.
 
-    A parameter that comes twice counts with its last value; no document says.
+    The last value of a repeated parameter counts; no document says so.
     """
     if request.method == "GET":
         return _form(request.query)
@@ -225,7 +222,7 @@ def _parameters(request: Request) -> Params:
         return _form(request.body.decode(errors="replace"))
     if media_type == "multipart/form-data":
         return _multipart(content_type, request.body)
-    # Only the two are documented for POST; what another gets is invented.
+    # Only these two are documented for POST; the answer to others is invented.
     raise ApiError(4000, "Content-Type must be application/x-www-form-urlencoded or multipart/form-data")
 
 
@@ -234,7 +231,7 @@ def _form(text: str) -> Params:
 
 
 def _multipart(content_type: str, body: bytes) -> Params:
-    """The text fields of a multipart form: to the standard library a form is a mail with several parts."""
+    """Return the text fields of a multipart form, parsed as a mail with several parts."""
     mail = email.message_from_bytes(f"Content-Type: {_utf8(content_type)}\r\n\r\n".encode() + body)
     params: Params = {}
     for part in mail.walk():
@@ -246,12 +243,12 @@ def _multipart(content_type: str, body: bytes) -> Params:
 
 
 def _utf8(text: str) -> str:
-    """Text with any byte that was no UTF-8 replaced, so that it can be signed and put into JSON."""
+    """Replace what is not UTF-8, so that the text can be signed and put into JSON."""
     return text.encode(errors="replace").decode()
 
 
 def _common_parameters(params: Params) -> tuple[int, int]:
-    """Timestamp and Nonce of a request that has all the parameters which each one needs (248/4473). Raises ApiError."""
+    """Check the common parameters (248/4473) and return Timestamp and Nonce. Raises ApiError."""
     for name in ("Action", "SecretId", "Timestamp", "Nonce", "Signature"):
         if not params.get(name):
             raise ApiError(4000, f"parameter {name} is missing")
@@ -265,18 +262,14 @@ def _common_parameters(params: Params) -> tuple[int, int]:
 
 
 def _is_signed(request: Request, params: Params, secret_key: str) -> bool:
-    """Whether `Signature` is that of the key's owner, for the host that was asked."""
+    """Whether `Signature` is valid for the request and its host."""
     host = _utf8(request.headers.get("host", ""))
-    # The real service is reached by its name alone. Here clients are pointed at a loopback address, and the official
-    # ones sign their module's host whatever they are pointed at (QcloudApi/modules/cdn.py), so that counts as well.
+    # The real service has one name only. Here clients use a loopback address, but the official ones always sign their
+    # module's host (QcloudApi/modules/cdn.py), so that is valid too.
     hosts = (host, *REAL_HOSTS) if LOOPBACK.fullmatch(host) else (host,)
     signature_method = params.get("SignatureMethod", HMAC_SHA1)
     texts = [api2_string_to_sign(request.method, name, request.path, params) for name in hosts]
-    return any(_same(api2_signature(secret_key, text, signature_method), params["Signature"]) for text in texts)
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    return any(same(api2_signature(secret_key, text, signature_method), params["Signature"]) for text in texts)
 
 
 def _failure(code: int, detail: str = "") -> Reply:
@@ -285,7 +278,7 @@ def _failure(code: int, detail: str = "") -> Reply:
 
 
 def _json_reply(envelope: dict[str, object]) -> Reply:
-    """An envelope: HTTP status 200 even for an error, non-ASCII characters escaped as in the documents' samples."""
+    """Return an envelope: HTTP status 200 even for an error, non-ASCII characters escaped as in the samples."""
     return Reply(200, HEADERS, json.dumps(envelope).encode())
 
 

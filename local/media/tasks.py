@@ -1,4 +1,4 @@
-"""What the local media API knows: the examples of the two documents, a few tasks that move, and what people add."""
+"""The tasks of the local media API: the documents' examples, some that change with time, and those that users add."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VIDEO_ACTION = "GetVpResult"
 AUDIO_ACTION = "GetCtsaudioInfo"
 ACTIONS = (VIDEO_ACTION, AUDIO_ACTION)
 
-#: The ids of the request examples. No document shows their records, so they get a copy of their page's only one.
+#: The ids of the request examples. No document shows their records, so each gets a copy of its page's only record.
 VIDEO_REQUEST_EXAMPLES = ("b0756cd02571355df87533cb4c291afe1530607530", "b70bcd298ed25445c0b1f7d7083342431530606888")
 AUDIO_REQUEST_EXAMPLE = "000628c22a4cfa9daac321c31d496393"
 
@@ -27,18 +27,18 @@ AUDIO_SUCCEEDS = "c0ffee00" * 4 + "1700000004"
 AUDIO_FAILS = "badc0de0" * 4 + "1700000005"
 AUDIO_DELETED = "decade00" * 4 + "1700000006"
 
-#: Seconds between two steps of a moving task: long enough to be seen, short enough to be waited for.
+#: Seconds between two steps of a task that changes: long enough to see, short enough to wait for.
 STEP = 10
 
-#: What status 2 means by "basic information obtained" (GetCtsaudioInfo document, notes).
+#: The "basic information" that status 2 stands for (GetCtsaudioInfo document, notes).
 AUDIO_BASICS = ("size", "duration", "bitrate", "format", "sample_rate", "encoder")
 
-#: The only error code that any document shows is the 122 of the CTS document's failure callback; the text is invented.
+#: The only documented error code is 122, in the CTS document's failure callback; the text is invented.
 FAILURE = {"status": 4, "error_code": 122, "error_msg": "the source file can not be decoded"}
 
 
 class MediaTasks:
-    """All tasks by action and id; the time of the demo tasks begins when this is made."""
+    """All tasks by action and id. The demo tasks start when this object is created."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class MediaTasks:
         self.add({"action": AUDIO_ACTION, "tasks": list(_moving_audios(audio))})
 
     def find(self, action: str, vid: str) -> Record | None:
-        """Return a fresh copy of a task's record as it is now, or None when the action knows no such id."""
+        """Return a fresh copy of a task's record as it is now, or None if the action does not know the id."""
         task = self._tasks.get((action, vid))
         return task.at(self._clock()) if task else None
 
@@ -60,11 +60,11 @@ class MediaTasks:
         return [{"action": action, **task.spec(now)} for (action, _), task in self._tasks.items()]
 
     def add(self, spec: object) -> int:
-        """Add or replace tasks, all or none, and return how many; their time begins now.
+        """Add or replace tasks, all or none, and return how many. They start now.
 
-        `spec` is a record, a list of records, or `{"action": …, "tasks": [records]}`. A record is what the API
-        answers, with a `vid`, and may have `action` (else both actions know it) and `timeline`, a list of
-        `{"after": seconds, …fields}`; neither of the two is part of the answer. Raises ValueError naming the field.
+        `spec` is a record, a list of records, or `{"action": …, "tasks": [records]}`. A record is what the API answers,
+        with a `vid`. It can also have `action` (else both actions know it) and `timeline`, a list of `{"after":
+        seconds, …fields}`; neither is part of the answer. Raises ValueError naming the field.
         """
         group = spec if isinstance(spec, Mapping) and "tasks" in spec else {"tasks": _listed(spec)}
         if not isinstance(group["tasks"], list):
@@ -89,7 +89,7 @@ def _listed(spec: object) -> list[object]:
 
 
 def _parse(where: str, spec: object, group_action: object, now: float) -> tuple[tuple[str, ...], Timeline]:
-    """One record of a spec as the actions that know it and the task; `where` names it in errors."""
+    """Parse one record: return the actions that know it, and the task; `where` names it in errors."""
     record = dict(spec) if isinstance(spec, Mapping) else spec
     action = record.pop("action", group_action) if isinstance(record, dict) else None
     if action is not None and action not in ACTIONS:
@@ -109,13 +109,13 @@ def _copies(record: Record, *vids: str) -> Iterator[Record]:
 
 
 def _stamp(vid: str, after: float = 0) -> str:
-    """The time `after` a task began, in the documents' form: they show UTC+8, and tasks that began when the id says."""
+    """Return the time `after` a task's start, in the documents' form: UTC+8, the start taken from the id."""
     moment = datetime.fromtimestamp(int(vid[-10:]) + after, timezone(timedelta(hours=8)))
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _moving_videos(example: Record) -> Iterator[Record]:
-    """Video tasks of each outcome. That `finish_time` and `result` are null until then is invented."""
+    """Return video tasks of each outcome. That `finish_time` and `result` are null until the end is invented."""
     for vid, outcome in ((VIDEO_SUCCEEDS, {"status": 5, "result": example["result"]}), (VIDEO_FAILS, FAILURE)):
         yield {
             **example,
@@ -131,7 +131,7 @@ def _moving_videos(example: Record) -> Iterator[Record]:
 
 
 def _moving_audios(example: Record) -> Iterator[Record]:
-    """Audio tasks of each outcome. That what is not known yet is null, rather than absent, is invented."""
+    """Return audio tasks of each outcome. That unknown fields are null, rather than absent, is invented."""
     basics = {name: example[name] for name in AUDIO_BASICS}
     courses: dict[str, list[Record]] = {
         AUDIO_SUCCEEDS: [{"status": 2, **basics}, {"status": 3}, {"status": 5, "result": example["result"]}],

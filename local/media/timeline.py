@@ -1,4 +1,4 @@
-"""Records that change with time: what the local media API and Cloud Infinite know of their tasks."""
+"""Records that change with time, for the local media API and Cloud Infinite."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Record = dict[str, Any]
 
 
 class Step(NamedTuple):
-    """What changes in a record `after` so many seconds."""
+    """The fields that change in a record `after` some seconds."""
 
     after: float
     fields: Record
 
 
 class Timeline(NamedTuple):
-    """A record as it was when its time `start` (Unix seconds) began, and what happens to it from there."""
+    """A record at its `start` (Unix seconds), and the steps that change it."""
 
     record: Record
     steps: list[Step]
     start: float
 
     def at(self, now: float) -> Record:
-        """Return a fresh copy of the record as it is at a time; what a step has is merged into it."""
+        """Return a fresh copy of the record at a time, with the steps before it merged in."""
         record = copy.deepcopy(self.record)
         for step in self.steps:
             if now - self.start >= step.after:
@@ -33,16 +33,16 @@ class Timeline(NamedTuple):
         return record
 
     def spec(self, now: float) -> Record:
-        """Return the record as it is, with the steps that are still to come, `after` counted from now."""
+        """Return the current record, with the steps still to come; `after` counts from now."""
         coming = [step for step in self.steps if now - self.start < step.after]
         steps = [{"after": round(step.after - now + self.start, 1), **step.fields} for step in coming]
         return {**self.at(now), **({"timeline": steps} if steps else {})}
 
 
 def read_timeline(where: str, spec: object, id_field: str, known: Collection[str], now: float) -> Timeline:
-    """Return what `{<id_field>: …, …fields, "timeline": [{"after": seconds, …fields}]}` describes; its time begins now.
+    """Return what `{<id_field>: …, …fields, "timeline": [{"after": seconds, …fields}]}` describes; it starts now.
 
-    Raises ValueError, `where` naming the place, also for a field whose name is nearly one of the `known` ones.
+    Raises ValueError, with `where` in its message, also for a field whose name is close to a `known` one.
     """
     if not isinstance(spec, Mapping):
         raise ValueError(f"{where}: an object is needed")

@@ -1,1 +1,1 @@
-"""SCF: functions run in instances, and the triggers and the API that invoke them."""
+"""SCF: functions in instances, the triggers and the API that invoke them."""

@@ -1,7 +1,7 @@
-"""What is deployed in the local cloud's account: functions with their states, versions, aliases and triggers.
+"""The account of the local cloud: deployed functions with states, versions, aliases and triggers; roles and policies.
 
 Names are those of SCF's API (tencentcloud-sdk-python-scf, models.py), states those of "Function and Layer Status
-Description" (583/37883). How long a state lasts is in no document; here it is `delay` seconds.
+Description" (583/37883). No document says how long a state lasts; here it is `delay` seconds.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pydantic.alias_generators import to_pascal
 from local.scf.parameters import ApiError
 
 LATEST, DEFAULT = "$LATEST", "$DEFAULT"
-#: The states that end by themselves, and what they become when it went wrong.
+#: The states that end by themselves, and the states after a failure.
 BUSY = {
     "Creating": "CreateFailed",
     "Updating": "UpdateFailed",
     "Publishing": "PublishFailed",
     "Deleting": "DeleteFailed",
 }
-#: Seconds that a state of BUSY lasts.
+#: How long a state of BUSY lasts, in seconds.
 DELAY = 0.3
-#: Times of the API are taken to be Beijing's, as its crons are; no page says.
+#: The API's times are taken to be Beijing time, as its crons are; no page says so.
 BEIJING = timezone(timedelta(hours=8))
 
 
 class Record(BaseModel):
-    """A thing in the account; fields are on the wire and on disk what the API calls them."""
+    """A resource of the account; on the wire and on disk, fields have the API's names."""
 
     model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class Tag(Record):
 
 
 class Settings(Record):
-    """What a version of a function is: its code, the SHA-256 of a package, and its configuration."""
+    """The content of a version: its code (the SHA-256 of a package) and its configuration."""
 
     code: str
     code_size: int
@@ -60,7 +60,7 @@ class Settings(Record):
 
 
 class Version(Record):
-    """A published version; `ready_at`, in Unix seconds, ends its state Publishing."""
+    """A published version; at `ready_at` (Unix seconds) its state Publishing ends."""
 
     settings: Settings
     description: str
@@ -94,7 +94,7 @@ class Trigger(Record):
 
 
 class Function(Record):
-    """A function: `settings` are those last written, `running` those that $LATEST runs, None before it was active."""
+    """A function: `settings` are those last written, `running` those of $LATEST, None until it is active."""
 
     function_name: str
     function_id: str
@@ -112,11 +112,11 @@ class Function(Record):
     triggers: list[Trigger] = []
 
     def begin(self, status: str, until: float, failure: str = "") -> None:
-        """Enter a state of BUSY until a time; `failure` says why it will end badly."""
+        """Enter a state of BUSY until a time; with a `failure`, its reason, it ends in a failed state."""
         self.status, self.until, self.failure = status, until, failure
 
     def settle(self, now: float) -> bool:
-        """End a state whose time is over; return False when the function is gone with it."""
+        """End a state whose time is over; return False if the function is deleted by that."""
         if self.status in BUSY and now >= self.until:
             if self.status == "Deleting":
                 return False
@@ -126,13 +126,13 @@ class Function(Record):
         return True
 
     def demand(self, code: str, *more: str) -> None:
-        """Raise ApiError with a code unless the function is Active, or in one of `more` states."""
+        """Raise ApiError with a code unless the function is Active or in one of the states `more`."""
         if self.status not in ("Active", *more):
             raise ApiError(code, f"the function is {self.status}: wait until it is Active")
 
 
 class Role(Record):
-    """A role of CAM; `policies` maps the ids of what is attached to the time of that."""
+    """A role of CAM; `policies` maps the ids of attached policies to the times of attachment."""
 
     role_name: str
     role_id: str
@@ -157,7 +157,7 @@ class Policy(Record):
 
 
 class State(Record):
-    """All of an account."""
+    """The content of an account."""
 
     functions: dict[str, Function] = {}
     roles: dict[str, Role] = {}
@@ -168,8 +168,8 @@ class State(Record):
 class Account:
     """The account, kept in `<folder>/account.json`. `clock` gives Unix time in seconds.
 
-    `gateway` is the URL that function URLs begin with; the cloud sets it once it listens.
-    Raises ValueError when the file holds no account, OSError when it can't be read or written.
+    `gateway` is the URL that function URLs begin with; the cloud sets it once it listens. Raises ValueError if the file
+    holds no account, OSError if it can't be read or written.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time, delay: float = DELAY) -> None:
@@ -202,7 +202,7 @@ class Account:
 
     @property
     def functions(self) -> dict[str, Function]:
-        """The functions by name, each in the state that it is in now."""
+        """The functions by name, each in its current state."""
         for name, function in list(self._state.functions.items()):
             if not function.settle(self.clock()):
                 del self._state.functions[name]
@@ -219,28 +219,28 @@ class Account:
         return self._state.policies
 
     def function(self, name: str, namespace: str = "default") -> Function:
-        """Return a function of the only namespace. Raises ApiError."""
+        """Return a function. Raises ApiError."""
         function = self.functions.get(name) if namespace == "default" else None
         if function is None:
             raise ApiError("ResourceNotFound.FunctionName", f"there is no function {name[:64]!a} in {namespace[:64]!a}")
         return function
 
     def codes(self) -> set[str]:
-        """The packages that a function or version needs, by their SHA-256."""
+        """Return the SHA-256 of every package that a function or version needs."""
         used = [function.settings for function in self.functions.values()]
         used += [function.running for function in self.functions.values() if function.running]
         used += [version.settings for function in self.functions.values() for version in function.versions.values()]
         return {settings.code for settings in used}
 
     def until(self) -> float:
-        """When a state that begins now ends, in Unix seconds."""
+        """Return the end of a state that begins now, in Unix seconds."""
         return self.clock() + self.delay
 
     def now(self) -> str:
-        """The time of now, as the API writes it."""
+        """Return the current time in the API's form."""
         return datetime.fromtimestamp(self.clock(), BEIJING).strftime("%Y-%m-%d %H:%M:%S")
 
     def new_id(self) -> int:
-        """A number that nothing else in the account has."""
+        """Return an id that is not used in the account."""
         self._state.next_id += 1
         return self._state.next_id

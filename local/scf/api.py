@@ -1,4 +1,4 @@
-"""API 3.0 on one machine: the HTTP front of SCF's API, CAM and STS, which share a port here.
+"""The HTTP front of API 3.0: SCF's API, CAM and STS, which share a port here.
 
 Error codes are those that API 3.0 documents for every action (213/30435); the messages are ours.
 """
@@ -15,21 +15,21 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from local.keys import REGION
-from local.scf.parameters import Action, ApiError
+from local.scf.parameters import Action, ApiError, json_object
 from local.scf.tc3 import check_signature
 from local.server import JSON_HEADERS, Reply, Request
 
 logger = logging.getLogger(__name__)
 
 PATH = "/"
-#: What CAM calls the permission for Invoke; the others are called as the action is.
+#: CAM's name of a permission, where it is not the action's.
 PERMISSIONS = {"Invoke": "InvokeFunction"}
 
 
 class Service(NamedTuple):
-    """One service of API 3.0: its name in signatures and permissions, its version and its actions.
+    """One service of API 3.0: its name in signatures and permissions, its version, its actions.
 
-    A regional one has its things in a region, named by X-TC-Region. `denied` is the code for a missing permission.
+    A `regional` service needs X-TC-Region. `denied` is the code for a missing permission.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Service(NamedTuple):
 
 
 class Api:
-    """Answers signed API 3.0 requests; which service is asked shows in X-TC-Version.
+    """Answers signed API 3.0 requests; X-TC-Version names the service.
 
-    `calls` counts requests by X-TC-Action, refused ones too. `denied` holds what the keys' owner may not do, such as
-    `scf:InvokeFunction`: put something in to take the permission away. `done` is called after each action that
-    succeeded. The documented limits of requests a second are not kept here: they would hit as the machine's load goes;
-    a fault of kind `code` with RequestLimitExceeded does it on order.
+    `calls` counts requests by X-TC-Action, refused ones included. `denied` has the permissions that the keys lack, such
+    as `scf:InvokeFunction`. `done` is called after each successful action. The documented limits of requests per second
+    do not apply here, since the result would depend on the machine's load; use a fault of kind `code` with
+    RequestLimitExceeded.
     """
 
     def __init__(
@@ -61,34 +61,34 @@ class Api:
         self._clock = clock
 
     async def handle(self, request: Request) -> Reply:
-        """Answer one request; a synchronous invocation's when the function is done."""
+        """Answer one request; a synchronous invocation when the function has ended."""
         try:
             action = self._checked(request)
-            answer = action(_parameters(request.body))
+            answer = action(json_object(request.body, "InvalidParameter", "the body must be a JSON object"))
             response = await answer if isinstance(answer, Awaitable) else answer
             self._done()
             return _answer(response)
         except ApiError as error:
             return _failure(error.code, error.message)
         except OSError:
-            logger.exception("the account can't be kept")
+            logger.exception("the account can't be saved")
             return _failure("InternalError", "the local cloud can't write to its disk")
 
     def error(self, code: str) -> Reply:
-        """Answer with an error code, InternalError when none is given."""
+        """Return the reply for an error code, InternalError if it is empty."""
         return _failure(code or "InternalError", "the request failed")
 
     def _checked(self, request: Request) -> Action:
-        """The action of a correctly signed, timely and permitted request. Raises ApiError.
+        """Check signature, time and permission, and return the action. Raises ApiError.
 
-        The real order is not documented; here who asks is settled before what is asked.
+        The real order is not documented; here the signature is checked before the action.
         """
         if "x-tc-action" not in request.headers and is_call(request):
             raise ApiError("UnsupportedOperation", "HmacSHA1 and HmacSHA256 are not emulated: use TC3-HMAC-SHA256")
         name = _common(request, "X-TC-Action")
         self.calls[name] += 1
         if request.method != "POST":
-            # The real service takes GET too, with the parameters in the query. No client of this project does that.
+            # The real service also takes GET, with parameters in the query. No client of this project uses it.
             raise ApiError("UnsupportedProtocol", "POST is needed")
         service = self._services.get(_common(request, "X-TC-Version"))
         asked = [service] if service else self._services.values()
@@ -111,7 +111,7 @@ class Api:
 
 
 def is_call(request: Request) -> bool:
-    """Whether a request to the gateway's port is for API 3.0, in whichever way it is signed."""
+    """Whether a request to the gateway's port is for API 3.0, with any kind of signature."""
     if request.path != PATH:
         return False
     if "x-tc-action" in request.headers:
@@ -123,21 +123,10 @@ def is_call(request: Request) -> bool:
 
 
 def _common(request: Request, name: str) -> str:
-    """A common parameter: a header that must be there. Raises ApiError."""
+    """Return a common parameter, which is a required header. Raises ApiError."""
     value = request.headers.get(name.lower())
     if not value:
         raise ApiError("MissingParameter", f"parameter {name} is missing")
-    return value
-
-
-def _parameters(body: bytes) -> dict[str, object]:
-    """The parameters of a JSON body. Raises ApiError."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ApiError("InvalidParameter", "the body must be a JSON object")
     return value
 
 
@@ -146,6 +135,6 @@ def _failure(code: str, message: str) -> Reply:
 
 
 def _answer(response: Mapping[str, object]) -> Reply:
-    """An envelope: HTTP status 200 even for an error (return results, API 3.0)."""
+    """Return an envelope: HTTP status 200 even for an error (return results, API 3.0)."""
     envelope = {"Response": {**response, "RequestId": str(uuid.uuid4())}}
     return Reply(200, JSON_HEADERS, json.dumps(envelope).encode())

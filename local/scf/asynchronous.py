@@ -1,4 +1,4 @@
-"""Asynchronous invocations as SCF makes them: accepted at once, run in the background, a failed one run again."""
+"""Asynchronous invocations: accepted at once, run in the background, run again after a failure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import NamedTuple
 
 from local.scf.runtime import Outcome
 
-#: A run that fails is repeated twice, a minute apart (error types and retry policies, 583/39851). That page repeats
-#: a system or quota error for six hours; the local runtime answers neither.
+#: A run that fails is repeated twice, a minute apart (error types and retry policies, 583/39851). By that page a system
+#: or quota error is retried for six hours; the local runtime has neither.
 RETRIES, RETRY_DELAY = 2, 60.0
-#: Statuses of an event that SCF refuses before any code runs, no JSON or too large (status codes, 583/35311): what is
-#: wrong with a request does not pass, so it is not run again (583/39851).
+#: Statuses of events that SCF refuses before any code runs: not JSON, or too large (status codes, 583/35311). They are
+#: not run again (583/39851).
 REFUSED = frozenset({400, 406})
-#: The most events of one function that wait, for an instance or for their next run (583/39851).
+#: The most events of one function that can wait, for an instance or for their next run (583/39851).
 QUEUE = 100_000
 
-#: Runs a function by name on an event; the trigger's type ("": none) and the id of the request follow.
+#: Runs a function: its name, the event, the trigger's type ("" for none), the request id.
 Invoke = Callable[[str, object, str, str], Awaitable[Outcome]]
 
 
 class QueueFull(Exception):
-    """An event that finds no place in its function's queue."""
+    """The queue of a function is full."""
 
 
 class Accepted(NamedTuple):
-    """An event in the queue: the id that its sender is told, and the outcome of its first run."""
+    """An event in the queue: its request id, and the outcome of its first run."""
 
     request_id: str
     first: asyncio.Future[Outcome]
@@ -50,33 +50,33 @@ class Asynchronous:
         request_id = str(uuid.uuid4())
 
         def run() -> Awaitable[Outcome]:
-            # Runs of one event bear one id: the log counts them in SCF_RetryNum (Log structure page).
+            # All runs of one event have the same id: SCF's log counts them in SCF_RetryNum (Log structure page).
             return self._invoke(function, event, trigger, request_id)
 
         first = asyncio.ensure_future(run())
-        task = asyncio.create_task(self._see_through(first, run))
+        task = asyncio.create_task(self._finish(first, run))
         queue.add(task)
         task.add_done_callback(queue.discard)
         return Accepted(request_id, first)
 
     @property
     def waiting(self) -> int:
-        """How many events are not seen through yet."""
+        """How many events are not finished."""
         return sum(map(len, self._events.values()))
 
     async def settle(self) -> None:
-        """Return when every event is seen through, those that came meanwhile included."""
+        """Wait until every event is finished, including those that come meanwhile."""
         while tasks := [task for queue in self._events.values() for task in queue]:
             await asyncio.gather(*tasks)
 
     async def stop(self) -> None:
-        """Forget every event, also those that are running."""
+        """Drop every event, running ones included."""
         tasks = [task for queue in self._events.values() for task in queue]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _see_through(self, first: Awaitable[Outcome], run: Callable[[], Awaitable[Outcome]]) -> None:
+    async def _finish(self, first: Awaitable[Outcome], run: Callable[[], Awaitable[Outcome]]) -> None:
         outcome = await first
         for _ in range(RETRIES):
             if outcome.ok or outcome.status in REFUSED:

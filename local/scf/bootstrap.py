@@ -1,16 +1,16 @@
-"""The child side of the SCF runtime shim: loads the handler, then answers one event after the other.
+"""The process of an instance: loads the handler, then answers one event after the other.
 
-Started by file path, with any Python from 3.7 on, as the leader of a new session and in the code directory:
-`python bootstrap.py HANDLER EVENTS_FD REPLIES_FD OPTIONS`. What it imports is part of the cold start, so it imports
-little. OPTIONS is JSON: `packages`, folders that are packages beside the entry files, by name; `code`, the folders that
-can't be written; `debug`, the port on which a debugger is waited for; `debugpy`, the folder that it is in; `terminal`,
-the descriptor of the terminal that breakpoint() talks to.
+It is started by file path, with any Python from 3.7 on, as the leader of a new session, in the code directory: `python
+bootstrap.py HANDLER EVENTS_FD REPLIES_FD OPTIONS`. It imports little, because imports are part of the cold start.
+OPTIONS is JSON: `packages` maps names of packages to their folders; `code` lists folders that can't be written; `debug`
+is the port to wait on for a debugger; `debugpy` is the folder of debugpy; `terminal` is the descriptor of the terminal
+for breakpoint().
 
-Protocol, all frames being one line of JSON. A reply is two frames: `{"status", "message", "stack", "memory_mb"}` and
-the handler's return value (null unless the status is 200); with `files`, the code files that were read since the last
-one, each with its time and size. The first reply tells how the start went; each later one answers an event, which is
-two frames as well: `{"context", "environ", "marker"}` and the event itself. A reply of status 102 says that somebody
-has stopped the code to look at it, so that time does not count.
+Protocol: each frame is one line of JSON. A reply is two frames: `{"status", "message", "stack", "memory_mb", "files"}`
+and the handler's return value (null unless the status is 200). `files` are the code files read since the last reply,
+each with time and size. The first reply is the result of the start; each later one answers an event. An event is two
+frames as well: `{"context", "environ", "marker"}` and the event itself. A reply of status 102 says that the code has
+stopped at a breakpoint: from then on the time limit does not count.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if __name__ == "__main__":
     import child  # type: ignore[import-not-found] # the same file, by the script's folder
 
     del sys.modules["child"]  # the name is the user's
-    # A script's directory comes first in sys.path. Out with it before anything else is imported: it is no part of
-    # SCF's path, and its http.py would stand in for the standard library's.
+    # A script's directory comes first in sys.path. Remove it before anything else is imported: SCF's path does not have
+    # it, and its modules could hide those of the standard library.
     sys.path[:] = [entry for entry in sys.path if entry != __file__.rpartition("/")[0]]
 
 else:
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 
 #: The largest response, in bytes (SCF quota limits: 6 MB for a synchronous one).
 MAX_RESPONSE = 6 * 1024 * 1024
-#: The most characters of a message or a stack trace. Nothing says what SCF's limit is; some end there must be.
+#: The most characters of a message or a stack trace; SCF's limit is not documented.
 MAX_TEXT = 256 * 1024
 #: signal.SIGKILL, which is 9 on every POSIX system, without importing signal.
 SIGKILL = 9
 
 
 class HandlerFault(Exception):
-    """The handler can't be called: `status` is SCF's code, the message says what was looked for and what was found."""
+    """The handler can't be called: `status` is SCF's code, the message says what was expected and what was found."""
 
     def __init__(self, status: int, message: str, stack: str = "") -> None:
         super().__init__(printable(message))
@@ -63,15 +63,15 @@ class HandlerFault(Exception):
 
 
 class LogToStderr:
-    """A meta path finder that gives the root logger its handler the moment `logging` is first imported.
+    """A meta path finder that sets up the root logger when `logging` is first imported.
 
-    SCF's bootstrap (the 2020 CLI mirror) imports logging and adds a DEBUG handler to the root logger before user
-    code. Doing it at the import has the same effect, and costs nothing where a function doesn't log.
+    SCF's bootstrap (the 2020 CLI mirror) imports logging and adds a DEBUG handler to the root logger before user code.
+    Doing it at the import has the same effect, and costs nothing if a function doesn't log.
     """
 
     @staticmethod
     def find_spec(name: str, *_: object) -> ModuleSpec | None:
-        """Return the usual spec for `logging`, its loader made to set up the root logger; None for the rest."""
+        """Return the usual spec for `logging`, with a loader that sets up the root logger; None for other modules."""
         if name != "logging":
             return None
         sys.meta_path.remove(LogToStderr)
@@ -96,10 +96,10 @@ def set_up_logging(logging: ModuleType) -> None:
 
 
 def load(handler: str) -> Handler:
-    """Return the function that `<file>.<function>` names, the file being in the working directory.
+    """Return the function that `<file>.<function>` names; the file is in the working directory.
 
-    Raises HandlerFault: 437 when there is no such thing to call, 443 when importing the file fails. SCF's status
-    code page (583/35311) files a wrong entry file or execution method under 437, failing code under 443.
+    Raises HandlerFault: 437 for a wrong file or function, 443 if importing the file fails (SCF's status code page,
+    583/35311).
     """
     file, _, function = handler.partition(".")
     if not file or not function or "." in function or "/" in handler:
@@ -118,7 +118,7 @@ def load(handler: str) -> Handler:
 
 
 def import_entry(file: str) -> ModuleType:
-    """Import the entry file. Raises HandlerFault for whatever that raises; SystemExit ends the process, as in SCF."""
+    """Import the entry file. Raises HandlerFault for any exception; SystemExit ends the process, as in SCF."""
     try:
         return __import__(file)
     except SystemExit:
@@ -136,22 +136,22 @@ def import_entry(file: str) -> ModuleType:
 
 
 def is_package(name: str) -> bool:
-    """Whether the directory of this name, in the working directory, can be imported."""
+    """Whether the working directory has a package of this name."""
     return name.isidentifier() and name != "__pycache__" and os.path.isdir(name)
 
 
 def printable(text: str) -> str:
-    """A text cut to size, its lone surrogates escaped: whoever prints or encodes it must not fail over them."""
+    """Return a text cut to size, with lone surrogates escaped, so that it can be printed and encoded."""
     return text[:MAX_TEXT].encode(errors="backslashreplace").decode()
 
 
 def listed(names: list[str]) -> str:
-    """Names as a message shows them."""
+    """Return names as text for a message."""
     return ", ".join(names) or "none"
 
 
 def stack_of(error: BaseException) -> str:
-    """The stack trace as text, without the frames that are not the user's."""
+    """Return the stack trace as text, the user's frames only."""
     import traceback  # only failures pay for it
 
     trace = traceback.TracebackException(type(error), error, error.__traceback__)
@@ -161,17 +161,17 @@ def stack_of(error: BaseException) -> str:
 
 
 def run(function: Handler, event: object, context: Mapping[str, object]) -> tuple[dict[str, object], bytes]:
-    """Call the handler; return the reply's head, still without `memory_mb`, and the return value as JSON.
+    """Call the handler; return the reply's first frame, without `memory_mb`, and the return value as JSON.
 
-    SystemExit passes: SCF sees a process that ended.
+    SystemExit is not caught: for SCF the process has ended.
     """
     try:
-        # JSON has no NaN and, being UTF-8 on the wire, no lone surrogate. SCF says only that an invocation fails
-        # when its result isn't serialisable; that the failure looks like an exception of the user's is our guess.
+        # JSON has no NaN and, in UTF-8, no lone surrogate. SCF's page says only that an invocation fails if its result
+        # isn't serialisable; that it looks like an exception of the user's is our guess.
         value = json.dumps(function(event, context), ensure_ascii=False, allow_nan=False).encode()
     except SystemExit:
         raise
-    except BaseException as error:  # noqa: BLE001 - whatever user code raises is its result
+    except BaseException as error:  # noqa: BLE001 - any exception of user code is a result
         return {"status": 430, "message": "user code exception caught", "stack": stack_of(error)}, b"null"
     if len(value) > MAX_RESPONSE:
         return {"status": 407, "message": "The size of response exceeds the upper limit (6MB)", "stack": ""}, b"null"
@@ -179,7 +179,7 @@ def run(function: Handler, event: object, context: Mapping[str, object]) -> tupl
 
 
 def update_environ(variables: Mapping[str, str | None]) -> None:
-    """Set the variables that come with an event; None means that there is none of the name."""
+    """Set the environment variables that come with an event; None removes one."""
     for name, value in variables.items():
         if value is None:
             os.environ.pop(name, None)
@@ -188,18 +188,18 @@ def update_environ(variables: Mapping[str, str | None]) -> None:
 
 
 def flush_output() -> None:
-    """Flush stdout and stderr, whatever user code has put in their places."""
+    """Flush stdout and stderr, even if user code has replaced them."""
     for stream in (sys.stdout, sys.stderr):
         if not getattr(stream, "closed", True):
             stream.flush()
 
 
 def serve(handler: str, events: BufferedReader, replies: child.Replies, log_fd: int) -> None:
-    """Load the handler and answer events until there are no more, or until loading has failed.
+    """Load the handler and answer events until the pipe ends, or until loading has failed.
 
-    After each event, a line with the event's marker goes to `log_fd`, which is where stdout and stderr lead: pipes
-    race, so the parent couldn't tell otherwise whether it has read all that the handler printed. A newline comes
-    before it, because the handler's last line may not have one.
+    After each event, a line with the event's marker is written to `log_fd`, where stdout and stderr go too: it tells
+    the parent that it has read all that the handler printed. A newline is written first, because the handler's last
+    line may lack one.
     """
     try:
         function = load(handler)
@@ -208,19 +208,19 @@ def serve(handler: str, events: BufferedReader, replies: child.Replies, log_fd: 
         return
     replies.write({"status": 200, "message": "", "stack": ""})
     for head in iter(events.readline, b""):
-        told = json.loads(head)
-        update_environ(told["environ"])
-        answer, value = run(function, json.loads(events.readline()), told["context"])
+        details = json.loads(head)
+        update_environ(details["environ"])
+        answer, value = run(function, json.loads(events.readline()), details["context"])
         flush_output()
-        os.write(log_fd, f"\n{told['marker']}\n".encode())
+        os.write(log_fd, f"\n{details['marker']}\n".encode())
         replies.write(answer, value)
 
 
 def die_with_parent(events_fd: int) -> None:
-    """Wait until nobody can send events any more, then kill this process group, whatever it is doing.
+    """Wait until the parent has closed the pipe of events, then kill this process group.
 
-    Without this a handler that never returns would outlive a parent that was killed. Hanging up is reported even
-    when no other event of the pipe is asked for, so the wait costs nothing.
+    Without this, a handler that never returns would outlive a killed parent. poll() reports the hang-up even if no
+    event is registered, so the wait costs nothing.
     """
     poll = select.poll()
     poll.register(events_fd, 0)
@@ -246,12 +246,12 @@ def main(handler: str, events_fd: int, replies_fd: int, options: dict[str, Any])
     code = child.CodeFolder(options["code"])
     if hasattr(sys, "addaudithook"):  # from Python 3.8 on
         sys.addaudithook(code)
-    # The descriptors stay open until the process has really ended: the parent takes the end of the pipe for that.
+    # The descriptors stay open until the process has ended: for the parent, the end of the pipe means just that.
     with open(events_fd, "rb", closefd=False) as events, open(replies_fd, "wb", closefd=False) as pipe:
         replies = child.Replies(pipe, code)
         if options["terminal"]:
             child.break_on(options["terminal"], replies)
-        # A descriptor of our own for the markers: user code may close or redirect its stdout.
+        # The markers have a descriptor of their own: user code can close or redirect its stdout.
         serve(handler, events, replies, os.dup(1))
 
 

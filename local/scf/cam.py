@@ -1,12 +1,11 @@
 """CAM and STS as far as a deployer needs them: roles, custom policies and who is asking.
 
 Requests, replies and codes are those of tencentcloud-sdk-python-cam (v20190116) and -sts (v20180813), models.py and
-errorcodes.py. Policies are kept and never enforced: whoever has the local keys may do everything.
+errorcodes.py. Policies are stored but not enforced: the local keys can do everything.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -28,7 +27,7 @@ from local.scf.cam_parameters import (
     UpdatePolicy,
     UpdateRoleDescription,
 )
-from local.scf.parameters import Action, Answer, ApiError, Parameters, action
+from local.scf.parameters import Action, Answer, ApiError, Parameters, action, json_object
 
 #: Characters of a policy (CAM limits, 598/10617), bytes of a description (InvalidParameter.DescriptionLengthOverlimit).
 MAX_DOCUMENT, MAX_DESCRIPTION = 6144, 300
@@ -36,7 +35,7 @@ NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,128}")
 
 
 class CamActions:
-    """The actions on the roles and policies of an account, and on the account itself."""
+    """CAM's actions on roles, policies and the account."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -82,7 +81,7 @@ class CamActions:
         return {"RoleInfo": _role(self._role(given.role_name, given.role_id))}
 
     def _delete_role(self, given: NamedRole) -> Answer:
-        # Whether a role with policies can be deleted is not documented: here it can, and they stay.
+        # No document says whether a role with policies can be deleted. Here it can, and the policies stay.
         del self._account.roles[self._role(given.role_name, given.role_id).role_name]
         return {}
 
@@ -209,7 +208,7 @@ class CamActions:
 
 
 def caller_identity(_: Parameters) -> Answer:
-    """STS's GetCallerIdentity: the local account, whichever of its keys asks."""
+    """STS's GetCallerIdentity: the local account, for any of its keys."""
     return {
         "Arn": f"qcs::cam::uin/{UIN}:uin/{UIN}",
         "AccountId": UIN,
@@ -230,19 +229,14 @@ def _check_name(name: str, code: str) -> None:
 
 def _check_description(text: str) -> None:
     if len(text.encode(errors="replace")) > MAX_DESCRIPTION:
-        raise ApiError("InvalidParameter.DescriptionLengthOverlimit", f"Description may have {MAX_DESCRIPTION} bytes")
+        raise ApiError("InvalidParameter.DescriptionLengthOverlimit", f"Description can have {MAX_DESCRIPTION} bytes")
 
 
 def _document(text: str, needed: str) -> str:
-    """A policy as it came, whose statements all have a `needed` part. Raises ApiError with the code for the fault."""
+    """Check a policy, whose statements must all have a `needed` part, and return it. Raises ApiError."""
     if len(text) > MAX_DOCUMENT:
-        raise ApiError("InvalidParameter.PolicyDocumentLengthOverLimit", f"a policy may have {MAX_DOCUMENT} characters")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise ApiError("InvalidParameter.PolicyDocumentError", "PolicyDocument is a JSON object")
+        raise ApiError("InvalidParameter.PolicyDocumentLengthOverLimit", f"a policy can have {MAX_DOCUMENT} characters")
+    document = json_object(text, "InvalidParameter.PolicyDocumentError", "PolicyDocument is a JSON object")
     if document.get("version") != "2.0":
         raise ApiError("InvalidParameter.VersionError", "version is 2.0")
     statements = document.get("statement")

@@ -6,18 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from local.scf.parameters import NotEmulated, Parameters
-
-
-class TagGiven(Parameters):
-    """A tag."""
-
-    key: str
-    value: str
+from local.scf.parameters import NotEmulated, Parameters, TagGiven
 
 
 class NamedRole(Parameters):
-    """Parameters that name a role by one of the two."""
+    """Parameters that name a role, by name or by id."""
 
     role_name: str | None = None
     role_id: str | None = None
@@ -70,7 +63,7 @@ class CreatePolicy(Parameters):
 
 
 class UpdatePolicy(Parameters):
-    """Parameters of UpdatePolicy: one of the two names the policy."""
+    """Parameters of UpdatePolicy; the policy is named by id or by name."""
 
     policy_id: int | None = None
     policy_name: str | None = None
@@ -101,7 +94,7 @@ class ListPolicies(Parameters):
 
 
 class AttachRolePolicy(Parameters):
-    """Parameters of AttachRolePolicy: one name of the policy, one of the role."""
+    """Parameters of AttachRolePolicy; policy and role are named by id or by name."""
 
     policy_id: int | None = None
     policy_name: str | None = None
@@ -110,7 +103,7 @@ class AttachRolePolicy(Parameters):
 
 
 class DetachRolePolicy(Parameters):
-    """Parameters of DetachRolePolicy: one name of the policy, one of the role."""
+    """Parameters of DetachRolePolicy; policy and role are named by id or by name."""
 
     policy_id: int | None = None
     policy_name: str | None = None

@@ -1,6 +1,6 @@
-"""What surrounds the handler in its process: the code folder, the pipe to the parent, debuggers.
+"""Helpers of `bootstrap`: the code folder, packages, the pipe to the parent, debuggers.
 
-Part of `bootstrap`, so the same holds: any Python from 3.7 on, few imports.
+The same rules hold as there: any Python from 3.7 on, few imports.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from io import BufferedWriter
     from typing import Any
 
-#: The status of a reply which says that the code is stopped at a breakpoint. The protocol's own.
+#: The status of a reply that says that the code has stopped at a breakpoint; the protocol's own.
 STOPPED = 102
-#: Audit events that change something, and which of their arguments say what (Python's audit events table).
+#: Audit events that change files, and the positions of the files in their arguments (Python's audit events table).
 CHANGES = {
     **{f"os.{name}": (0,) for name in ("remove", "mkdir", "rmdir", "truncate", "chmod", "chown", "utime", "setxattr")},
     "os.rename": (0, 1),
@@ -30,11 +30,11 @@ CHANGES = {
 
 
 class CodeFolder:
-    """An audit hook: SCF's code directory can't be written, and here it is the user's own files.
+    """An audit hook that makes the code folders read-only, as on SCF: here they are the user's own files.
 
     It sees this process only: a program that the function starts can still write there.
 
-    Of the files that are read, `files` keeps time and size: an instance whose files have changed is not used again.
+    It records time and size of the files that are read: an instance whose files have changed is not used again.
     """
 
     def __init__(self, folders: list[str]) -> None:
@@ -42,7 +42,7 @@ class CodeFolder:
         self._folders = tuple(folder + "/" for folder in folders)
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Refuse a change with the error that a read-only file system gives; note what is read."""
+        """Refuse a change with the error of a read-only file system; record what is read."""
         if event == "open":
             path, _, flags = arguments
             self._opened(path, bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)))
@@ -51,7 +51,7 @@ class CodeFolder:
                 self._opened(arguments[place], True)
 
     def take(self) -> dict[str, tuple[int, int]]:
-        """Return what was read since the last time; without audit hooks (Python 3.7) what is imported."""
+        """Return the files read since the last call; without audit hooks (Python 3.7), the imported ones."""
         if not hasattr(sys, "addaudithook"):
             for module in list(sys.modules.values()):
                 self._opened(getattr(module, "__file__", None) or 0, False)
@@ -71,12 +71,12 @@ class CodeFolder:
         try:
             status = os.stat(source)
         except OSError:
-            return  # what is not there is not read either
+            return  # a file that does not exist is not read
         self.files[source] = (status.st_mtime_ns, status.st_size)
 
 
 class Packages:
-    """A meta path finder for the packages that the bundle has beside its entry files, where they really are."""
+    """A meta path finder for packages that the bundle has at its root, but the checkout elsewhere."""
 
     def __init__(self, folders: Mapping[str, str]) -> None:
         self._folders = folders
@@ -88,10 +88,10 @@ class Packages:
 
 
 def peak_memory_mb() -> float:
-    """The most memory this process has held, in MB.
+    """Return the most memory that this process has held, in MB.
 
-    VmHWM starts at zero with the new program. ru_maxrss, where there is no /proc, doesn't: it survives exec, and so
-    begins with what the parent held when it forked.
+    VmHWM starts at zero with a new program. ru_maxrss, used without /proc, survives exec, so it begins with the
+    parent's memory at the fork.
     """
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
@@ -118,12 +118,12 @@ class Replies:
         self._pipe.flush()
 
     def stopped(self) -> None:
-        """Say that the code is stopped at a breakpoint."""
+        """Tell the parent that the code has stopped at a breakpoint."""
         self.write({"status": STOPPED})
 
 
 def break_on(terminal: int, replies: Replies) -> None:
-    """Let breakpoint() open Python's debugger on a terminal: stdin and stdout lead elsewhere."""
+    """Let breakpoint() open Python's debugger on a terminal, since stdin and stdout are not."""
 
     def stop() -> None:
         import pdb
@@ -137,7 +137,7 @@ def break_on(terminal: int, replies: Replies) -> None:
 
 def wait_for_debugger(port: int, folder: str) -> None:
     """Load debugpy from its folder and wait until a debugger has connected to the port on this machine."""
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # it would warn of Python's own frozen modules
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # otherwise it warns about Python's frozen modules
     sys.path.append(folder)
     import debugpy
 

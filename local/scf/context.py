@@ -1,4 +1,4 @@
-"""What SCF tells a function: its environment variables and its context."""
+"""What a function gets from SCF: its environment variables and its context."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shared.signing.credentials import Credentials
 
 
 class FunctionSpec(NamedTuple):
-    """A function as serverless.yml describes it: `timeout` in seconds, `memory` in MB.
+    """A function to run: `timeout` is in seconds, `memory` in MB.
 
-    `python` is the interpreter, with `options`; `packages` are folders that are packages beside the entry files, by
-    name, `layers` what is below /opt. With a `debug` port each instance waits there for a debugger, and no time limit
-    holds; with a `terminal`, a descriptor, breakpoint() works there.
+    `python` is the interpreter, with `options`; `packages` maps names of packages to their folders; `layers` are the
+    folders that SCF unpacks to /opt. With a `debug` port, each instance waits there for a debugger, and there is no
+    time limit; with a `terminal`, a descriptor, breakpoint() works there.
     """
 
     name: str
@@ -41,7 +41,7 @@ class FunctionSpec(NamedTuple):
 
 
 def event_variables(credentials: Credentials | None, trigger: str) -> dict[str, str | None]:
-    """The environment variables that may differ from one event to the next; None: not set."""
+    """Return the environment variables that can differ between events; None for one that is not set."""
     secret_id, secret_key, token = credentials or (None, None, None)
     return {
         "TENCENTCLOUD_SECRETID": secret_id,
@@ -52,7 +52,7 @@ def event_variables(credentials: Credentials | None, trigger: str) -> dict[str, 
 
 
 def command(spec: FunctionSpec, variables: Mapping[str, str | None]) -> Command:
-    """How an instance of a function is started."""
+    """Return how to start an instance of a function."""
     folders = [spec.code_dir, *spec.packages.values(), *spec.layers]
     settings = {
         "packages": {name: str(folder) for name, folder in spec.packages.items()},
@@ -66,7 +66,7 @@ def command(spec: FunctionSpec, variables: Mapping[str, str | None]) -> Command:
 
 
 def _debugpy_folder() -> str:
-    """Where debugpy is installed: the function's interpreter may be another one."""
+    """Return the folder of debugpy here: the function can run on another interpreter."""
     found = find_spec("debugpy")
     if found is None or found.origin is None:
         raise OSError("debugpy is not installed: type pip install debugpy")
@@ -74,9 +74,9 @@ def _debugpy_folder() -> str:
 
 
 def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[str, str]:
-    """All environment variables of a new instance (SCF page Environment variables), none of this process's own.
+    """Return all environment variables of a new instance (SCF page Environment variables); none are inherited.
 
-    The function's own settings win over those of SCF's machines, and lose against those that SCF reserves.
+    The function's variables override those of SCF's machines, but not those that SCF reserves.
     """
     machine = {
         "HOME": "/home/qcloud",
@@ -106,7 +106,7 @@ def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[st
 
 
 def context(spec: FunctionSpec, request_id: str) -> dict[str, object]:
-    """The handler's second argument (SCF page Basic concepts)."""
+    """Return the handler's second argument (SCF page Basic concepts)."""
     environment = {**spec.environment, "SCF_NAMESPACE": spec.namespace}
     pairs = [f"{name}={value}" for name, value in environment.items()]
     return {
@@ -114,7 +114,7 @@ def context(spec: FunctionSpec, request_id: str) -> dict[str, object]:
         "time_limit_in_ms": spec.timeout * 1000,
         "request_id": request_id,
         "environment": json.dumps(environment, ensure_ascii=False),
-        # SCF sends SCF_NAMESPACE twice in the sample of that page, so whoever reads this must bear it.
+        # The sample on that page has SCF_NAMESPACE twice, so readers must accept it.
         "environ": ";".join((*pairs, pairs[-1])),
         "function_version": spec.version,
         "function_name": spec.name,

@@ -1,4 +1,4 @@
-"""Runs what is deployed: each version of a function in a runtime of its own, called by name or by function URL."""
+"""Runs deployed functions: each version has a runtime of its own, called by name or by function URL."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from local.scf.triggers_api import url_description, url_name
 from local.scf.versions_api import alias_of, settings_of
 from local.server import JSON_HEADERS, Reply, Request
 
-#: Makes the runtime of a version; True when it has a run role.
+#: Makes the runtime of a version; the second argument says whether it has a run role.
 Start = Callable[[FunctionSpec, bool], Function]
-#: The environment of a version with what it lacks to reach the local services.
+#: Adds the addresses of the local services to a version's environment.
 Complete = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
 
 
 class _Running:
-    """A version's runtime, what it was made from, and how many calls it is at work on."""
+    """The runtime of a version, the code and settings it was made from, and its number of current calls."""
 
     def __init__(self, function: Function, made_from: tuple[FunctionSpec, bool]) -> None:
         self.function = function
@@ -37,7 +37,7 @@ class _Running:
 
 
 class Deployed:
-    """The functions of an account at work, their code out of `packages`."""
+    """Runs the functions of an account; their code is in `packages`."""
 
     def __init__(self, account: Account, packages: Packages, start: Start, complete: Complete) -> None:
         self._account = account
@@ -48,7 +48,7 @@ class Deployed:
         self._closing: set[asyncio.Task[None]] = set()
 
     def find(self, name: str, namespace: str, qualifier: str) -> str:
-        """Return the name by which `invoke` takes a function of the account. Raises ApiError."""
+        """Return the name of a function for `invoke`. Raises ApiError."""
         function = self._account.function(name, namespace)
         settings_of(function, qualifier)
         if function.running is None or function.status == "Deleting":
@@ -56,9 +56,9 @@ class Deployed:
         return f"{name}:{qualifier}"
 
     async def invoke(self, name: str, event: object, trigger: str = "", request_id: str = "") -> Outcome:
-        """Invoke `<function>:<version or alias>` with an event, as it is.
+        """Invoke `<function>:<version or alias>` with an event.
 
-        An event that waited until its function was gone ends with status 400, an invention.
+        If the function was deleted while the event waited, the status is 400, which is invented.
         """
         function_name, _, qualifier = name.partition(":")
         try:
@@ -76,7 +76,7 @@ class Deployed:
                 self._close(running)
 
     async def url(self, request: Request) -> Reply | None:
-        """Answer a request to the URL of a deployed function; None when there is no such URL that is open."""
+        """Answer a request to the URL of a deployed function; None if there is no such open URL."""
         name, _, rest = request.path.removeprefix(URL_PREFIX).partition("/")
         name = unquote(name)
         function = self._account.functions.get(name.partition(":")[0])
@@ -85,7 +85,7 @@ class Deployed:
                 continue
             description = url_description(trigger)
             if description.auth_type != "NONE":
-                # How a request is signed for such a URL is in no document that we have; what SCF answers neither.
+                # Neither the signature of such a request nor SCF's answer is documented.
                 message = "function URLs with AuthType CAM are not emulated in the local cloud"
                 return Reply(403, JSON_HEADERS, json.dumps({"message": message}).encode())
             if description.net_config.enable_extranet:
@@ -94,7 +94,7 @@ class Deployed:
         return None
 
     def tidy(self) -> None:
-        """End the runtimes of functions and versions that are gone."""
+        """End the runtimes of deleted functions and versions."""
         versions = {
             (function.function_id, version)
             for function in self._account.functions.values()
@@ -111,7 +111,7 @@ class Deployed:
         await asyncio.gather(*self._closing)
 
     async def _version(self, function: Deployment, qualifier: str) -> _Running:
-        """The runtime of the version that a qualifier leads to now, made anew when it has changed."""
+        """Return the runtime of the version that a qualifier stands for, a new one if the version has changed."""
         version = _version_of(function, qualifier)
         settings = function.running if version == LATEST else function.versions[version].settings
         if settings is None:
@@ -140,7 +140,7 @@ class Deployed:
         )
 
     def _retire(self, running: _Running) -> None:
-        """Let a runtime end with its last call."""
+        """End a runtime after its last call."""
         running.retired = True
         if not running.calls:
             self._close(running)
@@ -152,11 +152,11 @@ class Deployed:
 
 
 def _version_of(function: Deployment, qualifier: str) -> str:
-    """The version that a call of a version or alias goes to, drawn where an alias has two."""
+    """Return the version that a call goes to; an alias with two versions draws one."""
     if qualifier != DEFAULT and qualifier not in function.aliases:
         return qualifier
     alias = alias_of(function, qualifier)
     for version, share in alias.weights.items():
-        if random.random() < share:  # noqa: S311 - a share of the calls, no secret
+        if random.random() < share:  # noqa: S311 - not a secret
             return version
     return alias.function_version

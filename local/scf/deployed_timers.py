@@ -1,4 +1,4 @@
-"""The timers of what is deployed, fired by their crons."""
+"""Fires the timers of deployed functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Due(NamedTuple):
-    """A timer of a function and when it fires next."""
+    """A timer, its function, and when it fires next."""
 
     at: datetime
     function: str
@@ -34,21 +34,21 @@ class DeployedTimers:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to fire timers."""
+        """Start firing timers."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Forget what is scheduled."""
+        """Stop firing timers."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def changed(self) -> None:
-        """Look at the timers anew: one was added, changed or removed."""
+        """Schedule again, after a timer was added, changed or removed."""
         self._changed.set()
 
     def due(self, after: datetime) -> list[Due]:
-        """The open timers and when each fires next after a time, the soonest first."""
+        """Return the open timers with their next firing after a time, soonest first."""
         firings = [
             Due(at, function.function_name, trigger)
             for function in self._account.functions.values()
@@ -64,9 +64,9 @@ class DeployedTimers:
             now = datetime.now(CRON_ZONE)
             dues = self.due(now)
             pause = (dues[0].at - now).total_seconds() if dues else None
-            with contextlib.suppress(asyncio.TimeoutError):  # nothing changed until then
+            with contextlib.suppress(asyncio.TimeoutError):  # no timer changed until then
                 await asyncio.wait_for(self._changed.wait(), pause)
-            # A sleep may end a little early: what is not due yet is found again.
+            # A sleep can end a little early; a timer that is not due yet is found again.
             now = datetime.now(CRON_ZONE)
             for due in dues:
                 if due.at <= now:
@@ -78,7 +78,7 @@ class DeployedTimers:
             {"function": due.function, "name": trigger.trigger_name, "cron": trigger.trigger_desc}
         )
         event = timer_event(timer, due.at, trigger.custom_argument)
-        try:  # how it goes is seen in the log only, as on SCF
+        try:  # the outcome is in the log only, as on SCF
             self._asynchronous.accept(f"{due.function}:{trigger.qualifier}", event, "timer")
         except QueueFull:
             logger.exception("timer %s of %s is skipped", trigger.trigger_name, due.function)

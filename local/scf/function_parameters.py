@@ -1,4 +1,4 @@
-"""What the parameters of SCF's actions on functions may hold (tencentcloud-sdk-python-scf, models.py)."""
+"""The parameters of SCF's actions on functions (tencentcloud-sdk-python-scf, models.py)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from local.scf.account import LATEST
-from local.scf.parameters import ApiError, Empty, NotEmulated, Off, Parameters, only
+from local.scf.parameters import ApiError, Empty, NotEmulated, Off, Parameters, TagGiven, only
 
-#: Bytes of all environment variables of a function together (InvalidParameterValue.EnvironmentExceededLimit).
+#: The most bytes of a function's environment variables together (InvalidParameterValue.EnvironmentExceededLimit).
 MAX_ENVIRONMENT = 4096
 MAX_DESCRIPTION = 1000
 MAX_TIMEOUT = 900
 #: Megabytes: 64, then steps of 128.
 MEMORY_STEP, MAX_MEMORY = 128, 3072
-#: The runtimes whose code runs here, all of them by the interpreter of the local cloud itself.
+#: The runtimes that are emulated.
 RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
-#: The others that CreateFunction names.
+#: The other runtimes of CreateFunction.
 OTHER_RUNTIMES = re.compile(r"(Python2\.7|Nodejs|Php|Go|Java|CustomRuntime).*")
 #: Prefixes that SCF keeps for itself (Environment variables, 583/30228).
 RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
@@ -43,13 +43,13 @@ def _handler(handler: str) -> str:
 
 def _description(text: str) -> str:
     if len(text) > MAX_DESCRIPTION:
-        raise ApiError("InvalidParameterValue.Description", f"Description may have {MAX_DESCRIPTION} characters")
+        raise ApiError("InvalidParameterValue.Description", f"Description can have {MAX_DESCRIPTION} characters")
     return text
 
 
 def _memory(size: int) -> int:
     if size > MAX_MEMORY:
-        raise ApiError("LimitExceeded.Memory", f"MemorySize may be {MAX_MEMORY}")
+        raise ApiError("LimitExceeded.Memory", f"MemorySize can be {MAX_MEMORY} at most")
     if size != 64 and (size < MEMORY_STEP or size % MEMORY_STEP):
         raise ApiError("InvalidParameterValue.MemorySize", "MemorySize is 64, or 128 to 3072 in steps of 128")
     return size
@@ -57,7 +57,7 @@ def _memory(size: int) -> int:
 
 def _timeout(seconds: int) -> int:
     if seconds > MAX_TIMEOUT:
-        raise ApiError("LimitExceeded.Timeout", f"Timeout may be {MAX_TIMEOUT} seconds")
+        raise ApiError("LimitExceeded.Timeout", f"Timeout can be {MAX_TIMEOUT} seconds at most")
     if seconds < 1:
         raise ApiError("InvalidParameterValue", f"Timeout is 1 to {MAX_TIMEOUT} seconds")
     return seconds
@@ -86,42 +86,42 @@ Runtime = Annotated[str, AfterValidator(_runtime)]
 
 
 class Variable(Parameters):
-    """One environment variable; both texts are empty in the request that removes all of them."""
+    """One environment variable; a single one with empty key and value removes all."""
 
     key: str
     value: str
 
 
 class Environment(Parameters):
-    """The environment variables of a function."""
+    """A function's environment variables."""
 
     variables: list[Variable] = Field(default_factory=list)
 
     def as_dict(self) -> dict[str, str]:
         """The variables by name. Raises ApiError."""
         variables = {variable.key: variable.value for variable in self.variables}
-        if variables == {"": ""}:  # this removes all of them (tencent-component-toolkit, entities/scf.ts)
+        if variables == {"": ""}:  # removes all (tencent-component-toolkit, entities/scf.ts)
             return {}
         for name in variables:
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-                raise ApiError("InvalidParameterValue.Environment", f"{name[:64]!a} is no name of a variable")
+                raise ApiError("InvalidParameterValue.Environment", f"{name[:64]!a} is not a valid variable name")
             if name.startswith(RESERVED):
                 raise ApiError("InvalidParameterValue.EnvironmentSystemProtect", f"{name[:64]} is SCF's own")
         if sum(len(name) + len(value.encode(errors="replace")) for name, value in variables.items()) > MAX_ENVIRONMENT:
             raise ApiError(
-                "InvalidParameterValue.EnvironmentExceededLimit", f"the variables may have {MAX_ENVIRONMENT} bytes"
+                "InvalidParameterValue.EnvironmentExceededLimit", f"the variables can have {MAX_ENVIRONMENT} bytes"
             )
         return variables
 
 
 class Eip(Parameters):
-    """A fixed address for what a function calls."""
+    """A fixed address for outgoing calls."""
 
     eip_status: Annotated[str, only("DISABLE")] = "DISABLE"
 
 
 class PublicNet(Parameters):
-    """Whether a function may call the public network: here nothing keeps it from that."""
+    """Access to the public network: here a function always has it."""
 
     public_net_status: Annotated[str, only("ENABLE")] = "ENABLE"
     eip_config: Eip = Eip()
@@ -143,20 +143,20 @@ class Code(Parameters):
 
 
 class Named(Parameters):
-    """What every action on a function takes."""
+    """The parameters of every action on a function."""
 
     function_name: Annotated[str, AfterValidator(_given)]
     namespace: str = "default"
 
 
 class Qualified(Named):
-    """The same for one version or alias."""
+    """The parameters of an action on one version or alias."""
 
     qualifier: str = LATEST
 
 
 class Configuration(Parameters):
-    """The parameters of a function's configuration that CreateFunction and UpdateFunctionConfiguration share."""
+    """The configuration parameters of CreateFunction and UpdateFunctionConfiguration."""
 
     description: Description | None = None
     memory_size: MemorySize | None = None
@@ -178,21 +178,14 @@ class Configuration(Parameters):
     intranet_config: NotEmulated = None
 
     def changes(self) -> dict[str, object]:
-        """The fields of Settings that the request gives. Raises ApiError."""
+        """Return the fields of Settings that the request sets. Raises ApiError."""
         names = ("description", "memory_size", "timeout", "init_timeout", "role")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return given if self.environment is None else {**given, "environment": self.environment.as_dict()}
 
 
-class TagGiven(Parameters):
-    """A tag of a new function."""
-
-    key: str
-    value: str
-
-
 class CreateFunction(Configuration):
-    """Parameters of CreateFunction. Without Runtime it would be Python2.7, which does not run here."""
+    """Parameters of CreateFunction. The default runtime is Python2.7, which is not emulated."""
 
     function_name: FunctionName
     namespace: str = "default"
@@ -234,7 +227,7 @@ class UpdateFunctionConfiguration(Configuration, Named):
 
 
 class GetFunction(Qualified):
-    """Parameters of GetFunction; ShowTriggers is sent by tencent-component-toolkit, models.py does not have it."""
+    """Parameters of GetFunction; tencent-component-toolkit sends ShowTriggers, which is not in models.py."""
 
     show_code: Literal["TRUE", "FALSE"] = "FALSE"
     show_triggers: Literal["TRUE", "FALSE"] = "TRUE"
@@ -247,7 +240,7 @@ class DeleteFunction(Named):
 
 
 class Filter(Parameters):
-    """One filter of a list: any of the values will do."""
+    """One filter of ListFunctions: one of the values must match."""
 
     name: str
     values: list[str]

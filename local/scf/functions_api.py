@@ -25,17 +25,17 @@ from local.scf.parameters import Action, Answer, ApiError, action
 from local.scf.triggers_api import shown
 from local.scf.versions_api import settings_of
 
-#: Functions in a namespace (quota limits, 583/11637).
+#: The most functions of a namespace (quota limits, 583/11637).
 MAX_FUNCTIONS = 50
-#: Bytes of the entry file beyond which GetFunction does not show it.
+#: The largest entry file that GetFunction shows, in bytes.
 MAX_SHOWN = 1024 * 1024
 CODE_PATH = "/_local/code/"
-#: Who may take a role that functions bear (roles and policies of SCF, 583/32389).
+#: The service that must be allowed to take a run role (roles and policies of SCF, 583/32389).
 SERVICE = "scf.qcloud.com"
 
 
 class FunctionActions:
-    """The actions on the functions of an account whose code is in `packages`."""
+    """SCF's actions on functions; their code is in `packages`."""
 
     def __init__(self, account: Account, packages: Packages) -> None:
         self._account = account
@@ -52,12 +52,12 @@ class FunctionActions:
 
     def _create(self, given: CreateFunction) -> Answer:
         if given.namespace != "default":
-            raise ApiError("ResourceNotFound.Namespace", "there is no namespace but default")
+            raise ApiError("ResourceNotFound.Namespace", "there is only the namespace default")
         functions = self._account.functions
         if given.function_name in functions:
             raise ApiError("ResourceInUse.FunctionName", f"function {given.function_name} exists")
         if len(functions) >= MAX_FUNCTIONS:
-            raise ApiError("LimitExceeded.Function", f"a namespace may have {MAX_FUNCTIONS} functions")
+            raise ApiError("LimitExceeded.Function", f"a namespace can have {MAX_FUNCTIONS} functions")
         if given.handler is None:
             raise ApiError("MissingParameter", "parameter Handler is missing")
         if given.code is None or given.code.zip_file is None:
@@ -108,13 +108,13 @@ class FunctionActions:
         function.begin("Updating", self._account.until(), self._failure(function.settings))
 
     def _failure(self, settings: Settings) -> str:
-        """Why a function can't become active: SCF looks for the entry file (zero205/JD_tencent_scf#226)."""
+        """Return why a function can't become active: SCF looks for the entry file (zero205/JD_tencent_scf#226)."""
         if self._packages.entry(settings.code, settings.handler).is_file():
             return ""
         return f"the package has no entry file for the handler {settings.handler} at its root"
 
     def _check_role(self, name: str | None) -> None:
-        """Raise ApiError for a role that is not there, or that SCF may not take; which code that has is invented."""
+        """Raise ApiError for a role that does not exist or that SCF can't take; the latter's code is invented."""
         if not name:
             return
         role = self._account.roles.get(name)
@@ -132,7 +132,7 @@ class FunctionActions:
         if given.qualifier not in function.versions:
             raise ApiError("ResourceNotFound.Qualifier", f"there is no version {given.qualifier[:64]!a}")
         if any(given.qualifier in (alias.function_version, *alias.weights) for alias in function.aliases.values()):
-            raise ApiError("UnsupportedOperation.AliasBind", "an alias leads to the version")
+            raise ApiError("UnsupportedOperation.AliasBind", "an alias routes to the version")
         del function.versions[given.qualifier]
         return {}
 
@@ -159,7 +159,7 @@ class FunctionActions:
         }
 
     def _address(self, given: Qualified) -> Answer:
-        """Where the package can be downloaded: from COS in the real cloud, by a path of its own here."""
+        """Return where to download the package: in the real cloud from COS, here from the gateway's port."""
         function = self._account.function(given.function_name, given.namespace)
         code = settings_of(function, given.qualifier)[1].code
         return {"Url": f"{self._account.gateway}{CODE_PATH}{code}.zip", "CodeSha256": code}
@@ -178,7 +178,7 @@ class FunctionActions:
 
 
 def _matches(function: Function, given: Filter) -> bool:
-    """Whether a function has one of a filter's values. Raises ApiError for a filter that is not emulated."""
+    """Whether a function matches a filter. Raises ApiError for a filter that is not emulated."""
     if given.name.startswith("tag-"):
         return any(tag.key == given.name[4:] and tag.value in given.values for tag in function.tags)
     values = {"Status": function.status, "Runtime": function.settings.runtime, "Role": function.settings.role}
@@ -188,7 +188,7 @@ def _matches(function: Function, given: Filter) -> bool:
 
 
 def _summary(function: Function) -> dict[str, object]:
-    """A function as ListFunctions has it."""
+    """Return a function as ListFunctions shows it."""
     return {
         "FunctionName": function.function_name,
         "FunctionId": function.function_id,
@@ -208,7 +208,7 @@ def _summary(function: Function) -> dict[str, object]:
 
 
 def _configuration(settings: Settings) -> dict[str, object]:
-    """A version's settings as GetFunction has them."""
+    """Return a version's settings as GetFunction shows them."""
     variables = [{"Key": name, "Value": value} for name, value in settings.environment.items()]
     return {
         "Handler": settings.handler,

@@ -1,4 +1,4 @@
-"""The API gateway and the function URLs: an HTTP request to an event, a function's return value to a reply."""
+"""The API gateway and function URLs: turn a request into an event, and a function's result into a reply."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from local.scf.runtime import Outcome
 from local.server import Reply, Request, json_reply
 
 URL_PREFIX = "/_url/"
-#: What the gateway answers to a return value that is no integrated response (FAQ, doc 583/40714). The status of that
-#: answer is not documented; 403 repeats its errno.
+#: The gateway's answer to a malformed integrated response (FAQ, doc 583/40714). Its status is not documented; 403
+#: repeats the errno.
 MALFORMED = {"errno": 403, "error": "Invalid scf response format. please check your scf response format."}
 
-#: Where a parameter of an API may stand, beside the path.
+#: The positions of an API's parameters, beside the path.
 PLACES = ("QUERY", "HEADER")
 
 Invoke = Callable[[str, object], Awaitable[Outcome]]
@@ -36,7 +36,7 @@ class Gateway:
         self._invoke = invoke
 
     async def handle(self, request: Request) -> Reply:
-        """Answer one request of the outside world."""
+        """Answer one request."""
         if request.path.startswith(URL_PREFIX):
             name, _, rest = request.path[len(URL_PREFIX) :].partition("/")
             if name in self._urls:
@@ -50,7 +50,7 @@ class Gateway:
         ]
         if not found:
             return json_reply({"message": f"There is no api match uri[{request.path}]."}, 404)
-        found.sort(key=lambda each: len(each[1]))  # which of two matching APIs wins is not documented: the plainer here
+        found.sort(key=lambda each: len(each[1]))  # undocumented: fewer path parameters win
         api, parameters = next((each for each in found if each[0].method in ("ANY", request.method)), (None, {}))
         if api is None:
             return json_reply({"message": "Method Not Allowed."}, 405)
@@ -58,7 +58,7 @@ class Gateway:
         event = gateway_event(api, request._replace(parameters=parameters), request_id)
         call = asyncio.ensure_future(self._invoke(api.function, event))
         try:
-            # The function runs on when the gateway no longer waits for it.
+            # The function continues after the gateway's timeout.
             outcome = await asyncio.wait_for(asyncio.shield(call), api.timeout)
             reply = gateway_reply(outcome, api.integrated)
         except asyncio.TimeoutError:
@@ -67,7 +67,7 @@ class Gateway:
 
 
 def path_parameters(pattern: str, path: str) -> dict[str, str] | None:
-    """Return what `{name}` stands for in an API's path, None when the path is not the API's."""
+    """Return the values of `{name}` in an API's path, None if the path does not match."""
     parts = re.split(r"\{([^{}/]+)\}", pattern)
     names, texts = parts[1::2], parts[::2]
     matched = re.fullmatch("([^/]+)".join(map(re.escape, texts)), unquote(path))
@@ -75,7 +75,7 @@ def path_parameters(pattern: str, path: str) -> dict[str, str] | None:
 
 
 def gateway_event(api: Api, request: Request, request_id: str) -> Event:
-    """Return the integrated request of an API gateway trigger (doc 583/12513, and an event recorded in 2021).
+    """Return the event of an API gateway trigger (doc 583/12513, and an event recorded in 2021).
 
     As recorded: header names in lower case, no requestId in requestContext, no body key for a request without one.
     """
@@ -108,7 +108,7 @@ def gateway_event(api: Api, request: Request, request_id: str) -> Event:
 
 
 def _declared(api: Api, request: Request) -> Event:
-    """The parameters that the API declares: those of its path, and of `param` by their position."""
+    """Return the parameters that the API declares: in its path, and in `param` by position."""
     query = query_object(request.query)
     names = {place: [each.get("name") for each in api.param if each.get("position") == place] for place in PLACES}
     return {
@@ -128,7 +128,7 @@ def url_event(request: Request) -> Event:
     It is the gateway's without requestContext, the three parameter objects and the Base64 flag.
     """
     return {
-        "body": request.body.decode(errors="replace"),  # no Base64 flag: how binary arrives is not documented
+        "body": request.body.decode(errors="replace"),  # without a Base64 flag: undocumented for binary
         "headers": {**request.headers, "x-scf-remote-addr": request.remote},
         "httpMethod": request.method,
         "path": request.path,
@@ -139,7 +139,7 @@ def url_event(request: Request) -> Event:
 def query_object(query: str) -> dict[str, object]:
     """Return the queryString object of an event.
 
-    What becomes of a repeated key is not documented. Here it becomes a list, so that nothing is lost.
+    What a repeated key becomes is not documented. Here it is a list, so that nothing is lost.
     """
     values: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -153,9 +153,9 @@ def query_object(query: str) -> dict[str, object]:
 def gateway_reply(outcome: Outcome, integrated: bool) -> Reply:
     """Turn an outcome into the gateway's reply.
 
-    A function that fails or runs out of time gives HTTP 200 with SCF's error object as content (FAQ of the trigger).
-    An integrated response is a whole reply. Without it the return value is the body of a 200, which is how the deploy
-    engine makes every API whose file does not say `isIntegratedResponse`.
+    A function that fails or runs out of time gives HTTP 200 with SCF's error object as content (FAQ of the trigger). An
+    integrated response is a whole reply. Otherwise the return value is the body of a 200: the deploy engine's default
+    without `isIntegratedResponse`.
     """
     if outcome.error is not None:
         return json_reply(outcome.error)
@@ -168,7 +168,7 @@ def gateway_reply(outcome: Outcome, integrated: bool) -> Reply:
 def url_reply(outcome: Outcome) -> Reply:
     """Turn an outcome into a function URL's reply.
 
-    A value without statusCode is the body of a 200 (doc 583/96099). What a failed function gives is not documented:
+    A value without statusCode is the body of a 200 (doc 583/96099). The reply of a failed function is not documented:
     here HTTP 500 with SCF's error object.
     """
     if outcome.error is not None:
@@ -180,7 +180,7 @@ def url_reply(outcome: Outcome) -> Reply:
 
 
 def _integrated(result: object) -> Reply | None:
-    """The reply that an integrated response describes, None when it is malformed."""
+    """Return the reply that an integrated response describes, None if it is malformed."""
     if not isinstance(result, Mapping):
         return None
     status, headers, body = result.get("statusCode"), result.get("headers"), result.get("body", "")
@@ -202,7 +202,7 @@ def _is_header(value: object) -> bool:
 
 
 def _body(body: bytes) -> Event:
-    """Text as it is. Real gateways send Base64 only where it is switched on; here whatever is not UTF-8 is."""
+    """Return the body's fields; Base64 for all but UTF-8, where real gateways need it switched on."""
     try:
         return {"body": body.decode()}
     except UnicodeDecodeError:

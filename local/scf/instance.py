@@ -1,7 +1,7 @@
-"""One instance of a function: a process of its own, asked one event at a time over pipes.
+"""One instance of a function: a process that gets one event at a time over pipes.
 
-`local/scf/bootstrap.py` is what runs in it, and describes the protocol. The status codes and their texts are those of
-SCF's status code page (583/35311).
+`local/scf/bootstrap.py` runs in the process, and describes the protocol. Status codes and texts are those of SCF's
+status code page (583/35311).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from typing import NamedTuple
 BOOTSTRAP = Path(__file__).resolve().with_name("bootstrap.py")
 #: The longest line of a reply, in bytes: the largest response, or an error's text with every character escaped.
 MAX_FRAME = 8 * 1024 * 1024
-#: Seconds to wait for the last output, which a process that has left the group may keep from ending.
+#: Seconds to wait for the end of the output: a process that has left the group can hold the pipe open.
 OUTPUT_PATIENCE = 2.0
-#: Lines kept of what an instance prints between two events.
+#: The most lines kept of an instance's output between two events.
 IDLE_LINES = 1000
 
 #: The most descriptors of a function (SCF quota limits: 1,024).
 MAX_DESCRIPTORS = 1024
-#: What the bootstrap calls it.
+#: The bootstrap's status for code that has stopped at a breakpoint.
 STOPPED = 102
 
 Log = Callable[[str], None]
 
 
 class Answer(NamedTuple):
-    """What an instance answers; `text` is the return value as JSON, `stack` a stack trace if there is one."""
+    """The answer of an instance; `text` is the return value as JSON, `stack` a stack trace or ""."""
 
     status: int
     message: str = ""
@@ -45,9 +45,9 @@ class Answer(NamedTuple):
 
 
 class Command(NamedTuple):
-    """How a process is started: the interpreter and its options, the handler, the working directory, the environment.
+    """How to start a process: interpreter and options, handler, working directory, environment.
 
-    `settings` are what the bootstrap calls OPTIONS; with a `terminal`, a descriptor, breakpoint() works there.
+    `settings` are the OPTIONS of the bootstrap. With a `terminal`, a descriptor, breakpoint() works there.
     """
 
     python: str
@@ -60,7 +60,7 @@ class Command(NamedTuple):
 
 
 class Output(asyncio.Protocol):
-    """An instance's stdout and stderr as lines, each given to the invocation that is running."""
+    """Splits an instance's stdout and stderr into lines, and passes each to the current invocation."""
 
     def __init__(self) -> None:
         self.complete = asyncio.Event()
@@ -71,7 +71,7 @@ class Output(asyncio.Protocol):
         self._blank = False
 
     def begin(self, marker: str, take: Log) -> None:
-        """Give lines to `take` until the marker comes, first those that came since the last marker."""
+        """Pass lines to `take` until the marker comes; lines since the last marker come first."""
         self._marker, self._take = marker.encode(), take
         self.complete.clear()
         while self._between:
@@ -85,13 +85,13 @@ class Output(asyncio.Protocol):
             for line in lines:
                 self._line(bytes(line))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, _: Exception | None) -> None:
         """Take the last line, which has no newline, at the end of the pipe."""
         self._line(bytes(self._rest))
         self.complete.set()
 
     def _line(self, line: bytes) -> None:
-        """Pass a line on, an empty one only before another: the newline in front of a marker is not the user's."""
+        """Pass a line on. An empty one waits for the next: the newline before a marker is not the user's."""
         if line == self._marker:
             self._blank, self._take = False, self._between.append
             self.complete.set()
@@ -104,7 +104,7 @@ class Output(asyncio.Protocol):
 
 
 class Instance:
-    """A process and its pipes; made by `start`, ended by `close`."""
+    """A process and its pipes; `start` makes one, `close` ends it."""
 
     def __init__(self) -> None:
         self.output = Output()
@@ -118,7 +118,7 @@ class Instance:
 
     @classmethod
     async def start(cls, command: Command) -> Instance:
-        """Return an instance that is starting. Raises OSError when the interpreter or the directory isn't there."""
+        """Return an instance that is starting. Raises OSError if the interpreter or the directory does not exist."""
         self = cls()
         (events, send), (receive, replies), (read, write) = os.pipe(), os.pipe(), os.pipe()
         await self._connect(send, receive, read)
@@ -159,23 +159,23 @@ class Instance:
 
     @property
     def alive(self) -> bool:
-        """Whether the process can still answer: one that idles may have ended by itself."""
+        """Whether the process can still answer: an idle one can have ended by itself."""
         return not self._replies.at_eof()
 
     @property
     def current(self) -> bool:
-        """Whether the code files that the process has read are still as they were."""
+        """Whether the code files that the process has read are unchanged."""
         return all(_state(path) == state for path, state in self._files.items())
 
-    def send(self, told: Mapping[str, object], event: bytes) -> None:
-        """Send an event, which is JSON, and what the bootstrap is told with it."""
-        self._events.write(json.dumps(told).encode() + b"\n" + event + b"\n")
+    def send(self, details: Mapping[str, object], event: bytes) -> None:
+        """Send an event as JSON, after the `details` that go with it (context, environ, marker)."""
+        self._events.write(json.dumps(details).encode() + b"\n" + event + b"\n")
 
     async def reply(self, timeout: float | None, late: Answer) -> Answer:
-        """Return the next answer: `late` after `timeout` seconds, status 439 when the process ends without one.
+        """Return the next answer: `late` after `timeout` seconds, status 439 if the process ends without one.
 
-        In either of these cases the instance is closed. All that was printed before has been passed on. Time counts
-        no longer once the code was stopped at a breakpoint, and never without a `timeout`.
+        In both cases the instance is closed, and its output has been passed on. There is no time limit without a
+        `timeout`, or once the code has stopped at a breakpoint.
         """
         timer = asyncio.get_running_loop().call_later(timeout, self._expire) if timeout is not None else None
         try:
@@ -191,9 +191,9 @@ class Instance:
             await self.close()
             end = late if self._expired else Answer(439, f"User process exit when running: {self._exit_text()}")
             return end._replace(memory_mb=self._memory_mb)
-        told = json.loads(head)
-        self._files.update(told.pop("files"))
-        answer = Answer(**told, text=value[:-1].decode())
+        details = json.loads(head)
+        self._files.update(details.pop("files"))
+        answer = Answer(**details, text=value[:-1].decode())
         self._memory_mb = answer.memory_mb
         return answer
 
@@ -203,17 +203,17 @@ class Instance:
     async def printed(self) -> None:
         """Wait until all output up to the marker, or to the end of the process, has been passed on."""
         if not self.output.complete.is_set():
-            with contextlib.suppress(asyncio.TimeoutError):  # what is late then is left out of the log
+            with contextlib.suppress(asyncio.TimeoutError):  # later output is left out of the log
                 await asyncio.wait_for(self.output.complete.wait(), OUTPUT_PATIENCE)
 
     def kill(self) -> None:
-        """Kill the process and those it has started."""
+        """Kill the process and its children."""
         # Both errors mean that there is nothing left to kill; macOS has the second for a group of zombies.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
-        """Kill the process group, pass on what it had printed, and wait for the process to be gone."""
+        """Kill the process group, pass its last output on, and wait for the process to end."""
         self.kill()
         await self.printed()
         self._close_pipes()
@@ -222,7 +222,7 @@ class Instance:
     def _expire(self) -> None:
         self._expired = True
         self.kill()
-        # The end of the pipe may not come by itself: a process that has left the group would hold it open.
+        # The pipe may not end by itself: a process that has left the group can hold it open.
         self._reading[0].close()
 
     def _exit_text(self) -> str:
@@ -237,14 +237,14 @@ class Instance:
 
 
 def _limit_descriptors(pid: int) -> None:
-    """Give a process as many descriptors as SCF does, where the system lets one process do that to another (Linux)."""
+    """Limit a process to as many descriptors as SCF does, where the system can (Linux)."""
     if hasattr(resource, "prlimit"):
-        with contextlib.suppress(ProcessLookupError):  # it has ended already
+        with contextlib.suppress(ProcessLookupError):  # it has already ended
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
 
 
 def _state(path: str) -> list[int] | None:
-    """Time and size of a file, None when it is gone."""
+    """Return time and size of a file, None if it does not exist."""
     try:
         status = os.stat(path)
     except OSError:

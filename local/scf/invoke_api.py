@@ -15,9 +15,9 @@ from local.scf.runtime import MAX_EVENT, Outcome
 
 #: The largest event of an asynchronous invocation, in bytes (Invoke, 583/17243).
 MAX_ASYNC_EVENT = 128 * 1024
-#: Bytes of the log's end that a synchronous invocation returns when asked (InvokeFunction, 583/58400).
+#: The most bytes of the log's end that a synchronous invocation returns (InvokeFunction, 583/58400).
 LOG_TAIL = 4096
-#: An asynchronous answer: every field but the id is "empty" (data type Result of the API). For numbers that is taken
+#: An asynchronous answer: every field but the id is "empty" (data type Result of the API), which for numbers is taken
 #: to be 0.
 EMPTY_RESULT: Mapping[str, object] = {
     "Log": "",
@@ -29,12 +29,12 @@ EMPTY_RESULT: Mapping[str, object] = {
     "InvokeResult": 0,
 }
 
-#: Finds what a function's name, namespace and qualifier stand for: a name for `Invoke`. Raises ApiError.
+#: Finds a function by name, namespace and qualifier: returns its name for `Invoke`. Raises ApiError.
 Find = Callable[[str, str, str], str]
 
 
 class InvokeAction(Qualified):
-    """Parameters of Invoke. RoutingKey picks a version by rules, which no alias here has."""
+    """Parameters of Invoke. RoutingKey chooses a version by an alias's rules, which are not emulated."""
 
     invocation_type: Literal["RequestResponse", "Event"] = "RequestResponse"
     client_context: str = "{}"
@@ -52,7 +52,7 @@ class InvokeFunction(Qualified):
 
 
 class InvokeActions:
-    """The actions that run functions; `find` says which."""
+    """SCF's actions that invoke functions; `find` looks them up."""
 
     def __init__(self, find: Find, invoke: Invoke, asynchronous: Asynchronous) -> None:
         self._find = find
@@ -66,7 +66,7 @@ class InvokeActions:
     async def _answer(self, given: InvokeAction) -> Answer:
         in_background = given.invocation_type == "Event"
         name = self._find(given.function_name, given.namespace, given.qualifier)
-        # What a function gets from a request without ClientContext is not documented: an empty object here.
+        # The event of a request without ClientContext is not documented: here it is an empty object.
         event = _event(given.client_context, "ClientContext", MAX_ASYNC_EVENT if in_background else MAX_EVENT)
         if in_background:
             return {"Result": self._accept(name, event)}
@@ -81,15 +81,15 @@ class InvokeActions:
         try:
             request_id = self._asynchronous.accept(name, event).request_id
         except QueueFull as error:
-            # The documents give the queue's length, not what becomes of an event beyond it.
+            # The documents give the queue's length, but not the answer if it is full.
             raise ApiError("LimitExceeded.Quota", str(error)) from error
         return {**EMPTY_RESULT, "FunctionRequestId": request_id}
 
 
 def _event(text: str, name: str, most: int) -> object:
-    """An event as the function gets it. Raises ApiError when it is larger than `most` bytes, or no JSON."""
+    """Return an event as the function gets it. Raises ApiError if it is larger than `most` bytes, or not JSON."""
     if len(text.encode(errors="surrogatepass")) > most:
-        raise ApiError("InvalidParameter.RequestTooLarge", f"{name} may have {most} bytes")
+        raise ApiError("InvalidParameter.RequestTooLarge", f"{name} can have {most} bytes")
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -101,9 +101,9 @@ def _no_constant(name: str) -> object:
 
 
 def _result(outcome: Outcome, with_log: bool) -> dict[str, object]:
-    """The data type Result: memory in bytes, times in ms, billed by the whole one.
+    """Return the data type Result: memory in bytes, times in ms, billed by whole ones.
 
-    RetMsg is JSON, as in the function's log. InvokeResult is documented for success only, 0; for failure it is the
+    RetMsg is JSON, as in the function's log. InvokeResult is documented for success only (0); for a failure it is the
     error object's errorCode here.
     """
     error = outcome.error or {}

@@ -1,4 +1,4 @@
-"""The code of what is deployed: zip packages and what is in them, by the SHA-256 of the package."""
+"""The code of deployed functions: zip packages and their content, by the SHA-256 of the package."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path, PurePosixPath
 from local.scf.parameters import ApiError
 
 MB = 1024 * 1024
-#: The largest package when a function is created and when its code is updated (models.py, Code and
-#: UpdateFunctionCodeRequest), and all of its files unpacked (quota limits, 583/11637).
+#: The largest package of CreateFunction and of UpdateFunctionCode (models.py, Code and UpdateFunctionCodeRequest), and
+#: the most bytes unpacked (quota limits, 583/11637).
 MAX_CREATED, MAX_UPDATED, MAX_UNPACKED = 50 * MB, 20 * MB, 500 * MB
 
 
 class Packages:
-    """The packages below `folder`: `<sha256>.zip` as it was uploaded, and `<sha256>/` unpacked, read-only.
+    """The packages below `folder`: `<sha256>.zip` as uploaded, and `<sha256>/` unpacked, read-only.
 
-    Those that are not among the `wanted` digests are removed.
+    Packages that are not `wanted` are removed.
     """
 
     def __init__(self, folder: Path, wanted: Container[str]) -> None:
@@ -33,9 +33,9 @@ class Packages:
                 _remove(path)
 
     def add(self, text: str, most: int) -> tuple[str, int]:
-        """Keep a package, given as Base64; return its SHA-256 and its size in bytes.
+        """Store a package, given in Base64; return its SHA-256 and its size in bytes.
 
-        Raises ApiError when it is no zip, or larger than `most` bytes.
+        Raises ApiError if it is not a zip, or larger than `most` bytes.
         """
         archive = _decoded(text, most)
         digest = hashlib.sha256(archive).hexdigest()
@@ -49,15 +49,15 @@ class Packages:
         return digest, len(archive)
 
     def path(self, digest: str) -> Path:
-        """The folder that a package is unpacked in."""
+        """Return the folder of an unpacked package."""
         return self._folder / digest
 
     def archive(self, digest: str) -> bytes:
-        """A package as it was uploaded. Raises OSError when there is none."""
+        """Return a package as uploaded. Raises OSError if it does not exist."""
         return self._zip(digest).read_bytes()
 
     def entry(self, digest: str, handler: str) -> Path:
-        """The file that a handler string names."""
+        """Return the path of a handler's entry file."""
         return self.path(digest) / f"{handler.partition('.')[0]}.py"
 
     def _zip(self, digest: str) -> Path:
@@ -65,7 +65,7 @@ class Packages:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder; nothing happens when there is none."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -78,8 +78,8 @@ def _decoded(text: str, most: int) -> bytes:
     except binascii.Error as error:
         raise ApiError("InvalidParameterValue.ZipFileBase64BinasciiError", f"ZipFile is not Base64: {error}") from error
     if len(archive) > most:
-        # No code is documented for it; this one is for a parameter that is too long.
-        raise ApiError("InvalidParameterValue.LimitExceeded", f"the package may have {most // MB} MB")
+        # No code is documented for this; the one here is for a parameter that is too long.
+        raise ApiError("InvalidParameterValue.LimitExceeded", f"the package can have {most // MB} MB")
     return archive
 
 
@@ -88,13 +88,13 @@ def _unpack(archive: bytes, folder: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as package:
             if sum(member.file_size for member in package.infolist()) > MAX_UNPACKED:
-                raise ApiError("InvalidParameterValue.LimitExceeded", f"unpacked there may be {MAX_UNPACKED // MB} MB")
+                raise ApiError("InvalidParameterValue.LimitExceeded", f"unpacked it can have {MAX_UNPACKED // MB} MB")
             if any(".." in PurePosixPath(name).parts or name.startswith("/") for name in package.namelist()):
-                raise ApiError("InvalidParameterValue.ZipFile", "the package has a file outside of its root")
+                raise ApiError("InvalidParameterValue.ZipFile", "the package has a file outside its root")
             folder.mkdir()
             package.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ApiError("InvalidParameterValue.ZipFile", f"the package is no zip that can be read: {error}") from error
+        raise ApiError("InvalidParameterValue.ZipFile", f"the package is not a readable zip: {error}") from error
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o555)

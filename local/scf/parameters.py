@@ -1,24 +1,25 @@
-"""The parameters of API 3.0's actions: what a request may hold, and the error codes for what it may not.
+"""Reads the parameters of API 3.0's actions, and gives error codes for wrong ones.
 
-An action's parameters are a model: names and types are those of tencentcloud-sdk-python-scf and -cam (models.py).
-A field of type NotEmulated exists in the real service, and is refused by name.
+An action's parameters are a model: names and types are those of tencentcloud-sdk-python-scf and -cam (models.py). A
+field of type NotEmulated exists in the real service and is refused by name.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
 from pydantic.alias_generators import to_pascal
 
-#: What an action returns: the fields of its `Response`, without RequestId.
+#: The fields of an action's `Response`, without RequestId.
 Answer = Mapping[str, object]
 Action = Callable[[Mapping[str, object]], Answer | Awaitable[Answer]]
 
 
 class ApiError(Exception):
-    """A request that is refused with an error code; the message must not hold a secret."""
+    """A request is refused with an error code; the message must not contain a secret."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -26,8 +27,19 @@ class ApiError(Exception):
         self.message = message
 
 
+def json_object(text: str | bytes, code: str, message: str) -> dict[str, Any]:
+    """Return a JSON object. Raises ApiError with `code` and `message` for anything else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ApiError(code, message)
+    return value
+
+
 class Parameters(BaseModel):
-    """The parameters of one action, or an object among them: `function_name` here is FunctionName on the wire."""
+    """The parameters of one action, or an object in them; `function_name` is FunctionName on the wire."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_pascal)
 
@@ -41,7 +53,7 @@ def _refuse(_: object, info: ValidationInfo) -> NoReturn:
 
 
 def only(value: str) -> AfterValidator:
-    """Let only one value of a parameter through: the others are not emulated."""
+    """Accept only one value of a parameter; the others are not emulated."""
 
     def check(given: str, info: ValidationInfo) -> str:
         if given != value:
@@ -51,22 +63,30 @@ def only(value: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-#: A parameter of the real service that is refused whatever it holds.
+#: A parameter of the real service that is refused with any value.
 NotEmulated = Annotated[object, BeforeValidator(_refuse)]
-#: A switch that is FALSE here, and a text that is empty.
+#: A switch that must be FALSE, and a text that must be empty.
 Off = Annotated[str, only("FALSE")]
 Empty = Annotated[str, only("")]
+
+
+class TagGiven(Parameters):
+    """A tag of a new resource."""
+
+    key: str
+    value: str
+
 
 Given = TypeVar("Given", bound=Parameters)
 
 
 def action(model: type[Given], answer: Callable[[Given], Answer | Awaitable[Answer]]) -> Action:
-    """An action that takes parameters as JSON: they are checked against `model`, then given to `answer`."""
+    """Return an action that checks its JSON parameters against `model` and passes them to `answer`."""
     return lambda parameters: answer(parse(model, parameters))
 
 
 def parse(model: type[Given], parameters: Mapping[str, object]) -> Given:
-    """Return the parameters as `model`; null counts as absent, which no document says. Raises ApiError.
+    """Return the parameters as `model`; null counts as absent (no document says so). Raises ApiError.
 
     The codes are those that API 3.0 documents for every action (213/30435).
     """

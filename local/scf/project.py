@@ -1,4 +1,4 @@
-"""From serverless.yml to functions that can run here: where their code is, which interpreter runs it."""
+"""Finds what serverless.yml's functions need to run here: their code and a Python interpreter."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from local.config import Config, ConfigError, FunctionConfig, read_config
 from local.config.document import Document
 from local.scf.runtime import FunctionSpec
 
-#: The oldest Python that the runtime's own code runs on.
+#: The oldest Python that `bootstrap` runs on.
 OLDEST = (3, 7)
 
 
 class Code(NamedTuple):
     """Where a function's code is.
 
-    `folder` has the entry files at its root, `packages` are those that the bundle has beside them, by name; `layers`
-    are what SCF unpacks to /opt.
+    `folder` has the entry files at its root; `packages` maps names of packages of the bundle to their folders; `layers`
+    are the folders that SCF unpacks to /opt.
     """
 
     folder: Path
@@ -32,7 +32,7 @@ class Code(NamedTuple):
 
 
 class Interpreter(NamedTuple):
-    """A Python, and its options; `note` says what is not as on SCF."""
+    """A Python interpreter and its options; `note` says what differs from SCF."""
 
     path: str
     options: tuple[str, ...] = ()
@@ -40,9 +40,9 @@ class Interpreter(NamedTuple):
 
 
 def locate(config: Config, function: FunctionConfig) -> Code:
-    """Return where the code of a function is. Raises ConfigError when it is not in the project.
+    """Return where the code of a function is. Raises ConfigError if it is not in the project.
 
-    A project that builds its bundle from functions/ and shared/, as this checkout does, is run from these two folders.
+    A project that builds its bundle from functions/ and shared/, as this checkout does, runs from these two folders.
     """
     root, source = config.folder, config.source.src or "."
     if source == "./bundle" and (root / "functions").is_dir():
@@ -51,12 +51,12 @@ def locate(config: Config, function: FunctionConfig) -> Code:
     folder = root / source / (function.source or "")
     if not folder.is_dir():
         where = f"serverless.yml: {function.alias}"
-        raise ConfigError([f"{where}: its code is not in the project: src.src must be a folder that is there"])
+        raise ConfigError([f"{where}: its code is not in the project: src.src must be an existing folder"])
     return Code(folder.resolve(), {}, tuple(layers[each.name] for each in function.layers if each.name in layers))
 
 
 def local_layers(config: Config) -> dict[str, Path]:
-    """Return the folders of the layers that are in the project, by name: those of component `layer`."""
+    """Return the folders of the project's own layers (component `layer`) by name."""
     layers = {}
     for path in sorted(config.folder.glob("*/serverless.yml")):
         document = Document(path, {}).value
@@ -69,9 +69,9 @@ def local_layers(config: Config) -> dict[str, Path]:
 
 
 def interpreter(function: FunctionConfig, code: Code) -> Interpreter:
-    """Return the Python that runs a function: the one of its `runtime` where it is found, else this one.
+    """Return the Python for a function: that of its `runtime` if it is found, else this one.
 
-    From Python 3.7 on SCF's runtimes bring no libraries, so none of this machine's are to be found either. The
+    From Python 3.7 on, SCF's runtimes bring no libraries, so functions can't import this machine's either. The
     checkout's own functions, and those whose libraries SCF installs (`installDependency`), use this environment's.
     """
     version = function.runtime.removeprefix("Python")
@@ -89,7 +89,7 @@ def interpreter(function: FunctionConfig, code: Code) -> Interpreter:
 
 @cache
 def find_python(version: str) -> str | None:
-    """Return an interpreter of a minor version that starts, on the PATH or pyenv's; None when there is none."""
+    """Return a working interpreter of a minor version, from the PATH or pyenv; None if there is none."""
     if tuple(map(int, version.split("."))) < OLDEST:
         return None
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
@@ -100,7 +100,7 @@ def find_python(version: str) -> str | None:
         try:
             if subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0:
                 return python
-        except OSError:  # a link that leads nowhere, a program for another machine
+        except OSError:  # a broken link, or a program for another machine
             continue
     return None
 
@@ -120,7 +120,7 @@ def read_project(folder: Path, environ: Mapping[str, str]) -> Config:
 
 
 def notes(config: Config) -> list[str]:
-    """Return what is not as it would be in the cloud, a sentence each."""
+    """Return the differences from the cloud, a sentence each."""
     found = list(config.notices)
     layers = local_layers(config)
     for function in config.functions.values():
@@ -129,12 +129,12 @@ def notes(config: Config) -> list[str]:
         found += [note] if note else []
         found += [f"{function.alias}: layer {name} is not in the project" for name in missing]
     open_here = [url.function for url in config.urls if url.auth_type != "NONE"]
-    found += [f"{name}: its URL asks for CAM signatures in the cloud; here anybody may call it" for name in open_here]
+    found += [f"{name}: its URL asks for CAM signatures in the cloud; here anyone can call it" for name in open_here]
     return found
 
 
 def function_spec(config: Config, function: FunctionConfig, environment: Mapping[str, str]) -> FunctionSpec:
-    """Return a function as the runtime needs it; `environment` is what it gets beside its own variables."""
+    """Return the spec of a function for the runtime; `environment` is added to its own variables."""
     code = locate(config, function)
     python = interpreter(function, code)
     return FunctionSpec(

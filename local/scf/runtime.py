@@ -1,14 +1,13 @@
-"""The SCF runtime shim: runs a function's handler as SCF does, in instances that stay warm between events.
+"""The SCF runtime: runs a function's handler in instances that stay warm between events.
 
-What SCF tells the code and its caller is made here: environment variables, context, log lines, error objects. Codes
-and texts are those of SCF's status code page (583/35311), unless a comment says that they are invented.
+It makes the log lines and error objects. Codes and texts are those of SCF's status code page (583/35311), unless a
+comment says that they are invented.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import random
 import secrets
 import time
 import uuid
@@ -23,17 +22,17 @@ __all__ = ["Function", "FunctionSpec", "Outcome"]
 
 #: The largest event, in bytes (SCF quota limits: 6 MB for a synchronous one).
 MAX_EVENT = 6 * 1024 * 1024
-#: Seconds an instance may take to start. SCF has such a limit (status 450), its default is in no document at hand.
+#: Seconds that an instance can take to start. SCF has such a limit (status 450); its default is not documented.
 INIT_TIMEOUT = 60.0
-#: The statuses that make SCF repossess an instance.
+#: The statuses after which SCF repossesses an instance.
 REPOSSESSED = frozenset({433, 434, 439})
 
 
 class Outcome(NamedTuple):
-    """What became of one invocation: SCF's status code, the return value or SCF's error object, and the log.
+    """The result of one invocation: SCF's status code, the return value or SCF's error object, and the log.
 
-    `init_ms` is None when the instance was warm; `memory_mb` is the most that the instance has held so far. `output`
-    are the lines of the log that the function printed.
+    `init_ms` is None if the instance was warm; `memory_mb` is the instance's peak memory; `output` are the log lines
+    that the function printed.
     """
 
     request_id: str
@@ -53,10 +52,10 @@ class Outcome(NamedTuple):
 
 
 class Function:
-    """A function and its instances. `invoke` it from one event loop, and `close` it there.
+    """A function and its instances. Call `invoke` and `close` from one event loop.
 
-    `credentials` is asked before each event for the run role's keys (None: no role is bound). `log` gets each line of
-    the log as soon as it is complete; it must not raise.
+    `credentials` returns the run role's keys for each event (None if no role is bound). `log` gets each line of the log
+    as soon as it is complete; it must not raise.
     """
 
     def __init__(
@@ -69,8 +68,8 @@ class Function:
         self._spec = spec._replace(code_dir=spec.code_dir.resolve())
         self._credentials = credentials
         self._log = log
-        # SCF's limit is the region's quota of memory in use, beyond which a call ends with status 432. One machine
-        # has less to give, so a call waits for an instance instead.
+        # SCF's limit is the region's memory quota; beyond it a call ends with status 432. One machine has less memory,
+        # so here a call waits for an instance.
         self._max_instances = max_instances
         self._slots = asyncio.Semaphore(max_instances)
         self._instances: set[Instance] = set()
@@ -78,10 +77,10 @@ class Function:
         self._closed = False
 
     async def invoke(self, event: object, *, trigger: str = "", request_id: str = "") -> Outcome:
-        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event, a `request_id` its id.
+        """Run the handler on any JSON value; `trigger` is `timer` for a timer's event.
 
-        Whatever the function does is in the outcome. Raises OSError when no process can be started (the interpreter
-        or the code directory isn't there), RuntimeError after `close`.
+        An empty `request_id` is replaced by a new one. Failures of the function are in the outcome. Raises OSError if
+        no process can be started (the interpreter or the code directory does not exist), RuntimeError after `close`.
         """
         call = _Call(self._spec, self._log, request_id)
         call.say(f"START RequestId:{call.request_id}")
@@ -94,7 +93,7 @@ class Function:
             return call.finish(await self._run(call, text, trigger))
 
     async def close(self) -> None:
-        """End every instance; an event that one is still at work on fails. Returns when no call is running."""
+        """End every instance; running events fail. Returns when no call is running."""
         self._closed = True
         self._idle.clear()
         await asyncio.gather(*(instance.close() for instance in self._instances))
@@ -106,19 +105,19 @@ class Function:
 
     @property
     def instances(self) -> int:
-        """How many instances there are, at work and idle."""
+        """The number of instances, busy and idle."""
         return len(self._instances)
 
     @property
     def warm(self) -> list[int]:
-        """The process ids of the idle instances that can take an event, the one that was used last at the end."""
+        """The process ids of idle instances that can take an event; the one used last is at the end."""
         return [instance.pid for instance in self._idle if instance.alive and instance.current]
 
     def kill_one(self) -> bool:
-        """Kill an instance that is at work with SIGKILL, as a host that fails would; return whether there was one."""
+        """Kill a busy instance with SIGKILL, as if its host failed; return whether there was one."""
         busy = [instance for instance in self._instances if instance not in self._idle]
         if busy:
-            random.choice(busy).kill()  # noqa: S311 - any will do
+            secrets.choice(busy).kill()
         return bool(busy)
 
     async def _run(self, call: _Call, event: bytes, trigger: str) -> Answer:
@@ -131,7 +130,7 @@ class Function:
             self._instances.add(instance)
         keep = False
         try:
-            if self._closed:  # while the instance was started
+            if self._closed:  # closed while the instance was starting
                 instance.kill()
             instance.output.begin(marker, call.printed)
             if cold:
@@ -140,8 +139,8 @@ class Function:
                 call.report_init(reply, started)
                 if reply.status != 200:
                     return reply
-            told = {"context": context(spec, call.request_id), "environ": variables, "marker": marker}
-            reply = await self._answer(instance, call, told, event)
+            details = {"context": context(spec, call.request_id), "environ": variables, "marker": marker}
+            reply = await self._answer(instance, call, details, event)
             keep = reply.status not in REPOSSESSED
             return reply
         finally:
@@ -152,7 +151,7 @@ class Function:
                 self._instances.discard(instance)
 
     async def _warm_instance(self) -> Instance | None:
-        """The idle instance that was used last and whose code has not changed; None when a new one is needed."""
+        """Return the idle instance used last whose code has not changed; None if a new one is needed."""
         while self._idle:
             instance = self._idle.pop()
             if instance.alive and instance.current:
@@ -161,25 +160,25 @@ class Function:
             self._instances.discard(instance)
         return None
 
-    async def _answer(self, instance: Instance, call: _Call, told: Mapping[str, object], event: bytes) -> Answer:
-        """Send an event to an instance that waits for one; return its reply when all of the log is there."""
+    async def _answer(self, instance: Instance, call: _Call, details: Mapping[str, object], event: bytes) -> Answer:
+        """Send an event to an idle instance; return its reply once the log is complete."""
         timeout, memory = self._spec.timeout, self._spec.memory
         started = time.perf_counter()
-        instance.send(told, event)
+        instance.send(details, event)
         limit = None if self._spec.debug else timeout
         reply = await instance.reply(limit, Answer(433, f"Invoking task timed out after {timeout} seconds"))
         call.duration_ms = (time.perf_counter() - started) * 1000
         await instance.printed()
         if reply.status not in REPOSSESSED and reply.memory_mb > memory:
-            # SCF stops the instance the moment it goes over; here that shows when the handler is done. The page
-            # gives the status, the wording is ours.
+            # SCF stops the instance at once; here the check is made when the handler has ended. The page gives the
+            # status, the text is ours.
             message = f"Memory limit reached: {reply.memory_mb:.1f} MB used of {memory} MB"
             return Answer(434, message, memory_mb=reply.memory_mb)
         return reply
 
 
 class _Call:
-    """One invocation as its log tells it, line by line in the words of SCF's log (Log structure page)."""
+    """Writes the log of one invocation, in the form of SCF's log (Log structure page)."""
 
     def __init__(self, spec: FunctionSpec, log: Log | None, request_id: str) -> None:
         self.request_id = request_id or str(uuid.uuid4())
@@ -202,9 +201,9 @@ class _Call:
         self.say(line)
 
     def report_init(self, reply: Answer, started: float) -> None:
-        """Log a cold start, begun at `started` of time.perf_counter.
+        """Log a cold start that began at `started` (time.perf_counter).
 
-        The documents name these fields, for web and image functions; their order and place in the log are ours.
+        The documents name these fields for web and image functions; their order and place in the log are ours.
         """
         self._init_ms = (time.perf_counter() - started) * 1000
         self.say(
@@ -213,7 +212,7 @@ class _Call:
         )
 
     def finish(self, reply: Answer) -> Outcome:
-        """Log how it ended, and return all of it."""
+        """Log the end, and return the outcome."""
         error = None if reply.status == 200 else _error(reply, self.request_id)
         message = json.dumps(error, ensure_ascii=False) if error else reply.text
         if error:
@@ -231,7 +230,7 @@ class _Call:
 
 
 def _error(reply: Answer, request_id: str) -> dict[str, object]:
-    """SCF's error object. Samples have errorCode -1 for exceptions and timeouts; we take it for the other failures."""
+    """Return SCF's error object. In samples, exceptions and timeouts have errorCode -1; here all failures have it."""
     error: dict[str, object] = {"errorCode": -1, "errorMessage": reply.message, "requestId": request_id}
     if reply.stack:
         error["stackTrace"] = reply.stack
@@ -239,11 +238,11 @@ def _error(reply: Answer, request_id: str) -> dict[str, object]:
 
 
 def _event_text(event: object) -> tuple[bytes, Answer | None]:
-    """An event as JSON, and the refusal when SCF wouldn't hand it to the function."""
+    """Return an event as JSON, and SCF's refusal if it is malformed or too large."""
     try:
         text = json.dumps(event, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         return b"", Answer(400, f"InvalidParameterValue: the event is not JSON: {error}")
     if len(text) > MAX_EVENT:
-        return b"", Answer(406, f"RequestTooLarge: the event has {len(text)} bytes, {MAX_EVENT} are allowed")
+        return b"", Answer(406, f"RequestTooLarge: the event has {len(text)} bytes, the limit is {MAX_EVENT}")
     return text, None

@@ -1,4 +1,4 @@
-"""The services of API 3.0 that the local cloud has, put together."""
+"""Puts the services of API 3.0 together: SCF, CAM and STS."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def services(account: Account, packages: Packages, invocations: InvokeActions) -
 
 
 def finder(served: Container[str], find: Find) -> Find:
-    """Return what finds a function for Invoke: one that is deployed, or else one that is `served` from a checkout.
+    """Return the function that looks functions up for Invoke: deployed ones first, then those `served` from a checkout.
 
-    The latter is known by its alias, in the versions $LATEST and $DEFAULT.
+    The latter are found by their alias, with the qualifiers $LATEST and $DEFAULT.
     """
 
     def found(name: str, namespace: str, qualifier: str) -> str:
@@ -43,7 +43,7 @@ def finder(served: Container[str], find: Find) -> Find:
             if error.code != "ResourceNotFound.FunctionName" or namespace != "default" or name not in served:
                 raise
         if qualifier not in (LATEST, DEFAULT):
-            raise ApiError("ResourceNotFound.Qualifier", "what is served from a checkout has no versions")
+            raise ApiError("ResourceNotFound.Qualifier", "functions served from a checkout have no versions")
         return name
 
     return found

@@ -1,18 +1,17 @@
-"""Whether an API 3.0 request is signed right: the server's side of TC3-HMAC-SHA256 (213/30654)."""
+"""Checks the signatures of API 3.0 requests: the server's side of TC3-HMAC-SHA256 (213/30654)."""
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Collection, Iterator
 
-from local.keys import KNOWN
+from local.keys import KNOWN, same
 from local.scf.parameters import ApiError
 from local.server import Request
 from shared.signing.credentials import Credentials
 from shared.signing.tc3 import tc3_authorization
 
-#: Seconds by which X-TC-Timestamp may be off (AuthFailure.SignatureExpire: five minutes).
+#: How far X-TC-Timestamp can be off, in seconds (AuthFailure.SignatureExpire: five minutes).
 WINDOW = 300
 AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 Credential=(?P<secret_id>[^/, ]+)/[^/, ]+/(?P<service>[^/, ]+)/tc3_request, "
@@ -21,7 +20,7 @@ AUTHORIZATION = re.compile(
 
 
 def check_signature(request: Request, services: Collection[str], now: float) -> None:
-    """Raise ApiError for a request that a known key did not sign for one of `services`, just so as it came.
+    """Raise ApiError unless the request is signed with a known key for one of `services`.
 
     `now` is in Unix seconds. The real order of the checks is not documented.
     """
@@ -31,37 +30,37 @@ def check_signature(request: Request, services: Collection[str], now: float) -> 
     if not re.fullmatch(r"[0-9]{1,10}", timestamp):
         raise ApiError("InvalidParameter", "X-TC-Timestamp must be a time in Unix seconds")
     authorization = re.sub(r",\s*", ", ", request.headers.get("authorization", ""))
-    said = AUTHORIZATION.fullmatch(authorization)
-    if said is None:
+    matched = AUTHORIZATION.fullmatch(authorization)
+    if matched is None:
         raise ApiError("AuthFailure.InvalidAuthorization", "the Authorization header is missing or malformed")
-    keys = KNOWN.get(said["secret_id"])
+    keys = KNOWN.get(matched["secret_id"])
     if keys is None:
         raise ApiError("AuthFailure.SecretIdNotFound", "the SecretId does not exist or is disabled")
-    if not _same(request.headers.get("x-tc-token", ""), keys.token):
+    if not same(request.headers.get("x-tc-token", ""), keys.token):
         raise ApiError("AuthFailure.TokenFailure", "the token is wrong")
-    if not any(_same(right, authorization) for right in _right(request, said, keys, services)):
+    if not any(same(right, authorization) for right in _right(request, matched, keys, services)):
         raise ApiError("AuthFailure.SignatureFailure", "the signature does not match the request")
     if abs(now - int(timestamp)) > WINDOW:
         raise ApiError("AuthFailure.SignatureExpire", f"X-TC-Timestamp is more than {WINDOW} seconds off")
 
 
-def _right(request: Request, said: re.Match[str], keys: Credentials, services: Collection[str]) -> Iterator[str]:
-    """The authorizations that would be right for a request that names these headers and this service as signed."""
-    names = set(said["names"].split(";"))
+def _right(request: Request, matched: re.Match[str], keys: Credentials, services: Collection[str]) -> Iterator[str]:
+    """Yield the valid Authorization headers for a request with these signed headers and this service."""
+    names = set(matched["names"].split(";"))
     if not {"content-type", "host"} <= names <= set(request.headers):
         return
-    # What is no UTF-8 can't have been signed; replaced, it can be compared.
+    # Text that is not UTF-8 can't have been signed; it is replaced so that it can be compared.
     signed = {name: request.headers[name].encode(errors="replace").decode() for name in names}
-    if said["service"] not in services and said["service"] not in _first_labels(signed["host"]):
+    if matched["service"] not in services and matched["service"] not in _first_labels(signed["host"]):
         return
     timestamp = int(request.headers["x-tc-timestamp"])
     for host in _hosts(signed["host"]):
         headers = {**signed, "host": host}
-        yield tc3_authorization(keys, said["service"], request.path, headers, request.body, timestamp)
+        yield tc3_authorization(keys, matched["service"], request.path, headers, request.body, timestamp)
 
 
 def _hosts(host: str) -> Iterator[str]:
-    """The hosts that may have been signed: as it was sent and, as tencentcloud-sdk-nodejs does, without its port."""
+    """Yield the hosts that can have been signed: as sent and, as tencentcloud-sdk-nodejs does, without port."""
     yield host
     bare = re.sub(r":[0-9]*\Z", "", host)
     if bare != host:
@@ -69,9 +68,5 @@ def _hosts(host: str) -> Iterator[str]:
 
 
 def _first_labels(host: str) -> set[str]:
-    """What tencentcloud-sdk-nodejs signs as the service: the first label of the endpoint, whatever that is."""
+    """Return what tencentcloud-sdk-nodejs signs as the service: the first label of any endpoint."""
     return {name.partition(".")[0] for name in _hosts(host)}
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))

@@ -1,4 +1,4 @@
-"""The timer: cron of serverless.yml to Timer events, invoked asynchronously."""
+"""Fires the timers of serverless.yml: asynchronous invocations with Timer events."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ class Timers:
         self._tasks: set[asyncio.Task[object]] = set()
 
     def start(self) -> None:
-        """Fire every enabled timer when its cron says so, until `stop`."""
+        """Fire every enabled timer at the times of its cron, until `stop`."""
         for timer in self._timers.values():
             if timer.enabled:
                 self._spawn(self._run(timer))
 
     async def stop(self) -> None:
-        """Forget what is scheduled."""
+        """Stop firing timers."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def ended(self) -> None:
-        """Return when nothing is scheduled any more."""
+        """Wait until nothing is scheduled."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def fire(self, name: str, message: str | None = None) -> Outcome:
-        """Fire one timer now and return its first run's outcome; a failed one is run again in the background.
+        """Fire one timer now and return the outcome of the first run; a failed one is run again in the background.
 
-        Raises KeyError, with the names of the timers there are, for a name that is none.
+        Raises KeyError, with the names of all timers, for an unknown name.
         """
         if name not in self._timers:
             raise KeyError(f"no timer {name!r} in serverless.yml; there are: {', '.join(self._timers)}")
@@ -51,12 +51,12 @@ class Timers:
         due = datetime.now(CRON_ZONE)
         while True:
             now = datetime.now(CRON_ZONE)
-            following = next_firing(timer.cron, max(now, due))  # a sleep may end a little early
-            if following is None:  # the years of its cron are over: it fires by hand only
+            following = next_firing(timer.cron, max(now, due))  # a sleep can end a little early
+            if following is None:  # its cron has no further times
                 return
             due = following
             await asyncio.sleep((due - now).total_seconds())
-            self._spawn(self.fire(timer.name))  # how it went is seen in the log only, as on SCF
+            self._spawn(self.fire(timer.name))  # the outcome is in the log only, as on SCF
 
     def _spawn(self, coroutine: Coroutine[object, object, object]) -> None:
         task = asyncio.create_task(coroutine)
@@ -65,7 +65,7 @@ class Timers:
 
 
 def timer_event(timer: TimerTrigger, fired_at: datetime, message: str | None = None) -> dict[str, object]:
-    """Return the event of a timer trigger (doc 583/9708); Time is UTC and is that of the run, as recorded logs show."""
+    """Return the event of a timer trigger (doc 583/9708); Time is that of the run, in UTC, as in recorded logs."""
     return {
         "Type": "Timer",
         "TriggerName": timer.name,

@@ -17,12 +17,13 @@ from pydantic import AfterValidator, Field
 from local.config import CRON_ZONE, next_firing
 from local.scf.account import DEFAULT, LATEST, Account, Function, Trigger
 from local.scf.function_parameters import Description, Named
-from local.scf.parameters import Action, Answer, ApiError, NotEmulated, Parameters, action, parse
+from local.scf.parameters import Action, Answer, ApiError, NotEmulated, Parameters, action, json_object, parse
 from local.scf.versions_api import settings_of
 
-#: Triggers of one type of a function, and bytes of a timer's argument (quota limits, 583/11637; 583/9708).
+#: The most triggers of one type of a function, and the most bytes of a timer's argument (quota limits, 583/11637;
+#: 583/9708).
 MAX_TRIGGERS, MAX_ARGUMENT = 10, 4096
-#: The types that DeleteTrigger names, and that are not emulated. CreateTrigger takes no apigw any more.
+#: Types of DeleteTrigger that are not emulated. CreateTrigger no longer takes apigw.
 OTHER_TYPES = ("cos", "cls", "ckafka", "cmq", "apigw")
 
 
@@ -33,7 +34,7 @@ def _no_cors(enable: bool) -> bool:
 
 
 class NamedTrigger(Named):
-    """What names one trigger; UpdateTrigger and DeleteTrigger want the qualifier that it was made with."""
+    """The parameters that name one trigger; its qualifier is the one it was created with."""
 
     trigger_name: str
     type: str
@@ -56,7 +57,7 @@ class DeleteTrigger(NamedTrigger):
 
 
 class Filter(Parameters):
-    """One filter of ListTriggers."""
+    """One filter of ListTriggers: one of the values must match."""
 
     name: Literal["Qualifier", "TriggerName", "Description", "Type"]
     values: list[str]
@@ -73,14 +74,14 @@ class ListTriggers(Named):
 
 
 class Net(Parameters):
-    """Which networks a function URL can be reached from."""
+    """The networks that can reach a function URL."""
 
     enable_extranet: bool = False
     enable_intranet: bool = False
 
 
 class Cors(Parameters):
-    """What SCF itself answers to other origins: not emulated, but for the word that it does nothing."""
+    """CORS of a function URL; only switched off it is emulated."""
 
     enable: Annotated[bool, AfterValidator(_no_cors)] = False
     origins: NotEmulated = None
@@ -100,7 +101,7 @@ class UrlDescription(Parameters):
 
 
 class TriggerActions:
-    """The actions on the triggers of an account's functions."""
+    """SCF's actions on triggers."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -121,10 +122,10 @@ class TriggerActions:
             raise ApiError("ResourceInUse.TriggerName", f"trigger {given.trigger_name} exists")
         same = [trigger for trigger in function.triggers if trigger.type == given.type]
         if len(same) >= MAX_TRIGGERS:
-            raise ApiError("LimitExceeded.Trigger", f"a function may have {MAX_TRIGGERS} triggers of a type")
+            raise ApiError("LimitExceeded.Trigger", f"a function can have {MAX_TRIGGERS} triggers of a type")
         settings_of(function, given.qualifier)
         if given.type == "http" and any(trigger.qualifier == given.qualifier for trigger in same):
-            # One URL a version or alias (583/96099); which code a second one gets is invented.
+            # One URL for each version or alias (583/96099); the code for a second one is invented.
             raise ApiError("ResourceInUse.Trigger", f"{given.qualifier} has a function URL")
         now = self._account.now()
         fresh = Trigger(
@@ -132,7 +133,7 @@ class TriggerActions:
             type=given.type,
             trigger_desc="",
             qualifier=given.qualifier,
-            # A timer without Enable stays closed, a function URL is open (tencent-component-toolkit, triggers).
+            # Without Enable, a timer is closed and a function URL open (tencent-component-toolkit, triggers).
             enable=given.type == "http",
             add_time=now,
             mod_time=now,
@@ -151,7 +152,7 @@ class TriggerActions:
         return {}
 
     def _written(self, trigger: Trigger, given: WriteTrigger) -> Trigger:
-        """The trigger as a request wants it. Raises ApiError."""
+        """Return the trigger with the changes of a request. Raises ApiError."""
         update: dict[str, object] = {"mod_time": self._account.now()}
         if given.trigger_desc is not None:
             check = _cron if given.type == "timer" else _url_description
@@ -162,7 +163,7 @@ class TriggerActions:
             update["enable"] = given.enable == "OPEN"
         if given.custom_argument is not None:
             if given.type != "timer" or len(given.custom_argument.encode(errors="replace")) > MAX_ARGUMENT:
-                message = f"CustomArgument is a timer's, and may have {MAX_ARGUMENT} bytes"
+                message = f"CustomArgument is for timers, and can have {MAX_ARGUMENT} bytes"
                 raise ApiError("InvalidParameterValue.CustomArgument", message)
             update["custom_argument"] = given.custom_argument
         if given.description is not None:
@@ -216,28 +217,24 @@ def _cron(cron: str) -> str:
 
 
 def _url_description(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ApiError("InvalidParameterValue.TriggerDesc", "the TriggerDesc of a function URL is a JSON object")
+    message = "the TriggerDesc of a function URL is a JSON object"
+    value = json_object(text, "InvalidParameterValue.TriggerDesc", message)
     return parse(UrlDescription, value).model_dump_json(by_alias=True, exclude_none=True)
 
 
 def url_description(trigger: Trigger) -> UrlDescription:
-    """Return what the TriggerDesc of a function URL says."""
+    """Return the parsed TriggerDesc of a function URL."""
     return UrlDescription.model_validate_json(trigger.trigger_desc)
 
 
 def url_name(function: Function, trigger: Trigger) -> str:
-    """Return the local name of a function URL: that of the function, with the qualifier unless it is $DEFAULT."""
+    """Return the local name of a function URL: the function's, with the qualifier unless it is $DEFAULT."""
     name = function.function_name
     return name if trigger.qualifier == DEFAULT else f"{name}:{trigger.qualifier}"
 
 
 def shown(account: Account, function: Function, trigger: Trigger) -> dict[str, object]:
-    """Return a trigger as TriggerInfo has it, with another spelling than it was written in.
+    """Return a trigger as TriggerInfo, which spells some fields differently than requests do.
 
     Enable is a number and a timer's cron an object (tencent-component-toolkit, triggers/timer.ts); a function URL's
     address is in NetConfig (583/100227), and here on loopback.

@@ -1,4 +1,4 @@
-"""SCF's actions on versions and aliases, and what a qualifier stands for.
+"""SCF's actions on versions and aliases; looks up qualifiers.
 
 Requests, replies and codes are those of tencentcloud-sdk-python-scf (v20180416, models.py and errorcodes.py).
 """
@@ -15,7 +15,7 @@ from local.scf.account import DEFAULT, LATEST, Account, Alias, Function, Setting
 from local.scf.function_parameters import Description, Named
 from local.scf.parameters import Action, Answer, ApiError, NotEmulated, Parameters, action
 
-#: Versions of a function (quota limits, 583/11637).
+#: The most versions of a function (quota limits, 583/11637).
 MAX_VERSIONS = 1000
 
 
@@ -35,14 +35,14 @@ class ListVersions(Named):
 
 
 class Weight(Parameters):
-    """The share of calls, 0 to 1, that an additional version takes."""
+    """The share of calls, 0 to 1, of an additional version."""
 
     version: str
     weight: Annotated[float, Field(ge=0, le=1, strict=False)]
 
 
 class Routing(Parameters):
-    """Where an alias leads beside its main version."""
+    """The additional version of an alias."""
 
     additional_version_weights: list[Weight] = Field(default_factory=list)
     addtion_version_matchs: NotEmulated = None
@@ -63,7 +63,7 @@ class WriteAlias(GetAlias):
 
 
 class ListAliases(Named):
-    """Parameters of ListAliases; offset and limit are texts there."""
+    """Parameters of ListAliases; offset and limit are strings."""
 
     function_version: str | None = None
     offset: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] = "0"
@@ -71,7 +71,7 @@ class ListAliases(Named):
 
 
 class VersionActions:
-    """The actions on the versions and aliases of an account's functions."""
+    """SCF's actions on versions and aliases."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -89,7 +89,7 @@ class VersionActions:
         function = self._account.function(given.function_name, given.namespace)
         function.demand("FailedOperation.PublishVersion")
         if len(function.versions) >= MAX_VERSIONS:
-            raise ApiError("LimitExceeded.FunctionVersions", f"a function may have {MAX_VERSIONS} versions")
+            raise ApiError("LimitExceeded.FunctionVersions", f"a function can have {MAX_VERSIONS} versions")
         number, settings = str(function.next_version), function.settings
         function.next_version += 1
         until = self._account.until()
@@ -149,12 +149,12 @@ class VersionActions:
         return {}
 
     def _routed(self, function: Function, alias: Alias, given: WriteAlias) -> Alias:
-        """The alias as a request wants it. Raises ApiError for a version that is not there, or not yet."""
+        """Return the alias with the changes of a request. Raises ApiError for a missing or unfinished version."""
         weights = alias.weights
         if given.routing_config is not None:
             weights = {item.version: item.weight for item in given.routing_config.additional_version_weights}
         if len(weights) > 1 or given.function_version in weights:
-            raise ApiError("InvalidParameterValue.RoutingConfig", "one version other than the main one may be added")
+            raise ApiError("InvalidParameterValue.RoutingConfig", "one version other than the main one can be added")
         for name in (given.function_version, *weights):
             version = function.versions.get(name)
             if name != LATEST and version is None:
@@ -202,7 +202,7 @@ class VersionActions:
 
 
 def alias_of(function: Function, name: str) -> Alias:
-    """Return an alias; $DEFAULT is there from the start and leads to $LATEST. Raises ApiError."""
+    """Return an alias; $DEFAULT always exists, at first with $LATEST. Raises ApiError."""
     if name == DEFAULT and name not in function.aliases:
         return Alias(name=DEFAULT, function_version=LATEST, add_time=function.add_time, mod_time=function.add_time)
     if name not in function.aliases:
@@ -211,7 +211,7 @@ def alias_of(function: Function, name: str) -> Alias:
 
 
 def settings_of(function: Function, qualifier: str) -> tuple[str, Settings]:
-    """Return the version that a qualifier, a version or an alias, stands for, and its settings as last written.
+    """Return the version that a qualifier (version or alias) stands for, and its settings as last written.
 
     Raises ApiError.
     """

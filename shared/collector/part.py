@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.collector.records import keep, read_content, to_text
-from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, leave_note, read_notes
+from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, is_note, leave_note, read_notes
 from shared.cos.objects import MAX_OBJECT
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
@@ -126,7 +126,7 @@ class Part(Ledger):
     def tidy(self, deadline: Deadline) -> None:
         """Delete the notes that the object has held for long enough."""
         now = self._work.invocation.now()
-        old = [name for name, at in self.held.items() if NEVER < at <= now]
+        old = [name for name, at in self.held.items() if NEVER < at <= now and is_note(name)]
         for name in delete_notes(self._work.objects, old, self._work.invocation, deadline):
             del self.held[name]
             self.changed = True

@@ -14,6 +14,8 @@ from shared.net.json_text import to_bytes
 
 #: What is asked of a record again and again: with it, `state` need not read the text.
 TOLD = ("status", "deleted")
+#: Values beside the records, at most: Python needs some 70 bytes for each, and 8 MB of `[{},{},…]` hold millions.
+MOST_VALUES = 400_000
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -57,21 +59,25 @@ def to_text(content: Mapping[str, object]) -> bytes:
 
 
 def read_content(body: bytes) -> object:
-    """Return what an object or a note holds, as `json.loads` does, but for the records in its `tasks`: those are kept.
+    """Return the content of an object or a note, as `json.loads` does; the records in its `tasks` stay text.
 
-    Raises ValueError or RecursionError for what is no JSON.
+    Raises ValueError or RecursionError for what is no JSON object, and for one that would take too much memory.
     """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     start = _skip(text, 0)
     if text[start : start + 1] != "{":
-        return json.loads(text)
+        raise ValueError("no JSON object")
     content: dict[str, object] = {}
 
     def take(name: str, at: int) -> int:
         if name == "tasks" and text[at : at + 1] == "{":
             content[name], end = _read_tasks(text, at)
-        else:
-            content[name], end = _DECODER.raw_decode(text, at)
+            return end
+        tasks = text.find('"tasks"', at)
+        behind = tasks if tasks >= 0 else len(text)
+        if sum(text.count(mark, at, behind) for mark in ",[{") > MOST_VALUES:
+            raise ValueError("too many values")
+        content[name], end = _DECODER.raw_decode(text, at)
         return end
 
     if _skip(text, _walk(text, start, take)) != len(text):

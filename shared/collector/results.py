@@ -233,6 +233,8 @@ class Results:
     def _adopt(self, name: str, deadline: Deadline) -> None:
         """Enter a part that another sweep has made and that the stored head does not list."""
         self._entries[name] = Entry({}, 0.0)
+        if not deadline.remaining():
+            return  # it is due, so a later sweep reads it
         if (part := self._read(name, deadline)) is not None and part.stored is not None:
             self._clear_up(part)
             self.keep(part, self._work.invocation.deadline)

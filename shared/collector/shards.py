@@ -84,11 +84,12 @@ class Index:
         self._name = f"{sweep.results.removesuffix('/')}.index.json"  # any name in the folder may be a shard's
         self._stored: Mapping[str, object] = {}
         self._turn = ""
+        self._damaged: list[str] = []
         self._gone: dict[str, Shard] = {}  # kept, so that their summaries are not read again
 
     def load(self, deadline: Deadline) -> None:
         """Read the index, and the summaries of sweeps since it was written. Raises a QueryError."""
-        self._stored = _content(self._work, self._name, deadline)
+        self._stored = self._read(deadline)
         kept = state_of(self._stored)
         self._turn = str(kept.get("turn") or "")
         known = kept.get("shards")
@@ -105,6 +106,20 @@ class Index:
             if isinstance(shard, QueryError):
                 raise shard
             self.shards[name] = shard
+
+    def _read(self, deadline: Deadline) -> Mapping[str, object]:
+        """The stored index. A damaged one is named and left as it is; another is kept beside it."""
+        try:
+            found = self._work.objects.get(self._name, deadline)
+            if found is None:
+                return {}
+            if isinstance(found.value, Mapping):
+                return found.value
+        except DamagedObject:
+            pass  # as is one that holds something else than an index
+        self._damaged.append(self._name)
+        self._name = f"{self._name.removesuffix('.json')}.recovered.json"
+        return _content(self._work, self._name, deadline)
 
     def due(self, deadline: Deadline) -> tuple[list[str], list[str]]:
         """Return the names of the shards that are due, in the order of their turn, and of objects that can't be shards.
@@ -137,8 +152,8 @@ class Index:
         return dict(total)
 
     def damaged(self) -> list[str]:
-        """Return the names of the objects that the sweeps found damaged."""
-        return [name for shard in self.shards.values() for name in shard.damaged]
+        """Return the names of damaged objects: the index's own, and those that the sweeps found."""
+        return [*self._damaged, *(name for shard in self.shards.values() for name in shard.damaged)]
 
     def save(self, turn: str, deadline: Deadline) -> None:
         """Write the index if anything in it is new; `turn` is the shard that comes first next time."""

@@ -22,6 +22,7 @@ from shared.cos.objects import CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
 from shared.net.parallel import each
+from shared.settings import is_safe_key
 
 #: Seconds by which a list or a read of COS may be behind. Lists are eventually consistent; no guarantee for reads is
 #: documented (GET Bucket page and FAQ of COS). A minute is far more than was ever seen.
@@ -84,6 +85,11 @@ def read_notes(
             yield from _read_all(objects, fresh[start : start + size], deadline, most, parse)
     for name in unreadable:
         del held[name]
+
+
+def is_note(name: str) -> bool:
+    """Return whether an object's name is that of a note. People may edit the list of notes that an object holds."""
+    return is_safe_key(name) and name.rpartition("/")[0].endswith((".found", ".added"))
 
 
 def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocation, deadline: Deadline) -> list[str]:

@@ -9,8 +9,9 @@ from typing import TypeVar
 #: A JSON object.
 JsonObject = dict[str, object]
 
-#: What `json.dumps` would make anew for each value.
+#: What `json.dumps` would make anew for each value: for our own text, and for SCF's.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SCF_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def measured(value: T) -> tuple[T, int]:
     SCF's runtime writes the value as JSON (scf bootstrap: json.dumps with ensure_ascii=False). UTF-8 has no lone
     surrogates, so each becomes the replacement character.
     """
-    text = json.dumps(value, ensure_ascii=False)
+    text = _SCF_ENCODER.encode(value)
     try:
         return value, len(text.encode())
     except UnicodeEncodeError:

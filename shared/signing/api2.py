@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
@@ -82,8 +82,10 @@ class Api2Auth(AuthBase):
         query = as_text(r.body) if r.method == "POST" else url.query
         params = dict(parse_qsl(query, keep_blank_values=True))
         common = self.common(str(r.method), url, params)
-        if query and common.keys().isdisjoint(params) and query.count("&") < len(params):
-            signed = f"{query}&{urlencode(common)}"  # a form may have a thousand ids: they need not be encoded again
+        fresh = common.keys().isdisjoint(params) and query.count("&") < len(params)  # not signed, no name twice
+        if fresh and query.isascii():
+            encoded = "&".join(f"{name}={quote_plus(value)}" for name, value in common.items())
+            signed = f"{query}&{encoded}"  # a form may have a thousand ids: they need not be encoded again
         else:
             signed = urlencode({**params, **common})
         if r.method == "POST":

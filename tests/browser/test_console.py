@@ -103,7 +103,7 @@ def test_a_sample_is_sent_edited_and_sent_again(console: Window) -> None:
     console.until(lambda: len(console.all("#activities tr")) >= 2)
 
 
-def test_an_event_that_is_not_json_is_said_and_not_sent(console: Window) -> None:
+def test_an_event_that_is_not_json_is_reported_and_not_sent(console: Window) -> None:
     before = len(console.all("#activities tr"))
     fill(console, "send-event", "{")
     submit(console, "send-form")

@@ -120,7 +120,7 @@ def test_the_table_fills_as_answers_come(window: Window, live: LiveCloud, thousa
     assert {int(text.split()[0]) for text in seen if text.endswith("of 300 answered")} & {100, 200}
 
 
-def test_asking_can_be_stopped_and_gone_on_with(window: Window, live: LiveCloud, thousand: list[str]) -> None:
+def test_asking_can_be_stopped_and_continued(window: Window, live: LiveCloud, thousand: list[str]) -> None:
     live.media("faults", json=[{"kind": "delay", "value": 2}])
     window.open()
     window.ask(*thousand[:998])
@@ -220,7 +220,7 @@ def test_a_link_to_the_question_asks_it_again(window: Window, thousand: list[str
     assert window.column(2) == ["Succeeded", "Failed", "Invalid", "Succeeded"]
 
 
-def test_too_many_ids_for_a_link_are_said(window: Window, thousand: list[str]) -> None:
+def test_too_many_ids_for_a_link_are_reported(window: Window, thousand: list[str]) -> None:
     window.open()
     window.ask(*thousand)
     window.done()

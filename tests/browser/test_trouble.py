@@ -97,7 +97,7 @@ def test_an_id_that_the_back_end_refuses_costs_itself_only(window: Window, tmp_p
     assert window.column(3)[1].startswith("vids: number 1 is not an id (a job id")
 
 
-def test_a_function_that_is_gone_is_said(window: Window, tmp_path: Path) -> None:
+def test_an_unreachable_function_is_reported(window: Window, tmp_path: Path) -> None:
     with live_cloud(tmp_path) as live:
         window.gateway = live.cloud.gateway
         window.open()

@@ -1,4 +1,4 @@
-"""What the client's tests ask: a function on a real socket that a test scripts, and the local cloud."""
+"""Fixtures of the client's tests: a scripted function on a real socket, and the local cloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking about many ids: each once, in chunks, until none is pending, and not for ever."""
+"""Asking about many ids: each once, in chunks, until none is pending, and only so long."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def told(batches: Iterator[list[Outcome]]) -> list[str]:
     return [f"{outcome.vid} {outcome.outcome}" for outcome in chain.from_iterable(batches)]
 
 
-def test_each_id_is_asked_once_and_what_is_no_id_never() -> None:
+def test_each_id_is_asked_once_and_invalid_ones_never() -> None:
     source = Scripted(a=SUCCEEDED, b="failed")
     assert told(answers(source, ["a", "../x", "b", "a", "", "c", "../x"])) == [
         *("../x invalid", " invalid"),

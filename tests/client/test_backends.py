@@ -1,4 +1,4 @@
-"""Whatever answers, the API or Cloud Infinite: through a function and straight from it come the same rows."""
+"""The API and Cloud Infinite give the same rows, through a function and directly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a timer has collected, read from COS."""
+"""A timer's results, read from COS."""
 
 from __future__ import annotations
 
@@ -72,6 +72,6 @@ def test_an_object_of_something_else_is_refused(live: LiveCloud, value: Any, sai
         collected("results/odd.json")
 
 
-def test_an_object_that_is_not_there_is_told(live: LiveCloud) -> None:
+def test_a_missing_object_is_reported(live: LiveCloud) -> None:
     with pytest.raises(ClientError, match=r"there is no object media-query/results/nowhere\.json"):
         collected("results/nowhere.json", AUDIO)

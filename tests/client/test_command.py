@@ -53,7 +53,7 @@ def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPat
 
 
 class _Input(io.BytesIO):
-    """Standard input that is no file on a disk."""
+    """Standard input that is not a file."""
 
     def fileno(self) -> int:
         return 0
@@ -86,7 +86,7 @@ def sheet(live: LiveCloud, tmp_path: Path) -> Path:
     return path
 
 
-def test_thousands_of_rows_come_in_order_whoever_is_asked(live: LiveCloud, sheet: Path, run: Command) -> None:
+def test_thousands_of_rows_come_in_order_from_any_source(live: LiveCloud, sheet: Path, run: Command) -> None:
     live.media("faults", json=[{"kind": "http", "value": 503, "rate": 0.2}])
     by_url = run("video", sheet, "--url", f"{live.cloud.gateway}/query-video")
     assert by_url.status == 0
@@ -185,7 +185,7 @@ def one_line(found: Run, said: str) -> None:
         (["video", "gone.csv"], "gone.csv: No such file or directory"),
         (["video"], "standard input is empty"),
         (["video", "--ids", " , "], "--ids: no id given"),
-        (["video", "ids.csv", "--ids", "a"], "--ids: goes with neither a file nor --column"),
+        (["video", "ids.csv", "--ids", "a"], "--ids: can't be used with a file or --column"),
         (["video", "ids.csv", "--column", "x"], "ids.csv has no column x; it has note, vid"),
         (["video", "ids.csv"], "without --url the API itself is asked: no credentials"),
         (["video", "ids.csv", "--url", "x"], "--url: must be a function's https URL"),
@@ -193,9 +193,12 @@ def one_line(found: Run, said: str) -> None:
         (["video", "ids.csv", "--url", "https://x.example", "--out", "link.csv"], "--out: is the input"),
         (["video", "ids.csv", "--url", "https://x.example", "--out", "other.csv"], "other.csv has other columns"),
         (["video", "ids.csv", "--url", "https://x.example", "--out", "no/out.csv"], "there is no folder"),
-        (["video", "ids.csv", "--url", "https://x.example", "--out", "o", "--format", "table"], "--out: holds csv or"),
+        (
+            ["video", "ids.csv", "--url", "https://x.example", "--out", "o", "--format", "table"],
+            "--out: must be csv or",
+        ),
         (["video", "--results", "results/video.json"], "no credentials"),
-        (["video", "--results", "results/video.json", "--wait"], "--wait: does not go with --results"),
+        (["video", "--results", "results/video.json", "--wait"], "--wait: can't be used with --results"),
     ],
 )
 def test_what_can_not_be_done_is_one_line(

@@ -1,4 +1,4 @@
-"""Asking a deployed function: its own codes say what is asked again, and what is no use."""
+"""Asking a deployed function: which codes are asked again, and which are final."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def outcomes(function: FakeFunction, vids: list[str], kind: Any = VIDEO, token: 
     }
 
 
-def test_an_answer_tells_records_missing_ids_and_failed_ones(function: FakeFunction, pauses: list[float]) -> None:
+def test_an_answer_has_records_missing_ids_and_failed_ones(function: FakeFunction, pauses: list[float]) -> None:
     failed = {"c": {"code": 4000, "message": "no such thing"}, "d": {"code": 4100, "message": "keys"}}
     _, headers, body = envelope(done("a", status=4, error_code=122, error_msg="bad"), missing=["b"], failed=failed)
     function.script((207, headers, {**body, "code": 5400}))
@@ -59,7 +59,7 @@ def test_attempts_that_bring_nothing_end(function: FakeFunction, pauses: list[fl
     assert len(pauses) == ATTEMPTS - 1
 
 
-def test_attempts_end_when_nobody_wants_the_answer(function: FakeFunction, pauses: list[float]) -> None:
+def test_attempts_end_when_the_deadline_is_cancelled(function: FakeFunction, pauses: list[float]) -> None:
     deadline = some_time()
 
     def called_off(_: list[str]) -> Reply:
@@ -103,7 +103,7 @@ def test_a_reply_without_an_envelope_is_tried_again(
     assert len(function.asked) == 3
 
 
-def test_the_error_of_a_killed_function_is_told(function: FakeFunction, pauses: list[float]) -> None:
+def test_the_error_of_a_killed_function_is_reported(function: FakeFunction, pauses: list[float]) -> None:
     function.answer = lambda _: (200, {}, {"errorCode": 433, "errorMessage": "Invoking task timed out"})
     assert outcomes(function, ["a"]) == {"a": "unanswered 6000 Invoking task timed out"}
 
@@ -118,7 +118,7 @@ def test_a_function_that_takes_fewer_ids_gets_fewer(function: FakeFunction, refu
     assert [len(asked) for asked in function.asked] == [10, 5, 2, 2, 2, 2, 2]
 
 
-def test_a_single_id_that_is_too_many_is_told(function: FakeFunction) -> None:
+def test_a_reply_too_large_for_one_id_is_reported(function: FakeFunction) -> None:
     function.answer = lambda _: refusal(413, 4000, "too large")
     assert outcomes(function, ["a"]) == {"a": "unanswered 4000 too large"}
 
@@ -128,7 +128,7 @@ def test_all_unknown_is_missing(function: FakeFunction) -> None:
     assert outcomes(function, ["a", "b"]) == {"a": "missing  ", "b": "missing  "}
 
 
-def test_other_ids_of_cloud_infinite_are_told_and_its_jobs_asked(function: FakeFunction) -> None:
+def test_ids_that_are_not_jobs_are_reported_and_jobs_are_asked(function: FakeFunction) -> None:
     words = "a job id: 'j' and 32 hexadecimal digits, in lower case"
     function.script(refusal(400, 4000, f"vids: number 1 is not an id ({words})"))
     assert outcomes(function, ["old", JOB]) == {"old": f"invalid  not an id ({words})", JOB: "succeeded  "}
@@ -153,7 +153,7 @@ def test_an_id_that_shares_a_record_is_asked_again(function: FakeFunction, pause
         ((302, {"Location": "https://elsewhere.example/"}, b""), "HTTP 302 without an envelope"),
     ],
 )
-def test_it_is_no_use_to_go_on(function: FakeFunction, reply: Reply, said: str) -> None:
+def test_further_requests_are_pointless(function: FakeFunction, reply: Reply, said: str) -> None:
     function.script(reply)
     with pytest.raises(ClientError) as caught:
         outcomes(function, ["a"])
@@ -161,7 +161,7 @@ def test_it_is_no_use_to_go_on(function: FakeFunction, reply: Reply, said: str) 
     assert len(function.asked) == 1
 
 
-def test_an_address_where_nobody_listens_is_told(pauses: list[float]) -> None:
+def test_a_refused_connection_is_reported(pauses: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(ClientError, match=f"^127.0.0.1:{port}: the connection failed"):

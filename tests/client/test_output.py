@@ -1,4 +1,4 @@
-"""Where rows go: forms that come back as they were, and a file that a later run goes on with."""
+"""Writing rows: formats that can be read again, and a file that a later run continues."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_other_columns_and_other_rows_are_refused_and_the_file_stays(tmp_path: P
     before = path.read_bytes()
     with pytest.raises(ClientError, match="has other columns"):
         File(path, form, sheet_of(["a", "b"]))
-    with pytest.raises(ClientError, match="has rows that the input has not, like 'b'"):
+    with pytest.raises(ClientError, match="has rows that the input does not have, like 'b'"):
         File(path, form, SHEET._replace(rows=[["", "a"]]))
     assert path.read_bytes() == before
 
@@ -126,7 +126,7 @@ def add_again_and_again(file: File) -> None:
         sleep(0.01)
 
 
-def test_a_write_that_fails_is_told_and_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_failed_write_is_reported_and_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
     written(path, Csv())
     before = path.read_bytes()

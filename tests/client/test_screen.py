@@ -1,4 +1,4 @@
-"""What a person at a terminal sees."""
+"""The table, the progress bar and the summary in a terminal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_bar_fills_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "100%" in terminal.getvalue()
 
 
-def test_while_it_waits_the_bar_counts_what_is_settled_and_says_for_how_many(
+def test_while_waiting_the_bar_counts_settled_ids_and_shows_pending_ones(
     monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
     terminal = at_a_terminal(monkeypatch)

@@ -1,4 +1,4 @@
-"""What people keep their ids in: spreadsheets' CSV and lists."""
+"""Reading ids from CSV files and lists."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_list_of_ids_keeps_every_line(header: bool) -> None:
     )
 
 
-def test_a_list_may_begin_with_any_line() -> None:
+def test_a_list_can_begin_with_any_line() -> None:
     assert list(read("not an id!\nnobody\n").vids()) == ["not an id!", "nobody"]
 
 

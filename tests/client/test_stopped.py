@@ -1,4 +1,4 @@
-"""A command that is stopped half-way: what had come is in the file, and the next run asks only the rest."""
+"""A command that is stopped: the file has what came, and the next run asks only about the rest."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def run_again(function: FakeFunction, tmp_path: Path, out: Path) -> None:
     assert rows(out) == VIDS
 
 
-def test_a_killed_run_is_gone_on_with(function: FakeFunction, tmp_path: Path) -> None:
+def test_a_killed_run_is_continued(function: FakeFunction, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     with started(function, tmp_path, "--out", str(out)) as process:
         while not rows(out):
@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_all_that_has_come(function: FakeFunction, tmp_path: Path) 
             sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
-        assert (tmp_path / "errors").read_text().strip() == "stopped; with --out, the same command goes on"
+        assert (tmp_path / "errors").read_text().strip() == "stopped; with --out, the same command continues"
     run_again(function, tmp_path, out)
 
 

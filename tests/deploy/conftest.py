@@ -1,4 +1,4 @@
-"""What the deployer's tests share."""
+"""Fixtures of the deployer's tests."""
 
 from __future__ import annotations
 

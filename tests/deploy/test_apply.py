@@ -1,4 +1,4 @@
-"""Carrying a plan out: whatever happens to one deployment, the next ends in the account of an undisturbed one."""
+"""Carrying a plan out: after any failure, the next run ends with the same account."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_write_that_is_never_answered_is_given_up() -> None:
     assert account.log.count("ListPolicies") == 1 + ROUNDS  # the first round made the bucket
 
 
-def test_what_somebody_else_has_deleted_is_gone() -> None:
+def test_resources_deleted_meanwhile_count_as_removed() -> None:
     account = undisturbed(FIRST)
     plan = plan_of(account, SECOND)
     del account.functions[f"{PROJECT}-audio"]
@@ -189,7 +189,7 @@ def test_what_somebody_else_has_deleted_is_gone() -> None:
     assert set(account.functions) == {VIDEO, f"{PROJECT}-picture"}
 
 
-def test_what_is_taken_by_an_earlier_request_is_looked_at_again() -> None:
+def test_after_a_conflict_the_account_is_read_again() -> None:
     """A role that was made while the plan was: the plan is made anew, once."""
     account = MemoryAccount()
     stale, ears = plan_of(account, FIRST), Ears()

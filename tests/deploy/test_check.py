@@ -104,14 +104,14 @@ TRAPS: list[tuple[str, Change, str]] = [
     # 2. inputs
     ("no .env in exclude", put("inputs.src.exclude", []), "must list .env"),
     ("no exclude", put("inputs.src.exclude"), "must list .env"),
-    ("byte code excluded", put("inputs.src.exclude", [".env", "**/__pycache__/**"]), "leaves the byte code out"),
-    (".pyc excluded", put("inputs.src.exclude", [".env", "**/*.pyc"]), "leaves the byte code out"),
+    ("byte code excluded", put("inputs.src.exclude", [".env", "**/__pycache__/**"]), "drops the byte code"),
+    (".pyc excluded", put("inputs.src.exclude", [".env", "**/*.pyc"]), "drops the byte code"),
     ("another folder", put("inputs.src.src", "./"), "src.src must be ./bundle"),
     ("no src", put("inputs.src"), "src.src must be ./bundle"),
     ("src as text", put("inputs.src", "./bundle"), "must list .env"),
     ("no role", put("inputs.role"), "role is missing"),
     ("role as resource", put("inputs.role", "qcs::cam::uin/1:roleName/x"), "must be the role's name"),
-    ("tags as a map", put("inputs.tags", {"a": "b"}), "inputs.tags must be a list: the engine empties"),
+    ("tags as a map", put("inputs.tags", {"a": "b"}), "inputs.tags must be a list: the engine silently empties"),
     ("own tags as a map", put(f"{VIDEO}.tags", {"a": "b"}), "query-video.tags must be a list"),
     ("misspelt key", put("inputs.timeOut", 30), "inputs.timeOut: the engine knows no such key"),
     ("null", put("inputs.triggers", None), "inputs.triggers must be a list"),
@@ -132,16 +132,24 @@ TRAPS: list[tuple[str, Change, str]] = [
     ("handler in a package", put(f"{VIDEO}.handler", "shared.handler.handle"), "handler must be <file>.<function>"),
     ("dotted handler", put(f"{VIDEO}.handler", "query_video.main.handler"), "handler must be <file>.<function>"),
     ("own src", put(f"{VIDEO}.src", "video"), "without shared/"),
-    ("own name over 60", put(f"{VIDEO}.name", "a" * 61), "60 at most"),
+    ("own name over 60", put(f"{VIDEO}.name", "a" * 61), "at most 60"),
     ("joined name over 60", put(f"inputs.functions.{LONGEST}b", DOCUMENT["inputs"]["functions"]["query-video"]), "60"),
     ("name begins with a digit", put(f"{VIDEO}.name", "1st"), "a letter first"),
     ("name ends with a hyphen", put(f"{VIDEO}.name", "video-"), "a letter or digit last"),
-    ("name of one letter", put(f"{VIDEO}.name", "v"), "is no function name"),
-    ("name in Chinese", put(f"{VIDEO}.name", "视频查询"), "is no function name"),
+    ("name of one letter", put(f"{VIDEO}.name", "v"), "is no valid name"),
+    ("name in Chinese", put(f"{VIDEO}.name", "视频查询"), "is no valid name"),
     # 4. Environment variables
-    ("environment as a map", put("inputs.environment", {"variables": {"A": "b"}}), "environment: the engine empties"),
-    ("environment as a list", put("inputs.environment", environment(A="b")), "environment: the engine empties"),
-    ("own environment", put(f"{VIDEO}.environment", {}), "query-video.environment: the engine empties"),
+    (
+        "environment as a map",
+        put("inputs.environment", {"variables": {"A": "b"}}),
+        "environment: the engine silently empties",
+    ),
+    (
+        "environment as a list",
+        put("inputs.environment", environment(A="b")),
+        "environment: the engine silently empties",
+    ),
+    ("own environment", put(f"{VIDEO}.environment", {}), "query-video.environment: the engine silently empties"),
     ("environments as a map", put("inputs.environments", {"A": "b"}), "inputs.environments must be a list"),
     ("entry without a value", put("inputs.environments", [{"key": "A"}]), "environments[0].value must be given"),
     ("entry as text", put("inputs.environments", ["A=b"]), "environments[0] must be a map"),
@@ -193,8 +201,8 @@ TRAPS: list[tuple[str, Change, str]] = [
     ("gateway's serviceName", trigger("apigw", "parameters.serviceName", "x"), "the engine overwrites it"),
     ("API of nobody", trigger("apigw", "parameters.apis.0.function", "x"), "function x is not in the deploy list"),
     ("no isIntegratedResponse", trigger("apigw", "parameters.apis.0.isIntegratedResponse"), "the engine drops it"),
-    ("no serviceTimeout", trigger("apigw", "parameters.apis.0.serviceTimeout"), "the gateway gives up first"),
-    ("serviceTimeout too short", trigger("apigw", "parameters.apis.0.serviceTimeout", 30), "gives up first"),
+    ("no serviceTimeout", trigger("apigw", "parameters.apis.0.serviceTimeout"), "the gateway times out first"),
+    ("serviceTimeout too short", trigger("apigw", "parameters.apis.0.serviceTimeout", 30), "times out first"),
     ("own timeout too long", put(f"{VIDEO}.timeout", 60), "/query-video: serviceTimeout must be above"),
     # 6. Variables
     ("variable amid text", put("inputs.role", "x-${env:ROLE}"), "only a whole value of the form ${env:NAME}"),
@@ -240,7 +248,7 @@ def test_what_the_engine_takes_is_no_problem(change: Change, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("document", [None, [], "component: multi-scf"])
-def test_what_is_no_document_is_said(document: object, tmp_path: Path) -> None:
+def test_a_malformed_document_is_reported(document: object, tmp_path: Path) -> None:
     assert problems(document, tmp_path) == ["serverless.yml must be a map of keys"]
 
 

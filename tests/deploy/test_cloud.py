@@ -1,4 +1,4 @@
-"""What comes back through Tencent's SDKs, and what it is taken for."""
+"""Answers through Tencent's SDKs, and how they are classified."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ UNUSABLE: list[tuple[tuple[int, str, bytes, int], str]] = [
 
 
 @pytest.mark.parametrize(("answer", "reason"), UNUSABLE)
-def test_what_is_no_answer_leaves_it_open(
+def test_an_unusable_answer_leaves_the_result_unknown(
     api: Answering, call: Call, answer: tuple[int, str, bytes, int], reason: str
 ) -> None:
     api.reply = answer
@@ -131,7 +131,7 @@ def test_a_proxy_is_not_asked_for_this_machine(
     assert call("cos", "HeadBucket", {"Bucket": "b-1"}) == {}
 
 
-def test_nobody_there_is_said_so(call: Call) -> None:
+def test_a_refused_connection_is_named(call: Call) -> None:
     for service, action in (("scf", "ListFunctions"), ("cam", "GetRole"), ("cos", "HeadBucket")):
         with pytest.raises(Unanswered) as unanswered:
             call(service, action, {"Bucket": "b-1"})
@@ -169,7 +169,7 @@ def test_a_bucket_service_that_fails_leaves_it_open(cos: Answering, call: Call) 
         call("cos", "PutBucket", {"Bucket": "b-1"})
 
 
-def test_without_the_sdks_it_is_said_what_installs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_sdks_the_error_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "qcloud_cos", None)
     monkeypatch.delitem(sys.modules, "deploy.cloud", raising=False)
     monkeypatch.delattr("deploy.cloud", raising=False)

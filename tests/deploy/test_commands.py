@@ -1,4 +1,4 @@
-"""The commands as a person types them: what is printed, what it ends with, and that no key is ever printed."""
+"""The commands: output, exit status, and no key in any output."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def web() -> Iterator[responses.RequestsMock]:
 def test_a_plan_ends_with_its_counts(desk: Desk) -> None:
     assert desk.type(commands.plan)[-1] == "plan: 9 to create, 0 to change, 0 to remove"
     assert desk.account.functions == {}
-    assert desk.error.count("anybody may call") == 2
+    assert desk.error.count("anyone can call") == 2
 
 
 def test_a_deployment_prints_plan_steps_and_urls(desk: Desk, web: responses.RequestsMock) -> None:
@@ -79,7 +79,7 @@ def test_a_url_without_an_envelope_is_a_failure(desk: Desk) -> None:
         desk.type(commands.deploy, status=2, API_TOKEN="hush")
         web.replace("GET", URL, json=["code"])
         desk.type(commands.deploy, status=2, API_TOKEN="hush")
-        assert "HTTP 200, which is not one of the functions' envelopes; make rollback leads back" in desk.error
+        assert "HTTP 200, which is not one of the functions' envelopes; make rollback goes back" in desk.error
         web.replace("GET", URL, body=requests.ConnectionError())
         desk.type(commands.deploy, status=2, API_TOKEN="hush")
     assert f"query-video does not answer at {URL}: ConnectionError" in desk.error
@@ -96,11 +96,11 @@ def test_the_token_follows_no_redirect(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
-        ("authType: NONE", "authType: CAM", "it takes signed requests only"),
+        ("authType: NONE", "authType: CAM", "it accepts only signed requests"),
         (
             "enableExtranet: true\n          enableIntranet: false",
             "enableExtranet: false\n          enableIntranet: true",
-            "it is reachable within Tencent's network only",
+            "it can be reached only from Tencent's network",
         ),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_url_that_can_not_be_called_from_here_is_printed_with_a_word(
 def test_the_token_is_sent_to_https_only(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deploy.urls.read_urls", lambda patience, name: {"url-trigger": "http://elsewhere.example"})
     desk.type(commands.deploy, status=2, API_TOKEN="hush")
-    assert desk.error == "deploy: query-video: its URL is not https, so it is not sent the token\n"
+    assert desk.error == "deploy: query-video: its URL is not https, so the token is not sent\n"
     monkeypatch.setattr("deploy.urls.read_urls", lambda patience, name: {})
     desk.type(commands.deploy, status=2, API_TOKEN="hush")
     assert "query-video has a URL without an address" in desk.error
@@ -125,7 +125,7 @@ def test_rollback_and_removal(desk: Desk, web: responses.RequestsMock) -> None:
     desk.type(commands.deploy, MAX_VIDS="7")
     assert desk.type(commands.rollback)[-2] == f"changed function {VIDEO} (0.0 s)"
     assert desk.account.functions[VIDEO]["routed"] == "1"
-    assert desk.type(commands.remove)[-1] == "the bucket and what is in it stay"
+    assert desk.type(commands.remove)[-1] == "the bucket and its objects are kept"
     assert desk.account.state() == {
         "functions": {},
         "roles": {},
@@ -166,12 +166,12 @@ def test_a_machine_gets_objects_and_errors_too(desk: Desk, web: responses.Reques
     assert desk.error == "deploy: MAX_VIDS must be a whole number above 0\n"
 
 
-def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
+def test_ctrl_c_says_how_to_continue(desk: Desk) -> None:
     def interrupted(around: commands.Surroundings) -> None:
         raise KeyboardInterrupt
 
     desk.type(interrupted, status=130)
-    assert desk.error == "deploy: interrupted: the same command again finishes what was begun\n"
+    assert desk.error == "deploy: interrupted: run the same command again to finish\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in cli.commands)])

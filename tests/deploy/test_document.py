@@ -1,4 +1,4 @@
-"""dist/serverless.yml, for those who deploy with Tencent's own CLI: what the engine would spoil is not in it."""
+"""dist/serverless.yml for Tencent's own CLI, without what the engine would spoil."""
 
 from __future__ import annotations
 

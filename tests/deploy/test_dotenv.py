@@ -1,4 +1,4 @@
-"""A .env is read strictly: what can't be read as it was meant is refused, by its line, without its content."""
+""".env is read strictly: a malformed line is refused by number, without its content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_variables_that_have_a_value_are_read(tmp_path: Path, text: str, variabl
     assert read_environment(path, {}) == variables
 
 
-def test_the_environment_wins_and_the_file_may_be_missing(tmp_path: Path) -> None:
+def test_the_environment_wins_and_the_file_is_optional(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     assert read_environment(path, {"A": "shell"}) == {"A": "shell"}
     path.write_text("A=file\nB=file\nC=file\n")

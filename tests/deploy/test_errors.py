@@ -19,9 +19,19 @@ LINES = [
     ),
     ("scf", "ListFunctions", "AuthFailure.SignatureExpire", "this machine's clock is wrong"),
     ("scf", "ListFunctions", "UnsupportedRegion", "check inputs.region of serverless.yml"),
-    ("scf", "CreateFunction", "UnauthorizedOperation.CAM", "the keys may not scf:CreateFunction: add it to"),
-    ("cam", "CreateRole", "AuthFailure.UnauthorizedOperation", "the keys may not cam:CreateRole: add it to"),
-    ("cos", "HeadBucket", "AccessDenied", "the keys may not name/cos:HeadBucket: add it to"),
+    (
+        "scf",
+        "CreateFunction",
+        "UnauthorizedOperation.CAM",
+        "the keys lack the permission scf:CreateFunction: add it to",
+    ),
+    (
+        "cam",
+        "CreateRole",
+        "AuthFailure.UnauthorizedOperation",
+        "the keys lack the permission cam:CreateRole: add it to",
+    ),
+    ("cos", "HeadBucket", "AccessDenied", "the keys lack the permission name/cos:HeadBucket: add it to"),
     ("cos", "PutBucket", "AccessDenied", "docs/deploying.md, or give COS_BUCKET this account's APPID"),
     ("cos", "PutBucket", "BucketAlreadyExists", "COS_BUCKET is taken, by another account or in another region"),
     ("cos", "PutBucket", "InvalidBucketName", "it ends with the account's APPID"),
@@ -45,12 +55,11 @@ def test_a_refusal_is_a_line_with_advice(service: str, action: str, code: str, s
 def test_the_permission_that_the_message_names_is_the_one_to_add() -> None:
     message = "you are not authorized to perform operation (scf:UpdateFunction) resource (qcs::scf:::x)"
     refusal = Refused("scf", "UpdateFunctionCode", "UnauthorizedOperation.CAM", message)
-    assert "the keys may not scf:UpdateFunction: add it" in explain(refusal)
+    assert "the keys lack the permission scf:UpdateFunction: add it" in explain(refusal)
 
 
 def test_silence_says_what_to_do() -> None:
     line = explain(Unanswered("scf", "GetFunction", "timed out"))
     assert line == (
-        "scf:GetFunction was not answered (timed out): check the network, then do the same again; "
-        "what was begun is finished"
+        "scf:GetFunction was not answered (timed out): check the network, then run the same command again to finish"
     )

@@ -1,4 +1,4 @@
-"""The guides are held to the code: what the deployer's keys may do is all that it asks for."""
+"""The guides are held to the code: the deployer's policy has all actions that it uses."""
 
 from __future__ import annotations
 

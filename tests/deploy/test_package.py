@@ -74,7 +74,7 @@ def test_it_holds_the_functions_and_their_dependencies_and_nothing_else(dist: Pa
     assert not {name for name in names if name.endswith((".so", ".pyi", ".dist-info"))}
 
 
-def test_it_tells_nothing_about_this_machine(dist: Path) -> None:
+def test_the_bundle_has_no_trace_of_this_machine(dist: Path) -> None:
     places = [str(place).encode() for place in (ROOT, dist)]
     for path in (dist / "bundle").rglob("*"):
         if path.is_file():
@@ -167,7 +167,7 @@ def test_the_runtime_s_python_is_looked_for_here_then_on_the_path_then_in_pyenv(
     assert package.find_python() == installed
 
 
-def test_what_is_no_program_is_not_the_runtime_s_python(nowhere: Path) -> None:
+def test_a_broken_program_is_not_the_runtime_s_python(nowhere: Path) -> None:
     put(nowhere / "bin" / "python3.10", "#!/nowhere/to/be/found\n")
     assert package.find_python() is None
 

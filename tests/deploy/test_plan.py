@@ -1,4 +1,4 @@
-"""What is planned for an account, from an empty one to one in which each thing differs."""
+"""Plans for an empty account, a deployed one, and one with each kind of difference."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_plan_changes_nothing(deployed: MemoryAccount) -> None:
     assert deployed.state() == before
 
 
-def test_what_is_deployed_does_not_differ(deployed: MemoryAccount) -> None:
+def test_a_deployed_account_has_no_differences(deployed: MemoryAccount) -> None:
     plan = plan_of(deployed, wanted())
     assert plan.is_empty
     assert plan.summary == "plan: 0 to create, 0 to change, 0 to remove"
@@ -189,16 +189,16 @@ def test_triggers_of_other_kinds_are_left_alone_until_their_function_goes(deploy
     assert removal.requests[2].params["TriggerDesc"] == '{"event":"x"}'
 
 
-def test_what_is_gone_from_the_file_is_removed(deployed: MemoryAccount) -> None:
+def test_resources_no_longer_in_the_file_are_removed(deployed: MemoryAccount) -> None:
     plan = plan_of(deployed, wanted(wanted_function("audio")))
     assert verbs(plan) == {("remove", "function", VIDEO)}
     deploy(deployed, wanted(wanted_function("audio")))
     assert set(deployed.functions) == {AUDIO}
 
 
-def test_what_bears_another_tag_is_not_ours(deployed: MemoryAccount) -> None:
+def test_resources_with_another_tag_are_foreign(deployed: MemoryAccount) -> None:
     deployed.functions[VIDEO]["Tags"] = [{"Key": TAG, "Value": "another"}]
-    with pytest.raises(DeployError, match=f"{VIDEO} exists already and does not bear the tag {TAG}={PROJECT}"):
+    with pytest.raises(DeployError, match=f"{VIDEO} already exists without the tag {TAG}={PROJECT}"):
         plan_of(deployed, wanted())
     assert plan_of(deployed, wanted(wanted_function("audio"))).is_empty
 
@@ -209,7 +209,7 @@ def test_a_runtime_can_not_be_changed(deployed: MemoryAccount) -> None:
         plan_of(deployed, want)
 
 
-def test_all_that_is_impossible_is_said_at_once(deployed: MemoryAccount) -> None:
+def test_all_impossible_changes_are_reported_at_once(deployed: MemoryAccount) -> None:
     deployed.functions[VIDEO]["Tags"] = None
     deployed.functions[AUDIO]["Runtime"] = "Python3.7"
     deployed.policies[101]["Description"] = "mine"
@@ -226,7 +226,7 @@ def test_a_function_is_made_public_and_without_a_log_topic(account: MemoryAccoun
     assert made["Tags"] == [{"Key": TAG, "Value": PROJECT}]
 
 
-def test_a_policy_of_somebody_else_is_not_removed(deployed: MemoryAccount) -> None:
+def test_a_foreign_policy_is_not_removed(deployed: MemoryAccount) -> None:
     del deployed.roles["run"]
     deployed.policies[101]["Description"] = "mine"
     patience = Patience(deployed, FakeClock().clock)
@@ -234,7 +234,7 @@ def test_a_policy_of_somebody_else_is_not_removed(deployed: MemoryAccount) -> No
     assert verbs(plan) == {("remove", "function", VIDEO), ("remove", "function", AUDIO)}
 
 
-def test_a_role_of_somebody_else_is_used_as_it_is(account: MemoryAccount) -> None:
+def test_a_foreign_role_is_used_unchanged(account: MemoryAccount) -> None:
     account.roles["run"] = {"RoleName": "run", "Tags": [], "attached": ["theirs"]}
     deploy(account, wanted())
     assert account.roles["run"]["attached"] == ["theirs"]

@@ -1,4 +1,4 @@
-"""What is missing or wrong is said before the account is asked and before anything is built."""
+"""Problems are reported before any request and before anything is built."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOT_DEPLOYED = {"TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD
 ITS_OWN = {*KEYS, "TENCENT_TOKEN", "DEPLOY_ENDPOINT", "CROSS_REGION", "GATEWAY"}
 
 
-def test_what_is_prepared_is_what_the_file_and_the_settings_say(checkout: Checkout) -> None:
+def test_the_preparation_follows_the_file_and_the_settings(checkout: Checkout) -> None:
     prepared = prepare(checkout.root, {**checkout.variables, "MAX_VIDS": "7", "API_TOKEN": "hush"})
     assert prepared.access == Access("AKIDdeployer", "key-of-the-deployer", "", "ap-guangzhou", "ap-guangzhou", "")
     wanted = prepared.wanted
@@ -72,8 +72,14 @@ REFUSED: list[tuple[dict[str, str], str]] = [
         {"TENCENT_SECRET_ID": "", "TENCENT_SECRET_KEY": ""},
         "TENCENT_SECRET_ID and TENCENT_SECRET_KEY must be set: copy .env.example to .env and fill it in",
     ),
-    ({"TENCENT_SECRET_KEY": "wrong value"}, "TENCENT_SECRET_KEY holds a blank or another character that no key has"),
-    ({"TENCENT_TOKEN": "wrong\u00e4value"}, "TENCENT_TOKEN holds a blank or another character that no key has"),
+    (
+        {"TENCENT_SECRET_KEY": "wrong value"},
+        "TENCENT_SECRET_KEY has a blank or another character that is not allowed in a key",
+    ),
+    (
+        {"TENCENT_TOKEN": "wrong\u00e4value"},
+        "TENCENT_TOKEN has a blank or another character that is not allowed in a key",
+    ),
     ({"COS_BUCKET": ""}, "COS_BUCKET must be set: results are kept there; see .env.example"),
     ({"COS_BUCKET": "", "COS_REGION": ""}, "COS_BUCKET and COS_REGION must be set"),
     ({"COS_BUCKET": "Wrong_Value"}, "COS_BUCKET must be like name-1250000000"),
@@ -97,7 +103,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "said"), REFUSED, ids=[str(row[0])[:60] for row in REFUSED])
-def test_what_is_missing_or_wrong_is_said_in_a_line(checkout: Checkout, changes: dict[str, str], said: str) -> None:
+def test_each_problem_is_one_line(checkout: Checkout, changes: dict[str, str], said: str) -> None:
     with pytest.raises(DeployError) as refused:
         prepare(checkout.root, {**checkout.variables, **changes})
     assert len(refused.value.problems) == 1
@@ -111,7 +117,7 @@ UNSUPPORTED = [
     ("  region:", "  vpc: { vpcId: a, subnetId: b }\n  region:", "query-video: vpc is not deployed"),
     ("  region:", "  publicAccess: false\n  region:", "query-video: publicAccess is not deployed"),
     ("description: What", "role: other\n      description: What", "role: the functions must share one run role"),
-    ("description: What became of video", "description: What (became) of video", "query-video: description may have"),
+    ("description: What became of video", "description: What (became) of video", "query-video: description can have"),
 ]
 
 
@@ -153,10 +159,10 @@ def test_no_key_is_in_what_access_looks_like(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ("auth_type", "token", "warned"), [("NONE", "", True), ("NONE", "hush", False), ("CAM", "", False)]
 )
-def test_it_warns_when_anybody_may_call(checkout: Checkout, auth_type: str, token: str, warned: bool) -> None:
+def test_it_warns_if_anyone_can_call(checkout: Checkout, auth_type: str, token: str, warned: bool) -> None:
     checkout.edit("authType: NONE", f"authType: {auth_type}")
     warnings = prepare(checkout.root, {**checkout.variables, "API_TOKEN": token}).warnings
-    assert [warning.startswith("anybody may call the URL of query-") for warning in warnings] == [True, True] * warned
+    assert [warning.startswith("anyone can call the URL of query-") for warning in warnings] == [True, True] * warned
 
 
 def test_a_token_that_is_not_deployed_protects_nothing(checkout: Checkout) -> None:

@@ -1,4 +1,4 @@
-"""Going back, and forward again: which version of each function belongs to which release."""
+"""Rollback, and forward again: which version of each function belongs to which release."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Project:
         return ears
 
     def live(self) -> dict[str, str]:
-        """What a caller meets: each function's variable in the version that its traffic goes to."""
+        """Each function's variable in the live version."""
         found = {}
         for alias in ("video", "audio"):
             function = self.account.functions[f"{PROJECT}-{alias}"]
@@ -55,7 +55,7 @@ def test_a_rollback_returns_to_the_release_before(project: Project) -> None:
     assert project.live() == both("2", "2")
     project.rollback()
     assert project.live() == both("1", "1")
-    with pytest.raises(DeployError, match="no release to go back to: release 1 is the first"):
+    with pytest.raises(DeployError, match="no release to go back to: release 1 is the oldest"):
         project.rollback()
 
 
@@ -79,7 +79,7 @@ def test_deploying_again_leads_forward_without_publishing(project: Project) -> N
     assert [verb for verb, _, _ in ears.done] == ["route", "route"]
 
 
-def test_a_release_that_was_gone_back_from_is_not_gone_back_to(project: Project) -> None:
+def test_a_rollback_skips_releases_that_were_rolled_back(project: Project) -> None:
     project.deploy("1", "1")
     project.deploy("1", "bad")
     project.rollback()
@@ -126,6 +126,6 @@ def test_a_function_that_was_not_there_then_stays_as_it_is(project: Project) -> 
     assert project.live() == both("1", "2")
 
 
-def test_nothing_deployed_is_said(project: Project) -> None:
+def test_rollback_without_a_deployment_is_refused(project: Project) -> None:
     with pytest.raises(DeployError, match="nothing of this project is deployed"):
         project.rollback()

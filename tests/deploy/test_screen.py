@@ -1,4 +1,4 @@
-"""What a terminal shows that a file does not: colours, and something that moves while a step takes its time."""
+"""Output on a terminal: colours, and a spinner during a step."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_file_gets_plain_lines() -> None:
     ]
 
 
-def test_a_machine_is_told_why_the_account_is_looked_at_again() -> None:
+def test_json_output_says_why_the_account_is_read_again() -> None:
     out = io.StringIO()
     screen = Screen(out, io.StringIO(), as_json=True)
     screen.say("for people")

@@ -119,7 +119,7 @@ def test_an_empty_account_has_two_urls_that_answer(desk: Desk) -> None:
     vid = "6e50fd43c6f20d56c88d1c1d8f6db2641503390019"
     audio = requests.get(urls(said)["query-audio"], params={"vid": vid}, timeout=30)
     assert audio.json()["data"]["vid"] == vid
-    assert "anybody may call the URL of query-video" in desk.error
+    assert "anyone can call the URL of query-video" in desk.error
     assert desk.type(commands.plan)[-1] == NOTHING
     assert [line for line in desk.type(commands.deploy) if line.startswith(("created", "changed"))] == []
 
@@ -172,7 +172,7 @@ def test_removal_leaves_the_bucket_and_nothing_else(desk: Desk) -> None:
     desk.type(commands.deploy)
     desk.live.cloud.store.put("media-query/results/video.json", b"{}", {})
     said = desk.type(commands.remove)
-    assert said[-1] == "the bucket and what is in it stay"
+    assert said[-1] == "the bucket and its objects are kept"
     assert desk.sdk("ListFunctions")["Functions"] == []
     assert (desk.live.cloud.account.roles, desk.live.cloud.account.policies) == ({}, {})
     assert desk.live.stored("media-query/results/video.json") == {}
@@ -214,11 +214,12 @@ def test_what_is_wrong_is_said_in_a_line(desk: Desk, command: Command, changes: 
 
 
 @pytest.mark.parametrize("permission", ["scf:GetFunction", "scf:CreateFunction", "cam:CreateRole", "cam:GetRole"])
-def test_a_missing_permission_is_named_and_given_it_goes_on(desk: Desk, permission: str) -> None:
+def test_a_missing_permission_is_named_and_once_given_deploying_continues(desk: Desk, permission: str) -> None:
     desk.live.cloud.scf.denied.add(permission)
     desk.type(commands.deploy, status=2, API_TOKEN="hush-token")
     assert desk.error == (
-        f"deploy: {permission}: the keys may not {permission}: add it to the deployer's policy, see docs/deploying.md\n"
+        f"deploy: {permission}: the keys lack the permission {permission}: "
+        "add it to the deployer's policy, see docs/deploying.md\n"
     )
     desk.live.cloud.scf.denied.clear()
     assert len(urls(desk.type(commands.deploy))) == 2

@@ -1,4 +1,4 @@
-"""Fault injection: which faults a reply draws, what they do to it, and what a client sees of them."""
+"""Fault injection: drawing faults, and their effect on replies and clients."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_bad_faults_are_refused_and_the_old_ones_stay(faulty: Faulty, specs: obj
 
 
 @pytest.mark.parametrize("body", [b"", b"[", b"\xff\xfe\xfd"])
-def test_faults_that_are_no_json_are_refused(faulty: Faulty, body: bytes) -> None:
+def test_faults_that_are_not_json_are_refused(faulty: Faulty, body: bytes) -> None:
     reply = ask_route(faulty.routes, "POST", "/_local/faults", body)
     assert reply.status == 400
     assert json.loads(reply.body)["error"]
@@ -166,7 +166,7 @@ def test_http_is_a_page_of_something_in_between(faulty: Faulty, value: int | Non
     assert reply.body.startswith(b"<html>")
 
 
-def test_garbage_is_no_json_and_no_text(faulty: Faulty) -> None:
+def test_garbage_is_neither_json_nor_text(faulty: Faulty) -> None:
     order(faulty, [{"kind": "garbage"}])
     reply = ask(faulty)
     assert (reply.status, reply.headers) == (WHOLE.status, WHOLE.headers)
@@ -177,7 +177,7 @@ def test_garbage_is_no_json_and_no_text(faulty: Faulty) -> None:
 
 
 @pytest.mark.parametrize(("value", "said"), [(4400, b"error 4400"), ("SlowDown", b"error SlowDown"), (None, b"error ")])
-def test_code_is_said_by_the_service(faulty: Faulty, value: object, said: bytes) -> None:
+def test_the_service_makes_the_reply_for_a_code(faulty: Faulty, value: object, said: bytes) -> None:
     order(faulty, [{"kind": "code", "value": value}])
     assert ask(faulty).body == said
 

@@ -1,4 +1,4 @@
-"""The one place that touches sockets: what a raw client sees of requests and replies."""
+"""The HTTP server as a raw client sees it."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_port_can_be_chosen_and_is_free_after_stop() -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "reset", "truncate"])
-def test_a_client_that_has_gone_disturbs_nobody(broken: str) -> None:
+def test_a_client_that_disconnects_does_not_disturb_others(broken: str) -> None:
     async def run() -> bytes:
         asked, gone = asyncio.Event(), asyncio.Event()
 
@@ -237,7 +237,7 @@ def test_a_foreign_host_is_refused() -> None:
     assert said_to(*(f"Host: {host}" for host in FOREIGN)) == [403] * len(FOREIGN)
 
 
-def test_a_foreign_page_may_not_use_local_paths() -> None:
+def test_foreign_pages_can_not_use_local_paths() -> None:
     own = "Host: 127.0.0.1:9000\r\nOrigin: "
     origins = ["https://evil.example", "null", "http://127.0.0.1:9001", "http://localhost:9000"]
     assert said_to(f"{own}http://127.0.0.1:9000", path="/_local/invoke") == [200]
@@ -249,7 +249,7 @@ def test_an_unknown_local_path_does_not_reach_the_service() -> None:
     assert said_to("Host: localhost", path="/_local/a/b") == [404]
 
 
-def test_what_is_not_http_is_answered_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_malformed_http_is_answered_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
     _, (answer,) = asked(Reply(200), b"GET / HTTP/1.1\r\nHost: localhost\r\nbad header\r\n\r\n")
     assert b" 400 " in answer[:16]
     assert caplog.records == []

@@ -1,4 +1,4 @@
-"""The state directory: one cloud at a time, exported, imported, emptied."""
+"""The state directory: lock, export, import, reset."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_a_directory_is_held_by_one_at_a_time(state: Path) -> None:
         assert content(state) == {"a/b.json": b"[1]"}
 
 
-def test_a_directory_that_can_not_be_made_is_said(tmp_path: Path) -> None:
+def test_a_directory_that_can_not_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="LOCAL_STATE"):
         StateLock(tmp_path / "file" / "state").take()
 
 
-def test_an_export_comes_back_in_place_of_what_is_there(state: Path, tmp_path: Path) -> None:
+def test_an_import_replaces_the_state_by_the_export(state: Path, tmp_path: Path) -> None:
     exported, other = tmp_path / "state.zip", tmp_path / "other"
     files = export_state(state, exported)
     CosStore(other).put("old", b"x", {})
@@ -59,7 +59,7 @@ def test_a_zip_that_leads_out_of_the_directory_is_no_export(state: Path, tmp_pat
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
         archive.writestr("../../escaped", "x")
         archive.writestr("media-1253125191/../../../escaped", "x")
-    with pytest.raises(StateError, match=r"evil\.zip can't be read as an exported state: it holds \.\."):
+    with pytest.raises(StateError, match=r"evil\.zip can't be read as an exported state: it has \.\."):
         import_state(state, tmp_path / "evil.zip")
     assert not list(tmp_path.parent.rglob("escaped"))
     assert content(state) == {"a/b.json": b"[1]"}
@@ -79,13 +79,13 @@ def test_a_directory_with_other_files_is_not_emptied(state: Path, tmp_path: Path
     export_state(state, tmp_path / "state.zip")
     (state / "thesis.doc").write_text("years of work")
     for action in (lambda: reset_state(state), lambda: import_state(state, tmp_path / "state.zip")):
-        with pytest.raises(StateError, match=r"holds thesis\.doc, .* nothing is removed; see LOCAL_STATE"):
+        with pytest.raises(StateError, match=r"has thesis\.doc, .* nothing is removed; see LOCAL_STATE"):
             action()
     assert (state / "thesis.doc").read_text() == "years of work"
     assert content(state) == {"a/b.json": b"[1]"}
 
 
-def test_an_export_that_can_not_be_written_is_said(state: Path, tmp_path: Path) -> None:
+def test_an_export_that_can_not_be_written_is_reported(state: Path, tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"no/out\.zip can't be written \(No such file or directory\)"):
         export_state(state, tmp_path / "no" / "out.zip")
 

@@ -1,4 +1,4 @@
-"""The jobs of the local Cloud Infinite: of every state, moving with time, and what people add."""
+"""The jobs of the local Cloud Infinite: all states, changes with time, jobs added by users."""
 
 from __future__ import annotations
 
@@ -93,18 +93,18 @@ WRONG: list[tuple[Any, str]] = [
     ({"jobs": [{"JobId": "y", "timeline": [{"after": True}]}]}, r"timeline\[0\].after: a number"),
     ({"jobs": [{"JobId": "y", "timeline": [{"after": float("nan")}]}]}, r"timeline\[0\].after: a number"),
     ({"jobs": [{"JobId": "y", "timeline": [{"after": 1, "JobId": "z"}]}]}, "keeps its id"),
-    ({"jobs": [{"JobId": "y", "a b": 1}]}, "'a b' is no name"),
+    ({"jobs": [{"JobId": "y", "a b": 1}]}, "'a b' is not a valid node name"),
     (
         {"jobs": [{"JobId": "y", "Operation": {"Output": [{"Object": "a\x00"}]}}]},
         r"Operation.Output.Object: has a char",
     ),
     ({"jobs": [{"JobId": "y", "timeline": [{"after": 1, "State": "\ud800"}]}]}, r"timeline\[0\].State: has a char"),
-    ({"sources": {"k": {"<": 1}}}, "sources.k: '<' is no name"),
+    ({"sources": {"k": {"<": 1}}}, "sources.k: '<' is not a valid node name"),
 ]
 
 
 @pytest.mark.parametrize(("spec", "message"), WRONG)
-def test_what_can_not_be_added_is_named_and_nothing_is(jobs: CiJobs, spec: Any, message: str) -> None:
+def test_a_wrong_job_is_named_and_nothing_is_added(jobs: CiJobs, spec: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         jobs.add(spec)
     assert jobs.find("y") is None

@@ -1,4 +1,4 @@
-"""The local Cloud Infinite: answers and refusals of the real one, to requests that are signed right."""
+"""The local Cloud Infinite: replies and refusals as of the real one, for signed requests."""
 
 from __future__ import annotations
 

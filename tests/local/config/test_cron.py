@@ -35,7 +35,7 @@ def test_cron_expressions_of_the_document(cron: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("cron", ["", "* * * * * *", "61 * * * * * *", "x * * * * * *"])
-def test_what_is_no_cron_is_named(cron: str) -> None:
+def test_a_malformed_cron_is_named(cron: str) -> None:
     with pytest.raises(ValueError, match=r"seven fields|out of range"):
         next_firing(cron, SUNDAY)
 

@@ -72,7 +72,7 @@ def test_functions_inherit_and_replace_what_inputs_say(tmp_path: Path) -> None:
     assert (two.timeout, two.memory_size, two.environment) == (7, 256, {"C": "c"})
 
 
-def test_functions_may_be_a_list(tmp_path: Path) -> None:
+def test_functions_can_be_a_list(tmp_path: Path) -> None:
     text = MULTI.replace("one: {handler", "- {key: one, handler").replace(
         "    two:\n      handler: two.main\n", "    - name: two\n      handler: two.main\n"
     )
@@ -84,7 +84,7 @@ def test_a_variable_that_is_not_set_leaves_its_entry_out(tmp_path: Path) -> None
     assert read(tmp_path, MULTI).functions["one"].environment == {"A": "1"}
 
 
-def test_a_number_may_come_from_a_variable_or_be_left_out_with_it(tmp_path: Path) -> None:
+def test_a_number_can_come_from_a_variable_and_is_optional_with_it(tmp_path: Path) -> None:
     text = MULTI.replace("timeout: 7", "timeout: ${env:T}")
     assert read(tmp_path, text, T="33").functions["one"].timeout == 33
     assert read(tmp_path, text).functions["one"].timeout == 3
@@ -206,7 +206,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "said"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
-def test_what_is_wrong_is_named_with_file_line_and_key(tmp_path: Path, text: str, said: list[str]) -> None:
+def test_problems_are_named_with_file_line_and_key(tmp_path: Path, text: str, said: list[str]) -> None:
     found = problems(tmp_path, text)
     assert len(found) == len(said)
     assert [line for line, start in zip(found, said, strict=True) if start not in line] == []

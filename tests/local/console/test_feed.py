@@ -1,4 +1,4 @@
-"""What happens, told as it happens."""
+"""The feed of activities."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def invoked(feed: Feed, outcome: Outcome = DONE) -> None:
         activity.outcome = outcome
 
 
-def test_an_invocation_is_told_when_it_begins_and_when_it_ends() -> None:
+def test_listeners_get_an_invocation_when_it_begins_and_when_it_ends() -> None:
     feed, told = Feed(), list[tuple[int, int]]()
     feed.listen(lambda activity: told.append((activity.number, activity.status)))
     invoked(feed)
@@ -45,7 +45,7 @@ def test_the_invocation_of_a_request_is_part_of_it() -> None:
     assert (second.route, second.status) == ("invoke", 200)
 
 
-def test_an_outcome_that_comes_after_the_gateway_gave_up_is_told_too() -> None:
+def test_an_outcome_after_the_gateway_s_timeout_is_reported_too() -> None:
     feed, told = Feed(), list[tuple[int, bool]]()
     feed.listen(lambda activity: told.append((activity.status, activity.outcome is not None)))
     with feed.request("GET /a") as activity, feed.invocation("invoke", "f", None) as running:
@@ -72,7 +72,7 @@ def test_a_listener_that_is_too_slow_is_cut_off(monkeypatch: pytest.MonkeyPatch)
     assert len(asyncio.run(run())) < 5
 
 
-def test_what_is_long_is_not_kept_whole() -> None:
+def test_long_texts_are_cut() -> None:
     feed, long = Feed(), "x" * 3 * feed_module.SHOWN
     with feed.request("POST /a") as activity:
         with feed.invocation("invoke", "f", {"body": long}) as invocation:

@@ -127,7 +127,7 @@ def test_tasks_are_listed_as_they_can_be_added(cloud: LiveCloud) -> None:
         ("GET", "nothing", 404),
     ],
 )
-def test_what_is_not_there_is_said(cloud: LiveCloud, method: str, path: str, status: int) -> None:
+def test_unknown_paths_are_reported(cloud: LiveCloud, method: str, path: str, status: int) -> None:
     response = requests.request(method, f"{cloud.cloud.gateway}/_local/{path}", data="null", timeout=60)
     assert response.status_code == status
     assert response.json()["error"]

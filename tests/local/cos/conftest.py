@@ -1,4 +1,4 @@
-"""One COS, whose clock stands still."""
+"""A local COS with a stopped clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account's buckets: created, found, told apart, by signed requests and by Tencent's own client."""
+"""The buckets of the account, with signed requests and with Tencent's own client."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_buckets_are_listed(buckets: Buckets) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_new_bucket_is_said(buckets: Buckets, host: str, more: dict[str, str], code: str) -> None:
+def test_a_wrong_new_bucket_is_refused(buckets: Buckets, host: str, more: dict[str, str], code: str) -> None:
     if "authorization" in more:
         refused = buckets.handle(Request("PUT", "/", "", {"host": host, **more})).body.decode()
         assert f"<Code>{code}</Code>" in refused

@@ -1,4 +1,4 @@
-"""Objects: PUT, GET, HEAD and DELETE, and what goes wrong with them."""
+"""Objects: PUT, GET, HEAD and DELETE, and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for: hosts, methods, parameters, headers."""
+"""Requests: hosts, methods, parameters, headers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_header_that_is_not_emulated_is_named(client: Client, header: str) -> 
     assert client("GET", "k").status == 404
 
 
-def test_a_request_without_a_signature_of_cos_is_told_so(client: Client) -> None:
+def test_a_request_without_a_cos_signature_gets_an_explanation(client: Client) -> None:
     request = client.request("GET", "k")
     headers = {**request.headers, "authorization": "AWS4-HMAC-SHA256 Credential=x"}
     assert "signature of COS's kind" in client.service.handle(request._replace(headers=headers)).body.decode()

@@ -1,4 +1,4 @@
-"""Who asks: signatures in headers and URLs."""
+"""Signatures in headers and URLs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_signature_covers_the_request(client: Client, change: Callable[[Reques
     assert code_of(client.service.handle(change(request))) == "SignatureDoesNotMatch"
 
 
-def test_what_is_not_listed_is_not_signed(client: Client) -> None:
+def test_headers_that_are_not_listed_are_not_signed(client: Client) -> None:
     client("PUT", "k", body=b"xyz")
     request = client.request("GET", "k")
     headers = {**request.headers, "range": "bytes=0-0"}
@@ -116,7 +116,7 @@ def presigned(client: Client, method: str, key: str, query: dict[str, str]) -> R
     )
 
 
-def test_the_signature_may_be_in_the_url(client: Client) -> None:
+def test_the_signature_can_be_in_the_url(client: Client) -> None:
     client("PUT", "é", body=b"x")
     request = presigned(client, "GET", "é", {"response-content-type": "text/plain"})
     reply = client.service.handle(request)

@@ -72,7 +72,7 @@ def session() -> Iterator[requests.Session]:
 
 
 def by_domain(url: str, session: requests.Session, keys: Credentials = PERMANENT) -> CosS3Client:
-    """The official client, told that 127.0.0.1 is the bucket's custom domain."""
+    """The official client with 127.0.0.1 as the bucket's custom domain."""
     config = CosConfig(
         Region=REGION,
         SecretId=keys.secret_id,

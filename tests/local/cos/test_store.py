@@ -1,4 +1,4 @@
-"""Objects on disk: any key, nothing torn, and an ETag that is never wrong."""
+"""Objects on disk: any key, atomic writes, correct ETags."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_delete_removes_content_and_sidecar(tmp_path: Path) -> None:
     assert files_below(tmp_path) == []
 
 
-def test_put_replaces_unless_told_not_to(store: CosStore) -> None:
+def test_put_replaces_by_default(store: CosStore) -> None:
     store.put("k", b"one", JSON, replace=False)
     store.put("k", b"two", {})
     with pytest.raises(FileExistsError):
@@ -286,7 +286,7 @@ def test_readers_see_one_object_or_the_other(store: CosStore) -> None:
         writer.join()
 
 
-def test_two_objects_of_one_size_in_one_instant_are_told_apart(tmp_path: Path) -> None:
+def test_two_objects_of_one_size_in_one_instant_are_distinguished(tmp_path: Path) -> None:
     ticks: Iterator[int] = iter((1_700_000_000_000_000_000, 1_700_000_000_000_000_001))
     store = CosStore(tmp_path, clock=lambda: next(ticks))
     store.put("k", b"one", JSON)

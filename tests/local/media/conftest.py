@@ -1,4 +1,4 @@
-"""The local media API with a clock that moves when it is told to."""
+"""The local media API with a clock that tests set."""
 
 from __future__ import annotations
 

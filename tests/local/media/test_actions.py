@@ -1,4 +1,4 @@
-"""What the two actions answer, and what must be asked."""
+"""The two actions: parameters and answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_videos_come_in_the_order_of_their_numbers_and_unknown_ones_are_left_out
     assert [record["vid"] for record in data] == [OTHER_VIDEO, VIDEO, OTHER_VIDEO]
 
 
-def test_a_single_video_may_come_without_a_number(service: MediaService) -> None:
+def test_a_single_video_needs_no_number(service: MediaService) -> None:
     data = answer(service.handle(signed(official(), VIDEO_ACTION, vids=VIDEO)))["data"]
     assert [record["vid"] for record in data] == [VIDEO]
 
@@ -116,7 +116,7 @@ def test_a_nonce_must_be_positive(service: MediaService) -> None:
     assert (code(reply), answer(reply)["message"]) == (4000, "parameter Nonce must be positive")
 
 
-def test_of_several_faults_the_first_checked_is_told(service: MediaService, clock: Clock) -> None:
+def test_of_several_errors_the_first_one_checked_is_reported(service: MediaService, clock: Clock) -> None:
     def told(request: Request) -> int:
         return code(service.handle(request))
 

@@ -1,4 +1,4 @@
-"""Who asks, of which host, when and how often."""
+"""Signatures, hosts, times and nonces of API 2.0."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_without_a_signature_method_it_is_sha1(service: MediaService) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9001", "127.1.2.3", "localhost:80", "[::1]:9001"])
-def test_on_loopback_the_real_hosts_may_be_signed(service: MediaService, host: str) -> None:
+def test_on_loopback_the_real_hosts_can_be_signed(service: MediaService, host: str) -> None:
     for name in (host, *REAL_HOSTS):
         assert answer(service.handle(signed(official(endpoint=name), AUDIO_ACTION, host, vid=AUDIO)))["code"] == 0
     other = signed(official(endpoint="cvm.api.qcloud.com"), AUDIO_ACTION, host, vid=AUDIO)

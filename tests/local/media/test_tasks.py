@@ -1,4 +1,4 @@
-"""What the local media API knows, and what people may add to it."""
+"""The tasks of the local media API, and tasks added by users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STARTED = 1_700_000_000.0
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = STARTED

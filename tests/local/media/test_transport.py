@@ -1,4 +1,4 @@
-"""How it is asked: forms, methods, paths, sizes, errors to order."""
+"""Transport of API 2.0: forms, methods, paths, sizes, ordered errors."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def multipart(request: Request, content_type: str = "multipart/form-data; bounda
 
 
 @pytest.mark.parametrize("signature_method", ["HmacSHA1", "HmacSHA256"])
-def test_a_post_may_be_multipart(service: MediaService, signature_method: str) -> None:
+def test_a_post_can_be_multipart(service: MediaService, signature_method: str) -> None:
     client = official("POST", signature_method)
     assert answer(service.handle(multipart(signed(client, AUDIO_ACTION, vid=AUDIO)))) == documented(AUDIO_ACTION)
     text = "音\r\n乐 +%41\n"
     assert answer(service.handle(multipart(signed(client, AUDIO_ACTION, vid=text))))["message"].endswith(text)
 
 
-def test_a_multipart_name_may_be_in_the_extended_notation(service: MediaService) -> None:
+def test_a_multipart_name_can_have_the_extended_notation(service: MediaService) -> None:
     request = multipart(signed(official("POST"), AUDIO_ACTION, vid=AUDIO))
     extended = request.body.replace(b'name="vid"', b"name*=UTF-8''v%69d")
     assert answer(service.handle(request._replace(body=extended)))["code"] == 0
@@ -61,7 +61,7 @@ def test_any_multipart_body_is_answered(body: bytes) -> None:
     assert code(service.handle(Request("POST", "/v2/index.php", "", headers, body))) == 4000
 
 
-def test_the_content_type_of_a_form_may_have_parameters_and_capitals(service: MediaService) -> None:
+def test_the_content_type_of_a_form_can_have_parameters_and_capitals(service: MediaService) -> None:
     request = signed(official("POST"), AUDIO_ACTION, vid=AUDIO)
     headers = {**request.headers, "content-type": "Application/X-WWW-Form-Urlencoded; charset=UTF-8"}
     assert answer(service.handle(request._replace(headers=headers)))["code"] == 0
@@ -81,7 +81,7 @@ def test_a_posts_parameters_are_in_its_body_only(service: MediaService) -> None:
     assert code(service.handle(request._replace(query=request.body.decode(), body=b""))) == 4000
 
 
-def test_bytes_that_are_no_text_are_refused_not_tripped_over(service: MediaService) -> None:
+def test_bytes_that_are_not_utf8_are_refused(service: MediaService) -> None:
     get, post = (signed(official(method), AUDIO_ACTION, vid=AUDIO) for method in ("GET", "POST"))
     for one in (get._replace(query=get.query + "&x=\udcff&y=%ff"), post._replace(body=post.body + b"&x=\xff")):
         assert code(service.handle(one)) == 4100

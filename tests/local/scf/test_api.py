@@ -1,4 +1,4 @@
-"""The front of API 3.0: which service and action is asked for, and what is wrong with a request."""
+"""The front of API 3.0: services, actions, and refusals of wrong requests."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_calls_are_counted_by_action(service: Service) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_wrong_with_a_request_is_said(service: Service, request_: Request, code: str) -> None:
+def test_a_wrong_request_is_refused(service: Service, request_: Request, code: str) -> None:
     assert service.refusal(request_) == code
 
 
@@ -79,7 +79,7 @@ def test_the_permission_can_be_taken_away(service: Service) -> None:
     assert "Result" in service.send(signed(CALL))
 
 
-def test_no_refusal_tells_a_secret(service: Service) -> None:
+def test_no_refusal_has_a_secret(service: Service) -> None:
     for keys in (PERMANENT._replace(secret_key="other"), ROLE._replace(token="other")):
         said = json.dumps(service.send(signed(CALL, keys)))
         assert not [secret for secret in (*PERMANENT[1:], *ROLE[1:]) if secret and secret in said]

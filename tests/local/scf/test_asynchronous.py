@@ -1,4 +1,4 @@
-"""Asynchronous invocations: accepted at once, repeated when they fail, forgotten when the cloud stops."""
+"""Asynchronous invocations: accepted at once, retried, dropped when the cloud stops."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def scenario_of(body: Callable[[Recorder, Asynchronous], Coroutine[Any, Any, Non
     asyncio.run(run())
 
 
-def test_an_event_is_accepted_before_it_runs_and_told_its_own_id() -> None:
+def test_an_event_is_accepted_before_it_runs_and_keeps_its_id() -> None:
     async def body(recorder: Recorder, asynchronous: Asynchronous) -> None:
         recorder.gate.clear()
         one, other = asynchronous.accept("f", EVENT), asynchronous.accept("f", EVENT)
@@ -132,7 +132,7 @@ def test_the_delay_can_be_shortened() -> None:
     scenario_of(body, 430)
 
 
-def test_a_full_queue_takes_no_event_of_its_function(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_refuses_events_of_its_function_only(monkeypatch: pytest.MonkeyPatch) -> None:
     async def body(recorder: Recorder, asynchronous: Asynchronous) -> None:
         recorder.gate.clear()
         for _ in range(2):

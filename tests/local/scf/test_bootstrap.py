@@ -104,7 +104,7 @@ def test_exit_passes_through_at_import_and_in_a_call(code_dir: Path) -> None:
         ("main = []", 437, "main in code.py is not callable: it is of type list"),
     ],
 )
-def test_load_says_what_is_wrong(code_dir: Path, source: str, status: int, message: str) -> None:
+def test_load_names_the_problem(code_dir: Path, source: str, status: int, message: str) -> None:
     (code_dir / "code.py").write_text(source)
     (code_dir / "package").mkdir()
     (code_dir / "package-1.0.dist-info").mkdir()

@@ -1,4 +1,4 @@
-"""Roles, policies and the account, as Tencent's own clients ask for them."""
+"""Roles, policies and the account, with Tencent's own clients."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_policies_are_attached_and_detached(account: Desk) -> None:
         ("CreateUser", {"Name": "x"}, "InvalidAction"),
     ],
 )
-def test_what_is_wrong_is_said(account: Desk, action: str, parameters: dict[str, object], code: str) -> None:
+def test_wrong_parameters_are_refused(account: Desk, action: str, parameters: dict[str, object], code: str) -> None:
     role(account)
     policy(account)
     assert account.refusal(f"cam.{action}", parameters) == code

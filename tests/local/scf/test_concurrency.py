@@ -1,4 +1,4 @@
-"""Several invocations at once, and the end of all."""
+"""Several invocations at once, and closing a function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function is told: context, environment, credentials."""
+"""A function's context, environment and credentials."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_environment_is_scfs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -
     }
 
 
-def test_function_may_set_its_time_zone_but_not_reserved_variables() -> None:
+def test_a_function_can_set_its_time_zone_but_no_reserved_variables() -> None:
     environment = {"TZ": "Asia/Shanghai", "SCF_RUNTIME": "mine", "TENCENTCLOUD_REGION": "mine"}
     result: Mapping[str, Any] = invoke("report", environment=environment).result  # type: ignore[assignment]
     assert result["utc_offset"] == 8 * 3600

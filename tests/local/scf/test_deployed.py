@@ -1,4 +1,4 @@
-"""What is deployed runs: by its URL, by its name, in the version that is asked for, beside the local services."""
+"""Deployed functions: called by URL, name and version, with the local services."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_url_runs_the_version_that_default_leads_to(account: Desk) -> None:
     assert got(url).json()["code"] == 2
 
 
-def test_a_url_that_is_closed_or_gone_answers_nothing(account: Desk) -> None:
+def test_a_closed_or_deleted_url_does_not_answer(account: Desk) -> None:
     account.create()
     url = url_of(account)
     account.scf("UpdateTrigger", **URL, Enable="CLOSE")
@@ -234,7 +234,7 @@ def test_a_disk_that_takes_nothing_is_an_internal_error(tmp_path: Path) -> None:
         assert opened.refusal("PublishVersion") == "InternalError"
 
 
-def test_what_is_deployed_serves_beside_an_alias_of_the_same_name(account: Desk) -> None:
+def test_a_deployed_function_works_beside_an_alias_of_the_same_name(account: Desk) -> None:
     account.create("query-video")
     assert account.run("query-video")["code"] == 1
     account.scf("CreateTrigger", FunctionName="query-video", **URL)

@@ -68,7 +68,7 @@ def test_a_timer_fires_its_event_until_it_is_closed(tmp_path: Path) -> None:
         assert first.endswith("} 1")
 
 
-def test_a_firing_that_finds_no_place_in_the_queue_is_skipped(
+def test_a_firing_is_skipped_if_the_queue_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("local.scf.asynchronous.QUEUE", 0)

@@ -1,4 +1,4 @@
-"""Instances that end: by themselves, in time, by memory."""
+"""Instances that end: by themselves, by timeout, by memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions in the account, as Tencent's own client creates, reads, changes and removes them."""
+"""SCF's actions on functions, with Tencent's own client."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_busy_function_refuses_each_write_in_its_own_words(account: Desk) -> N
     assert account.scf("GetFunction")["Timeout"] == 60
 
 
-def test_a_function_is_deleting_and_then_it_is_gone(account: Desk) -> None:
+def test_a_function_is_in_state_deleting_before_it_is_deleted(account: Desk) -> None:
     account.create()
     account.scf("DeleteFunction")
     assert account.status() == "Deleting"
@@ -205,7 +205,7 @@ def test_functions_are_listed_filtered_and_paged(account: Desk) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_new_function_is_said(account: Desk, parameters: dict[str, object], code: str) -> None:
+def test_a_wrong_new_function_is_refused(account: Desk, parameters: dict[str, object], code: str) -> None:
     given = {"Code": {"ZipFile": package(CODE)}, **MEMBERS, **parameters}
     assert account.refusal("CreateFunction", given) == code
     assert account.scf("ListFunctions")["TotalCount"] == 0

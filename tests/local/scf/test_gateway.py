@@ -127,7 +127,7 @@ def test_a_function_that_ran_out_of_time_is_a_200_with_its_error_object() -> Non
 @pytest.mark.parametrize(
     ("request_", "status"), [(Request("GET", "/none"), 404), (Request("POST", "/get"), 405)], ids=["path", "method"]
 )
-def test_what_no_api_serves_never_reaches_a_function(request_: Request, status: int) -> None:
+def test_paths_without_an_api_never_reach_a_function(request_: Request, status: int) -> None:
     reply, seen = ask(request_, GOOD)
     assert (reply.status, seen) == (status, [])
 

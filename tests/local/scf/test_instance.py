@@ -33,7 +33,7 @@ def test_lines_up_to_the_marker(printed: str, lines: list[str], size: int) -> No
     assert taken == lines
 
 
-def test_line_is_taken_as_soon_as_it_is_complete() -> None:
+def test_a_line_is_logged_as_soon_as_it_is_complete() -> None:
     output, taken = Output(), list[str]()
     output.begin("mark", taken.append)
     output.data_received(b"one\ntwo")

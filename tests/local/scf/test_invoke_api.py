@@ -1,4 +1,4 @@
-"""Invoke: what a function returns, in the background or not, and what is refused."""
+"""Invoke: synchronous, asynchronous, and refused requests."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ def test_the_largest_event_is_taken_and_a_larger_one_is_not(service: Service, ki
     assert len(service.runtime.seen) == 1
 
 
-def test_a_full_queue_is_said(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_queue_is_reported(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.scf.asynchronous.QUEUE", 0)
     assert service.refusal(signed({**CALL, "InvocationType": "Event"})) == "LimitExceeded.Quota"

@@ -62,7 +62,7 @@ def test_stdout_in_another_wrapper_still_shows() -> None:
     assert printed(invoke("rewraps_stdout")) == ["rewrapped"]
 
 
-def test_handler_may_close_its_output() -> None:
+def test_a_handler_can_close_its_output() -> None:
     assert [outcome.status for outcome in invoke_each("closes_stdout", None)] == [200]
 
 

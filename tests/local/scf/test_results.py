@@ -1,4 +1,4 @@
-"""What goes into a function and what comes out."""
+"""Events and results of a function."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_larger_event_is_refused_without_running() -> None:
     assert outcome.status == 406
     assert outcome.error == {
         "errorCode": -1,
-        "errorMessage": "RequestTooLarge: the event has 6291457 bytes, 6291456 are allowed",
+        "errorMessage": "RequestTooLarge: the event has 6291457 bytes, the limit is 6291456",
         "requestId": outcome.request_id,
         "statusCode": 406,
     }
@@ -89,7 +89,7 @@ def test_larger_response_fails_and_the_instance_stays() -> None:
         ("interrupts", "KeyboardInterrupt"),
     ],
 )
-def test_result_that_is_no_json_value_fails(handler: str, said: str) -> None:
+def test_a_result_that_is_not_json_fails(handler: str, said: str) -> None:
     outcome = invoke(handler)
     assert outcome.status == 430
     assert outcome.error is not None

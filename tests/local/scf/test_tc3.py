@@ -1,4 +1,4 @@
-"""Whether an API 3.0 request is signed right: whose keys, which headers, at what time."""
+"""Signatures of API 3.0 requests: keys, headers, times."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def service(tmp_path: Path) -> Service:
 
 
 @pytest.mark.parametrize("age", [-300, 300])
-def test_a_clock_may_be_five_minutes_off(service: Service, age: int) -> None:
+def test_a_clock_can_be_five_minutes_off(service: Service, age: int) -> None:
     assert "Result" in service.send(signed(CALL, age=age))
 
 
 @pytest.mark.parametrize("age", [-301, 301])
-def test_a_clock_may_not_be_further_off(service: Service, age: int) -> None:
+def test_a_clock_that_is_further_off_is_refused(service: Service, age: int) -> None:
     assert service.refusal(signed(CALL, age=age)) == "AuthFailure.SignatureExpire"
 
 
@@ -55,7 +55,7 @@ def resigned(names: tuple[str, ...], **headers: str) -> Request:
     return changed(request, authorization=tc3_authorization(PERMANENT, "scf", "/", covered, request.body, NOW))
 
 
-def test_more_than_the_needed_headers_may_be_signed(service: Service) -> None:
+def test_more_headers_than_required_can_be_signed(service: Service) -> None:
     assert "Result" in service.send(resigned(("content-type", "host", "x-tc-action", "x-tc-region")))
 
 
@@ -91,7 +91,7 @@ def test_what_was_changed_after_signing_is_refused(service: Service, request_: R
 
 
 @pytest.mark.parametrize("value", ["", "SKIP", "q-sign-algorithm=sha1", SIGNED.headers["authorization"][:-1]])
-def test_what_is_no_authorization_is_refused(service: Service, value: str) -> None:
+def test_a_malformed_authorization_is_refused(service: Service, value: str) -> None:
     assert service.refusal(changed(SIGNED, authorization=value)) == "AuthFailure.InvalidAuthorization"
 
 

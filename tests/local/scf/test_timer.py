@@ -28,7 +28,7 @@ def test_the_event_has_the_documented_fields_and_utc_time() -> None:
 
 
 class Recorder:
-    """A function that fails as often as it is told to, and remembers the events it saw."""
+    """A function that fails a given number of times and records its events."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures

@@ -1,4 +1,4 @@
-"""Timers and function URLs in the account: how they are written, read back, changed and refused."""
+"""SCF's actions on triggers: timers and function URLs, written, read, changed, refused."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_triggers_are_filtered_ordered_and_paged(account: Desk) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_with_a_trigger_is_said(account: Desk, parameters: dict[str, object], code: str) -> None:
+def test_a_wrong_trigger_is_refused(account: Desk, parameters: dict[str, object], code: str) -> None:
     account.create()
     assert account.refusal("CreateTrigger", {**TIMER, **parameters}) == code
     assert triggers(account) == []

@@ -1,4 +1,4 @@
-"""Versions and aliases in the account, and which of them runs."""
+"""SCF's actions on versions and aliases."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_versions_are_listed_with_the_newest_first(account: Desk) -> None:
     assert account.scf("ListVersionByFunction", Order="ASC", Offset=1, Limit=1)["FunctionVersion"] == ["1"]
 
 
-def test_default_leads_to_latest_until_it_is_told_otherwise(account: Desk) -> None:
+def test_the_default_alias_routes_to_latest_at_first(account: Desk) -> None:
     account.create()
     assert ran(account, "$DEFAULT") == ("$LATEST", 1)
     assert account.scf("GetAlias", Name="$DEFAULT")["FunctionVersion"] == "$LATEST"
@@ -103,7 +103,7 @@ def test_a_version_that_an_alias_leads_to_stays(account: Desk) -> None:
     assert account.publish() == "2"
 
 
-def test_what_is_wrong_with_an_alias_is_said(account: Desk) -> None:
+def test_a_wrong_alias_is_refused(account: Desk) -> None:
     account.create()
     account.publish()
     account.scf("CreateAlias", Name="live", FunctionVersion="1")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.collector import records
 from shared.collector.records import Kept, keep, read_content, to_text
 from shared.net.json_text import to_bytes
 from shared.tasks import SUCCEEDED, state
@@ -52,9 +53,27 @@ def test_an_object_is_written_as_ever_and_read_again(record: dict[str, object], 
     assert read_content(to_text(read)) == content
 
 
-@given(CONTENTS | VALUES)
-def test_whatever_json_there_is_is_read_as_ever(value: object) -> None:
+@given(CONTENTS | st.dictionaries(st.text(), VALUES))
+def test_any_json_object_is_read_as_json_reads_it(value: object) -> None:
     assert read_content(json.dumps(value).encode()) == json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize("body", [b"[{}]", b"7", b'"text"', b"null", b" [" + b"{}," * 1000 + b"{}]"])
+def test_other_json_than_an_object_is_not_read(body: bytes) -> None:
+    with pytest.raises(ValueError, match="no JSON object"):
+        read_content(body)
+
+
+@pytest.mark.parametrize("place", ['{"x":%s,"tasks":{}}', '{"tasks":{},"x":%s}', '{"x":%s}'])
+def test_more_values_than_memory_holds_are_not_read(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MOST_VALUES", 100)
+    assert read_content((place % ("[" + "{}," * 40 + "{}]")).encode())
+    with pytest.raises(ValueError, match="too many values"):
+        read_content((place % ("[" + "{}," * 60 + "{}]")).encode())
+    tasks = {f"v{number}": {"status": 5, "result": list(range(50))} for number in range(50)}
+    content = read_content(json.dumps({"tasks": tasks}).encode())
+    assert isinstance(content, dict)
+    assert len(content["tasks"]) == 50
 
 
 #: JSON that is cut short, or has something where it does not belong.

@@ -159,8 +159,21 @@ def test_objects_of_an_earlier_version_are_understood() -> None:
     assert fire(bucket)[0] == {**counts(2, succeeded=2), **spreading(2)}
 
 
-@pytest.mark.parametrize("damaged", [b"{", [], {}, {"state": 7}, {"state": {"shards": {"a.json": 7, "../b": {}}}}])
-def test_a_damaged_index_is_written_anew(damaged: object) -> None:
+@pytest.mark.parametrize("damaged", [b"{", [], 7])
+def test_a_damaged_index_is_named_and_left_and_another_is_kept_beside_it(damaged: object) -> None:
+    bucket = sharded({"a.json": ["a"]})
+    bucket.store(INDEX, damaged)
+    before, recovered = bucket.objects[INDEX], "results/video.index.recovered.json"
+    for _ in range(2):
+        summary, scf = fire(bucket)
+        assert (summary["damaged"], scf.shards, bucket.objects[INDEX]) == ([INDEX], ["a.json"], before)
+        scf.run(bucket, {"a": task("a")})
+        assert list(bucket.json(recovered)["shards"]) == ["a.json"]
+        bucket.store("watch/video/a.json", ["a", "b"])
+
+
+@pytest.mark.parametrize("damaged", [{}, {"state": 7}, {"state": {"shards": {"a.json": 7, "../b": {}}}}])
+def test_an_index_that_remembers_nothing_usable_is_written_anew(damaged: object) -> None:
     bucket = sharded({"a.json": ["a"]})
     bucket.store(INDEX, damaged)
     assert fire(bucket)[1].shards == ["a.json"]

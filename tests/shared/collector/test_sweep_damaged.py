@@ -94,6 +94,16 @@ def test_invalid_ids_are_named_and_never_sent(net: Network) -> None:
     json.dumps(told)
 
 
+def test_what_a_person_writes_into_the_state_is_neither_asked_nor_deleted(net: Network) -> None:
+    media = net.media({"a": task("a", 3)})
+    state = {"pending": ["../x", "a"], "added": ["../x", "a"], "held": {"watch/victim.json": 1, "../secret.json": 1}}
+    cos = net.cos("GET", "PUT", objects={RESULTS: {**results(summary()), "state": state}})
+    cos.objects["media-query/watch/victim.json"] = b"{}"
+    sweep(net)
+    assert [call.asked for call in media.calls] == [["a"]]
+    assert (cos.deleted, "media-query/watch/victim.json" in cos.objects) == ([], True)
+
+
 def test_no_more_than_twenty_are_named(net: Network) -> None:
     net.cos("GET", objects={WATCH: list(range(50))})
     assert sweep(net) == {**summary(), "invalid": [str(number) for number in range(20)]}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 import pytest
+import requests
 
-from shared.signing.api2 import API2_PATH, api2_signature, api2_string_to_sign, flatten, random_nonce
+from shared.signing.api2 import API2_PATH, Api2Auth, api2_signature, api2_string_to_sign, flatten, random_nonce
 from shared.signing.cos import COS_CLOCK_MARGIN, COS_SIGNATURE_LIFETIME, cos_authorization
 from shared.signing.credentials import Credentials
 
@@ -208,3 +210,16 @@ def test_credentials_show_neither_key_nor_token(shown: Callable[[Credentials], s
     text = shown(Credentials("AKIDvisible-and-more", "secret-key-text", token))
     assert "AKIDvisi" in text
     assert not any(secret in text for secret in ("and-more", "secret-key-text", "session-token-text"))
+
+
+@pytest.mark.parametrize("form", ["", "a=1&a=2", "a=视频", "a=1&SecretId=other", "a=%E8%A7%86+b&c="])
+def test_whatever_a_form_looks_like_its_names_are_sent_once_encoded_and_signed(form: str) -> None:
+    request = requests.Request("POST", f"https://api.example{API2_PATH}", data=form).prepare()
+    signed = Api2Auth(Credentials("id", "key"), clock=lambda: 1.0, nonce=lambda: 2)(request)
+    sent = parse_qsl(str(signed.body), keep_blank_values=True)
+    own = dict(parse_qsl(form, keep_blank_values=True))
+    assert str(signed.body).isascii()
+    assert len(dict(sent)) == len(sent) == len({**own, **dict(sent)})
+    assert dict(sent)["SecretId"] == "id"
+    assert [(name, own[name]) for name in own if name != "SecretId"] == [pair for pair in sent if pair[0] in ("a", "c")]
+    assert signed.headers["Content-Length"] == str(len(str(signed.body)))

@@ -1,3 +1,3 @@
-"""Imports what nobody has installed."""
+"""Imports a module that does not exist."""
 
 import no_such_package  # type: ignore[import-not-found] # noqa: F401

@@ -27,7 +27,7 @@ def same(event: object, context: Mapping[str, object]) -> object:
 
 
 def report(event: object, context: Mapping[str, object]) -> object:
-    """What the function is told about itself."""
+    """Return the function's own context and environment."""
     import http
 
     return {

@@ -1,4 +1,4 @@
-"""Fails when it is imported, after a word."""
+"""Prints a word and fails when it is imported."""
 
 print("about to fail")
 raise RuntimeError("no configuration")

@@ -1,4 +1,4 @@
-"""Never gets done with importing."""
+"""Never finishes its import."""
 
 import time
 
