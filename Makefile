@@ -10,6 +10,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "$(BIN)/python -m client --help: ask about a list of ids, once make run has made $(VENV)"
 
 run: $(VENV)/.local ## replay every file of events/ on a private local cloud (V=1: print every reply in full)
 	@$(BIN)/python -m local run

@@ -7,7 +7,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import click
+try:
+    import click
+except ModuleNotFoundError:  # a Python outside the environment
+    sys.stderr.write("deploy: not installed for this Python: use `make plan`, or .venv/bin/python -m deploy …\n")
+    sys.exit(2)
 
 from deploy import commands
 from deploy.commands import Surroundings

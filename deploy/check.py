@@ -16,7 +16,6 @@ from local.config import Api, Config, FunctionConfig, GatewayTrigger, TimerTrigg
 #: Reserved prefixes of the engine; variables must not begin with them.
 RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 MAX_BYTES, MAX_NAME, MAX_TRIGGERS = 4096, 60, 10
-CRON_FIELDS = 7
 #: A value that is one variable. Inside a longer text, the CLI replaces an unset variable by 'undefined'.
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")
 
@@ -111,8 +110,6 @@ def _timer(timer: TimerTrigger) -> Iterator[str]:
     name = timer.name
     if not re.fullmatch(rf"[A-Za-z][\w-]{{0,{MAX_NAME - 1}}}", name, re.ASCII):
         yield f"timer {name}: a name is needed, letters, digits, '-', '_', a letter first, {MAX_NAME} at most"
-    if len(timer.cron.split()) != CRON_FIELDS:
-        yield f"timer {name}: cronExpression must have seven fields: second minute hour day month week year"
     if not timer.enabled:
         yield f"timer {name}: enable must be true: left out, the timer is closed"
     if len(timer.message.encode()) > MAX_BYTES:

@@ -17,7 +17,11 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
+try:
+    import click
+except ModuleNotFoundError:  # a Python outside the environment
+    sys.stderr.write("local: not installed for this Python: use `make serve`, or .venv/bin/python -m local …\n")
+    sys.exit(2)
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -144,7 +148,10 @@ def invoke(function: str, event_file: str, port: int, state: Path, project: Path
     outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
     if outcome is None:
         options = Options(debugging=Debugging(debug, _terminal()))
-        cloud = Cloud(project, state, os.environ, Ports(), _ignore, options)
+        try:
+            cloud = Cloud(project, state, os.environ, Ports(), _ignore, options)
+        except StateError as error:
+            raise CommandError(str(error) if debug else f"nothing on port {port} (LOCAL_PORT), and {error}") from error
         if debug:
             click.echo(f"waiting for a debugger on 127.0.0.1:{debug}", err=True)
         outcome = _run(_invoke_privately(cloud, function, event))

@@ -33,6 +33,8 @@ NAMES = (
     *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO", "INVOKE_URL"),
     *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "MISSING_DAYS"),
 )
+#: What `Authorization: Bearer` can carry (RFC 6750, section 2.1).
+_BEARER = r"[A-Za-z0-9._~+/-]+=*"
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -91,7 +93,7 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         cos_region=region,
         cos_prefix=_prefix(environ),
         cos_url=_url(environ, "COS_URL", host and f"https://{host.format('cos')}"),
-        api_token=environ.get("API_TOKEN", ""),
+        api_token=_matching(environ, "API_TOKEN", _BEARER, "letters, digits and -._~+/, with = at the end only"),
         http_writes=_one_of(environ, "HTTP_WRITES", (BY_TOKEN, OPEN, OFF)),
         max_vids=_number(environ, "MAX_VIDS", 1000),
         batch_size=_number(environ, "BATCH_SIZE", 100),

@@ -19,6 +19,10 @@ from local.config.document import UNSET, Resolved
 
 #: The runtimes of SCF that are Python 3 (doc 583/54977).
 RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
+#: The methods that an API of the gateway may have (doc 583/12513).
+METHODS = ("ANY", "GET", "HEAD", "POST", "PUT", "DELETE")
+#: Where the local cloud has its console, at the gateway's port.
+OWN_PATHS = "/_local/"
 
 
 def _number(value: object) -> object:
@@ -214,7 +218,18 @@ class Api(Part):
     @field_validator("method")
     @classmethod
     def _in_capitals(cls, value: str) -> str:
+        if value.upper() not in METHODS:
+            raise ValueError(f"must be one of {', '.join(METHODS)}")
         return value.upper()
+
+    @field_validator("path")
+    @classmethod
+    def _can_be_served(cls, value: str) -> str:
+        if not value.startswith("/"):
+            raise ValueError("must begin with a slash")
+        if value.startswith(OWN_PATHS):
+            raise ValueError(f"must not be below {OWN_PATHS}: the local cloud's own pages are there")
+        return value
 
 
 class GatewayTrigger(Part):

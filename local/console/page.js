@@ -167,16 +167,22 @@ async function showProject() {
   byId("name").textContent = project.name;
   document.title = `${project.name} · local cloud`;
   samples = project.samples;
-  byId("function-rows").replaceChildren(...project.functions.map(functionRow));
+  byId("function-rows").replaceChildren(...project.functions.map((each) => functionRow(each, timerLine)));
   byId("send-function").replaceChildren(...project.functions.map((each) => element("option", each.name)));
   byId("send-sample").append(...samples.map((each) => element("option", each.name)));
 }
 
-function functionRow(each) {
+/* What is deployed comes and goes while the page is open. Its timers are not fired by hand: `fire` knows the project's. */
+async function showDeployed() {
+  const deployed = await ask("deployed");
+  byId("deployed-rows").replaceChildren(...deployed.map((each) => functionRow(each, timerText)));
+}
+
+function functionRow(each, timerShown) {
   const triggers = inCell([]);
   for (const api of each.apis) triggers.append(element("div", `API ${api}`));
   for (const url of each.urls) triggers.append(urlLine(url));
-  for (const timer of each.timers) triggers.append(timerLine(timer));
+  for (const timer of each.timers) triggers.append(timerShown(timer));
   return row(each.name, each.handler, each.runtime, `${each.memory} MB, ${each.timeout} s`, triggers);
 }
 
@@ -186,8 +192,12 @@ function urlLine(url) {
   return line;
 }
 
+function timerText(timer) {
+  return element("div", `timer ${timer.name} (${timer.cron}${timer.enabled ? "" : ", closed"}) `);
+}
+
 function timerLine(timer) {
-  const line = element("div", `timer ${timer.name} (${timer.cron}${timer.enabled ? "" : ", closed"}) `);
+  const line = timerText(timer);
   const output = element("output");
   const fire = () => doing(output, async () => {
     const outcome = await post(`fire/${encodeURIComponent(timer.name)}`, "null");
@@ -199,7 +209,7 @@ function timerLine(timer) {
 }
 
 async function refresh() {
-  await Promise.all([showTasks(), showObjects(), showFaults(), showCalls()]);
+  await Promise.all([showDeployed(), showTasks(), showObjects(), showFaults(), showCalls()]);
 }
 
 async function showTasks() {

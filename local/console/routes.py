@@ -6,12 +6,14 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from local.console.feed import SHOWN, Activity
 from local.console.samples import read_samples
 from local.cos.store import StoredObject
+from local.scf.account import Function
 from local.scf.runtime import Outcome
+from local.scf.triggers_api import url_description, url_name
 from local.server import Reply, Request, Route, json_reply
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def console_routes(cloud: Cloud) -> list[Route]:
         Route("GET", "/_local/page.js", lambda _: _file(PAGE.with_suffix(".js"))),
         Route("GET", "/_local/page.css", lambda _: _file(PAGE.with_suffix(".css"))),
         Route("GET", "/_local/project", console.project),
+        Route("GET", "/_local/deployed", console.deployed),
         Route("GET", "/_local/activities", console.activities),
         Route("GET", "/_local/events", console.stream),
         Route("POST", "/_local/invoke/{function}", console.invoke),
@@ -84,6 +87,10 @@ class ConsoleApi:
             for each in read_samples(self._cloud.root)
         ]
         return json_reply({"name": config.name, "functions": functions, "samples": samples, "urls": urls})
+
+    def deployed(self, _: Request) -> Reply:
+        """The functions that are deployed to this cloud, as `project` has its own; a closed URL is left out."""
+        return json_reply([_deployed(function) for function in self._cloud.account.functions.values()])
 
     def activities(self, _: Request) -> Reply:
         """Return the last activities, oldest first."""
@@ -177,6 +184,28 @@ def _effort(outcome: Outcome) -> dict[str, Any]:
         "initMs": outcome.init_ms,
         "durationMs": outcome.duration_ms,
         "memoryMb": outcome.memory_mb,
+    }
+
+
+def _deployed(function: Function) -> dict[str, object]:
+    settings = function.running or function.settings
+    return {
+        "name": function.function_name,
+        "handler": settings.handler,
+        "runtime": settings.runtime,
+        "memory": settings.memory_size,
+        "timeout": settings.timeout,
+        "apis": [],
+        "urls": [
+            f"/_url/{quote(url_name(function, each))}/"
+            for each in function.triggers
+            if each.type == "http" and each.enable and url_description(each).net_config.enable_extranet
+        ],
+        "timers": [
+            {"name": each.trigger_name, "cron": each.trigger_desc, "enabled": each.enable}
+            for each in function.triggers
+            if each.type == "timer"
+        ],
     }
 
 

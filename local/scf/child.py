@@ -32,6 +32,8 @@ CHANGES = {
 class CodeFolder:
     """An audit hook that makes the code folders read-only, as on SCF: here they are the user's own files.
 
+    It sees this process only: a program that the function starts can still write there.
+
     It records time and size of the files that are read: an instance whose files have changed is not used again.
     """
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import closing
 
 import pytest
 
 from tests.browser.window import Window
 from tests.e2e.conftest import LiveCloud
+from tests.local.scf.test_triggers_api import URL
+from tests.support.desk import NAME, Clock, Desk
 
 VIDEO = "a72c30a65853dc1466ec9ef681e7b76b1530600996"
 #: As WCAG counts it: text and what is behind it, for each visible text of the page.
@@ -105,6 +109,27 @@ def test_an_event_that_is_not_json_is_reported_and_not_sent(console: Window) -> 
     submit(console, "send-form")
     console.until(lambda: "JSON" in console.text("send-result"))
     assert len(console.all("#activities tr")) == before
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
+def test_what_is_deployed_is_listed_while_it_is_there(
+    console: Window, live: LiveCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(asyncio.new_event_loop()) as unused:
+        account = Desk(live.cloud, Clock(), unused, [])
+    monkeypatch.setattr(live.cloud.account, "clock", account.clock)
+    account.create()
+    account.scf("CreateTrigger", **URL)
+    account.scf("CreateTrigger", TriggerName="tick", Type="timer", TriggerDesc="0 0 0 1 1 * *", Enable="OPEN")
+    live.get(f"/query-video?vids={VIDEO}")
+    console.until(lambda: len(texts(console, "#deployed-rows tr")) == 1)
+    (shown,) = texts(console, "#deployed-rows tr")
+    assert f"URL /_url/{NAME}/\ntimer tick (0 0 0 1 1 * *)" in shown
+    account.scf("DeleteFunction")
+    account.settle()
+    assert account.scf("ListFunctions")["TotalCount"] == 0
+    live.get(f"/query-video?vids={VIDEO}")
+    console.until(lambda: texts(console, "#deployed-rows tr") == [])
 
 
 def test_a_timer_is_fired(console: Window) -> None:

@@ -21,6 +21,7 @@ import requests
 
 from local import replay
 from local.__main__ import main
+from local.state import StateLock
 from tests.support.paths import DOCUMENTS, ROOT
 
 DIRECT = str(ROOT / "events" / "query-video.direct.200.json")
@@ -57,6 +58,21 @@ def test_ctrl_c_while_the_command_is_being_loaded_prints_no_traceback(tmp_path: 
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+
+
+@pytest.mark.parametrize(("package", "make"), [("local", "serve"), ("client", "run"), ("deploy", "plan")])
+def test_a_python_outside_the_environment_is_sent_to_it_in_one_line(package: str, make: str) -> None:
+    command = [sys.executable, "-S", "-m", package]  # -S: no installed packages
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"use `make {make}`, or .venv/bin/python -m {package} …" in ended.stderr
+
+
+def test_make_help_names_the_client() -> None:
+    command = ["make", "-s", "help", "VENV=there"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "there/bin/python -m client --help" in printed
 
 
 def test_what_is_to_be_tried_succeeds(served: subprocess.Popen[str], here: int) -> None:
@@ -130,6 +146,17 @@ def test_what_can_not_be_done_is_said_in_one_line(
     assert printed.err.startswith("local: ")
     assert said in printed.err
     assert printed.err.count("\n") == 1
+
+
+def test_a_cloud_on_another_port_is_looked_for_by_its_port(
+    here: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with StateLock(tmp_path / "state"):
+        assert main(["invoke", "query-video", "--event", DIRECT]) == 2
+        private = capsys.readouterr().err
+        assert main(["fire", "collect-video"]) == 2
+    assert f"nothing on port {here} (LOCAL_PORT), and {tmp_path / 'state'} is in use" in private
+    assert f"no local cloud on port {here}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", ["0", "x", "65534", "-1"])

@@ -121,10 +121,10 @@ def test_a_watch_object_is_swept_and_finished_tasks_are_not_asked_again(live: Li
 
 
 def test_a_token_guards_http_only(tmp_path: Path) -> None:
-    with live_cloud(tmp_path, API_TOKEN="open sesame") as live:
+    with live_cloud(tmp_path, API_TOKEN="open-sesame") as live:
         refused = live.get("/query-video", params={"vids": VID})
         assert (refused.status_code, refused.json()["code"]) == (401, 4100)
-        allowed = live.get("/query-video", params={"vids": VID}, headers={"authorization": "Bearer open sesame"})
+        allowed = live.get("/query-video", params={"vids": VID}, headers={"authorization": "Bearer open-sesame"})
         assert allowed.json() == VIDEO
         assert live.invoke("query-video", {"vids": [VID]}).result == VIDEO
 

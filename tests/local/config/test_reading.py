@@ -181,6 +181,19 @@ WRONG = [
         MULTI.replace("timeout: 7", "timeout: 7\n  timeout: 8"),
         ["serverless.yml:6: inputs.timeout is given twice"],
     ),
+    *(
+        (
+            f"gateway: {new}",
+            MULTI.replace(old, new),
+            [f"serverless.yml:17: inputs.triggers[1].parameters.apis[0].{said}"],
+        )
+        for old, new, said in (
+            ("method: get", "method: fetch", "method must be one of ANY, GET"),
+            ("path: /one", "path: one", "path must begin with a slash"),
+            ("path: /one", 'path: ""', "path must begin with a slash"),
+            ("path: /one", "path: /_local/x", "path must not be below /_local/"),
+        )
+    ),
     (
         "two problems",
         MULTI.replace("memorySize: 256", "memorySize: big").replace("method: get", "method: 1"),

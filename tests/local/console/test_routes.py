@@ -12,6 +12,8 @@ import pytest
 import requests
 
 from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.local.scf.test_triggers_api import URL
+from tests.support.desk import NAME, desk
 
 VIDEO = "a72c30a65853dc1466ec9ef681e7b76b1530600996"
 
@@ -46,6 +48,21 @@ def test_the_project_has_functions_triggers_and_samples(cloud: LiveCloud) -> Non
     )
     assert [timer["name"] for timer in video["timers"]] == ["collect-video"]
     assert {"query-video.direct.200"} <= {sample["name"] for sample in project["samples"]}
+
+
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
+def test_what_is_deployed_has_its_open_urls_and_its_timers(tmp_path: Path) -> None:
+    with desk(tmp_path) as account:
+        deployed = f"{account.cloud.gateway}/_local/deployed"
+        assert requests.get(deployed, timeout=30).json() == []
+        account.create()
+        account.scf("CreateTrigger", **URL)
+        account.scf("CreateTrigger", **{**URL, "TriggerName": "latest", "Qualifier": "$LATEST"}, Enable="CLOSE")
+        account.scf("CreateTrigger", TriggerName="tick", Type="timer", TriggerDesc="0 0 * * * * *", Enable="CLOSE")
+        (function,) = requests.get(deployed, timeout=30).json()
+        assert (function["name"], function["handler"], function["urls"]) == (NAME, "index.main", [f"/_url/{NAME}/"])
+        assert function["timers"] == [{"name": "tick", "cron": "0 0 * * * * *", "enabled": False}]
+        assert requests.get(account.cloud.gateway + function["urls"][0], timeout=30).json()["code"] == 1
 
 
 def test_an_invocation_shows_with_event_reply_log_and_timing(cloud: LiveCloud) -> None:
