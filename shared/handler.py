@@ -124,7 +124,7 @@ def _sweep(work: Work, event: Event) -> JsonObject:
 
 
 def _answer(work: Work, query: Query) -> Answer:
-    """The records, or where in COS they or the ids to watch have been written."""
+    """Answer with the records, or with the place in COS of what was written."""
     work.invocation.facts["ids"] = len(query.vids)
     if query.output == WATCH:
         answer = _add_to_watch_list(work, query)
@@ -159,7 +159,7 @@ def _store(work: Work, query: Query) -> Answer:
 
 
 def _ask(work: Work, query: Query) -> Answer:
-    """Ask the back end. What goes to COS is asked early enough to be written there."""
+    """Ask the back end. With `output=cos`, leave time for the write."""
     kind, backend, invocation = work.kind, work.backend, work.invocation
     deadline = invocation.deadline.earlier(invocation.write_margin) if query.output else invocation.deadline
     if not query.vids:

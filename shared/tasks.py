@@ -1,4 +1,7 @@
-"""The two kinds of task, as the two API documents define them: ids, status codes, and which states are final."""
+"""The two kinds of task: ids, status codes, and which states are final.
+
+The fields of their records are those of the two API documents; local/media/documents/ has the documents' own examples.
+"""
 
 from __future__ import annotations
 

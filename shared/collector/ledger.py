@@ -90,7 +90,7 @@ class Ledger:
             if old is not None and is_final(old) and not is_final(record):
                 continue
             if not self.known(vid):
-                self.unwatched.add(vid)  # only this id was asked about, by name
+                self.unwatched.add(vid)  # a timer's Message named it; no watch list does
             if vid in self.missing:
                 del self.missing[vid]
                 self.changed = True
@@ -120,7 +120,7 @@ class Ledger:
         self.changed |= list(order) != list(self.pending)
         self.pending = order
 
-    def part_with(self, vids: Collection[str]) -> Ledger:
+    def split_off(self, vids: Collection[str]) -> Ledger:
         """Move these ids to a new ledger and return it."""
         other = Ledger(self._now, self._patience)
         gone = set(vids)

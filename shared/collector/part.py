@@ -2,8 +2,8 @@
 
 A small watch list has one such object, the head. The head of a large one moves what it can't hold into further parts.
 
-Final records go into the journal first, then into the object (see journal.py). So no sweep loses what another one has
-found at the same time, and a sweep that is killed leaves the old object or the new one, and its note.
+Final records go into the journal first, then into the object (see shared/cos/journal.py). So no sweep loses what
+another one has found at the same time, and a sweep that is killed leaves the old object or the new one, and its note.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.collector.records import keep, read_content, to_text
-from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, is_note, leave_note, read_notes
+from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, is_note, read_notes, write_note
 from shared.cos.objects import MAX_OBJECT
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
@@ -25,7 +25,7 @@ PART_IDS = 5000
 PART_BYTES = 6 * 1024 * 1024
 #: Bytes of the largest object that is read: earlier versions kept all records in one, as many as 128 MB allowed.
 MOST_BYTES = 16 * 1024 * 1024
-#: Bytes of records in one note.
+#: Bytes of records at which a note is written and the next one begun.
 NOTE_BYTES = 4 * 1024 * 1024
 #: Unix seconds that are never reached.
 FOREVER = 1e12
@@ -36,7 +36,7 @@ Content = dict[str, object]
 class Part(Ledger):
     """The tasks of one object in COS. `stored` is the object as it was read or written, `held` the notes in it.
 
-    Of the object's tasks `stored` has nothing: they are the ledger's.
+    `stored` is without the tasks: they are in the ledger.
     `announced` are further parts that notes of the journal name.
     """
 
@@ -99,7 +99,7 @@ class Part(Ledger):
         content = {"tasks": other.tasks, "missing": other.missing, **_marks(other)}
         ids = other.ids()
         if len(ids) > 1 and len(to_text(content)) > NOTE_BYTES:
-            self.receive(other.part_with(ids[len(ids) // 2 :]), deadline)
+            self.receive(other.split_off(ids[len(ids) // 2 :]), deadline)
             self.receive(other, deadline)
             return
         self._note(content, deadline)
@@ -142,7 +142,7 @@ class Part(Ledger):
         self.held[name] = round(self._work.invocation.now() + seconds)
         self.changed = True
 
-    def leave(self, name: str) -> None:
+    def ignore_note(self, name: str) -> None:
         """Remember a note that can't be read, so that it is not read again."""
         self.held[name] = NEVER
         self.changed = True
@@ -154,13 +154,13 @@ class Part(Ledger):
     def _note(self, content: Content, deadline: Deadline) -> None:
         said = {"action": self._work.kind.action, **content}
         objects = self._work.objects
-        stored = leave_note(objects, self._folder, to_text(said), self._work.invocation, deadline)
+        stored = write_note(objects, self._folder, to_text(said), self._work.invocation, deadline)
         self.hold(stored.key.removeprefix(objects.prefix))
 
     def _merge_note(self, note: Note) -> None:
         content = self._ours(note.content)
         if content is None:
-            self.leave(note.name)
+            self.ignore_note(note.name)
             return
         if isinstance(part := content.get("part"), str):
             self.announced.append(part)
@@ -205,7 +205,7 @@ def again_in(kept: Mapping[str, object]) -> float | None:
 
 
 def _seconds(kept: object) -> float | None:
-    """A time as an object remembers it, in Unix seconds; None of what is no time, as NaN and 1e400 are none."""
+    """A time that an object remembers, in Unix seconds; None when it is no time, like NaN or 1e400."""
     return float(kept) if isinstance(kept, (int, float)) and 0 <= kept < FOREVER else None
 
 

@@ -20,8 +20,8 @@ from shared.cos.journal import FOLDED, KEPT
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
 
-#: A part is nearly finished when at most one in so many of its tasks is pending.
-NEARLY = 4
+#: A part is nearly finished when at most one in four of its tasks is pending.
+PENDING_FRACTION = 4
 
 
 class Entry(NamedTuple):
@@ -103,7 +103,7 @@ class Results:
             for name in notes.folded:
                 self.head.hold(name, FOLDED)
         for name in notes.damaged:
-            self.head.leave(name)
+            self.head.ignore_note(name)
 
     def due(self, deadline: Deadline) -> Iterator[Part]:
         """Yield the head and the parts that are due, one at a time, while time lasts.
@@ -131,14 +131,14 @@ class Results:
         QueryError.
         """
         left = list(part.pending)
-        if part is self.head or not left or len(left) * NEARLY > len(part.ids()):
+        if part is self.head or not left or len(left) * PENDING_FRACTION > len(part.ids()):
             return
         if len(self.head.ids()) + len(left) > PART_IDS:
             over = [vid for vid in self.head.ids() if vid not in self.head.pending]
             if len(over) * 2 < PART_IDS:
                 return
-            self._move(self.head.part_with(over), deadline)
-        self.head.receive(part.part_with(left), deadline)
+            self._move(self.head.split_off(over), deadline)
+        self.head.receive(part.split_off(left), deadline)
 
     def keep(self, part: Part, deadline: Deadline) -> None:
         """Write a part, if it has changed, and enter it in the head. Raises a QueryError.
@@ -192,7 +192,7 @@ class Results:
             if room <= 0:
                 if not deadline.remaining():
                     return False
-                self._move(self.head.part_with(self.head.ids()), self._work.invocation.deadline)
+                self._move(self.head.split_off(self.head.ids()), self._work.invocation.deadline)
                 continue
             self.head.take(left[:room], added=added)
             left = left[room:]
@@ -200,7 +200,7 @@ class Results:
 
     def _move_half(self, part: Part, deadline: Deadline) -> None:
         ids = part.ids()
-        self._move(part.part_with(ids[len(ids) // 2 :]), deadline)
+        self._move(part.split_off(ids[len(ids) // 2 :]), deadline)
 
     def _move(self, tasks: Ledger, deadline: Deadline) -> None:
         """Move some tasks to a new part."""
@@ -227,7 +227,7 @@ class Results:
         part = self._read(name, deadline)
         if part is None or part.stored is None:
             return None
-        self._clear_up(part)
+        self._remove_duplicates(part)
         return part
 
     def _adopt(self, name: str, deadline: Deadline) -> None:
@@ -236,13 +236,13 @@ class Results:
         if not deadline.remaining():
             return  # it is due, so a later sweep reads it
         if (part := self._read(name, deadline)) is not None and part.stored is not None:
-            self._clear_up(part)
+            self._remove_duplicates(part)
             self.keep(part, self._work.invocation.deadline)
 
-    def _clear_up(self, part: Part) -> None:
-        """Take the ids of a part out of the head: sweeps at the same time may have put them into both."""
+    def _remove_duplicates(self, part: Part) -> None:
+        """Move the ids that are in the head and in a part to the part: sweeps at the same time can cause that."""
         if twice := [vid for vid in part.ids() if self.head.known(vid)]:
-            part.receive(self.head.part_with(twice), self._work.invocation.deadline)
+            part.receive(self.head.split_off(twice), self._work.invocation.deadline)
 
     def _read(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
         """A part as it is stored, perhaps by a sweep that was killed or still runs; None when it is damaged.

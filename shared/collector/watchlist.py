@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shared.cos.journal import Held, leave_note, read_notes
+from shared.cos.journal import Held, read_notes, write_note
 from shared.cos.objects import Chunk, CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline, Invocation
@@ -92,7 +92,7 @@ def add_ids(objects: CosObjects, watch: str, vids: tuple[str, ...], invocation: 
     """
     for start in range(0, len(vids), NOTE_IDS):
         content = {"vids": list(vids[start : start + NOTE_IDS])}
-        stored = leave_note(objects, added_folder(watch), to_bytes(content), invocation, invocation.deadline)
+        stored = write_note(objects, added_folder(watch), to_bytes(content), invocation, invocation.deadline)
     return stored
 
 
@@ -118,7 +118,7 @@ def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocati
     order, folds = list(vids), []
     for start in range(0, len(order), NOTE_IDS):
         content = {"vids": order[start : start + NOTE_IDS]}
-        stored = leave_note(objects, folder, to_bytes(content), invocation, invocation.deadline)
+        stored = write_note(objects, folder, to_bytes(content), invocation, invocation.deadline)
         folds.append(stored.key.removeprefix(objects.prefix))
     return Added(order, folds, notes, damaged)
 

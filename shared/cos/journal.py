@@ -25,12 +25,12 @@ from shared.net.parallel import each
 from shared.settings import is_safe_key
 
 #: Seconds by which a list or a read of COS may be behind. Lists are eventually consistent; no guarantee for reads is
-#: documented (GET Bucket page and FAQ of COS). A minute is far more than was ever seen.
+#: documented (GET Bucket page and FAQ of COS). A minute is an assumption with a wide margin.
 STALE = 60.0
 #: Seconds that an object holds a note before the note is deleted: the longest run of an invocation that could not see
-#: it yet, the longest run of the one that deletes it, and a margin for clocks that differ.
+#: it yet, the longest run of the one that deletes it, `STALE` for each, and a margin for clocks that differ.
 KEPT = 2 * LONGEST_LIMIT + 2 * STALE + 480.0
-#: Seconds after which notes are deleted that have been folded into one: every list shows that one by then.
+#: Seconds that folded notes are kept: by then every list shows the note that replaces them.
 FOLDED = 2 * STALE
 #: The time of a note that is never deleted, because it can't be read or is not ours.
 NEVER = 0.0
@@ -50,7 +50,7 @@ class Note(NamedTuple):
     content: Mapping[str, object] | None
 
 
-def leave_note(objects: CosObjects, folder: str, content: bytes, invocation: Invocation, deadline: Deadline) -> Stored:
+def write_note(objects: CosObjects, folder: str, content: bytes, invocation: Invocation, deadline: Deadline) -> Stored:
     """Write a note, a JSON object, into a folder. Its name begins with the time, so that lists have notes in order.
 
     The name ends with a digest: an event that arrives twice has one request id, but may lead to another content.

@@ -23,8 +23,8 @@ JSON, CSV = "json", "csv"
 class Query(NamedTuple):
     """What an HTTP caller or a direct invocation asks.
 
-    `asked` are the ids in the order given, duplicates included. `single` means that they came by `vid`, so that the
-    answer is one record. `watch` names the list that `output=watch` adds to.
+    `asked` are the ids in the order given, duplicates included. `single` means that an audio id came by `vid`, so
+    that the answer is one record. `watch` names the list that `output=watch` adds to.
     """
 
     asked: tuple[str, ...]

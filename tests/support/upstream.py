@@ -67,7 +67,7 @@ class Upstream:
     @property
     def connections(self) -> int:
         """How many there have been."""
-        return len(self._threads)
+        return len(self._socks)
 
     def serve(self) -> None:
         with suppress(OSError):  # closed

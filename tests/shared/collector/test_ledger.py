@@ -164,7 +164,7 @@ CHANGES: dict[str, Callable[[Ledger], object]] = {
     "one dropped": lambda made: made.drop(["b"]),
     "one missing": lambda made: made.note_missing(["b"]),
     "their turn": lambda made: made.reorder(["c"]),
-    "some gone": lambda made: made.part_with(["b"]),
+    "some gone": lambda made: made.split_off(["b"]),
     "others": lambda made: made.absorb(ledger("d")),
 }
 NO_CHANGES: dict[str, Callable[[Ledger], object]] = {
@@ -202,7 +202,7 @@ def test_parting_moves_all_that_is_known_of_an_id() -> None:
     made.take(["c"], added=True)
     made.merge({"a": DONE, "unwatched": task("unwatched")})
     made.note_missing(["b"])
-    other = made.part_with(["a", "b", "c", "unwatched", "stranger"])
+    other = made.split_off(["a", "b", "c", "unwatched", "stranger"])
     assert (made.ids(), made.counts()) == (["stays"], counts(watched=1, pending=1))
     assert (other.tasks, list(other.missing)) == ({"a": DONE, "unwatched": task("unwatched")}, ["b"])
     assert (list(other.pending), other.added, other.unwatched) == (["b", "c"], {"c"}, {"unwatched"})
@@ -267,7 +267,7 @@ def test_to_part_and_to_absorb_again_changes_nothing(
 ) -> None:
     made = lived(steps, patience)
     before = held(lived(steps, patience))
-    other = made.part_with(vids)
+    other = made.split_off(vids)
     assert not {*other.ids()} & {*made.ids()}
     made.absorb(other)
     assert held(made) == before

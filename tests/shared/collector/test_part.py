@@ -125,7 +125,7 @@ def test_when_to_look_again() -> None:
     assert part.again() is None
     part.hold("a", 10)
     part.hold("b", 30)
-    part.leave("c")
+    part.ignore_note("c")
     assert part.again() == NOW + 30, "once, when all that may go may go"
     part.take(["x"])
     assert part.again() == 0.0

@@ -16,8 +16,8 @@ from shared.cos.journal import (
     Held,
     Note,
     delete_notes,
-    leave_note,
     read_notes,
+    write_note,
 )
 from shared.cos.objects import PAGE
 from shared.errors import KeysRejected, OutOfTime
@@ -44,7 +44,7 @@ def names(bucket: Bucket, *held: str) -> list[str]:
 def test_a_note_is_found_with_its_content() -> None:
     bucket = Bucket()
     run = Run(bucket)
-    stored = leave_note(Objects(bucket), FOLDER, to_bytes({"vids": ["文"]}), run, run.deadline)
+    stored = write_note(Objects(bucket), FOLDER, to_bytes({"vids": ["文"]}), run, run.deadline)
     (note,) = read(bucket)
     assert note == Note(stored.key.removeprefix("prefix/"), {"vids": ["文"]})
     assert note.name.startswith(f"{FOLDER}20231114T221320Z-run-0-")
@@ -56,8 +56,8 @@ def test_notes_of_one_moment_are_as_many_as_there_are_things_to_say() -> None:
     bucket = Bucket()
     run = Run(bucket)
     for vid in ("a", "b", "a"):
-        leave_note(Objects(bucket), FOLDER, to_bytes({"vids": [vid]}), run, run.deadline)
-    leave_note(Objects(bucket), FOLDER, to_bytes({"vids": ["a"]}), Run(bucket), run.deadline)
+        write_note(Objects(bucket), FOLDER, to_bytes({"vids": [vid]}), run, run.deadline)
+    write_note(Objects(bucket), FOLDER, to_bytes({"vids": ["a"]}), Run(bucket), run.deadline)
     said = [bucket.json(name)["vids"] for name in bucket.under(FOLDER)]
     assert sorted(said) == [["a"], ["a"], ["b"]]
 
@@ -66,7 +66,7 @@ def test_notes_list_in_the_order_in_which_they_were_left() -> None:
     bucket = Bucket()
     for number in range(12):
         run = Run(bucket)
-        leave_note(Objects(bucket), FOLDER, to_bytes({"number": number}), run, run.deadline)
+        write_note(Objects(bucket), FOLDER, to_bytes({"number": number}), run, run.deadline)
         bucket.now += 1
     assert [note.content for note in read(bucket)] == [{"number": number} for number in range(12)]
 
