@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from unittest.mock import patch
 
@@ -15,6 +16,10 @@ from tests.support import chromium
 
 #: The settings of the functions, the client and the local cloud.
 SETTINGS = {*settings.NAMES, "MEDIA_QUERY_URL", "MEDIA_QUERY_TOKEN", "LOCAL_PORT", "LOCAL_STATE", "GATEWAY"}
+
+# A shell lets what runs in the background ignore Ctrl-C, and its children too: tests that send it would wait for ever.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Examples on a busy machine take as long as they take.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings.get_profile("default"), deadline=None)
