@@ -18,8 +18,9 @@ run: $(VENV)/.local ## replay every file of events/ on a private local cloud (V=
 serve: $(VENV)/.local ## run the local cloud until Ctrl-C (LOCAL_PORT, LOCAL_STATE); for invoke, fire, load-test, state: python -m local --help
 	@exec $(BIN)/python -m local serve
 
+# The suite waits more than it computes, so it takes more processes than two cores.
 test: lint ## run the whole gate: lint, types, tests with a branch coverage floor
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 3 --cov --cov-report=term
 
 T ?= tests
 test-only: $(VENV)/.dev ## run some tests, without lint and coverage: make test-only T=tests/e2e

@@ -60,8 +60,9 @@ def defined(tree: ast.Module) -> set[str]:
 
 def private_of_others(tree: ast.Module, ours: set[str]) -> Iterator[str]:
     """Yield where a module uses a private name of ours that it does not define itself."""
+    foreign = ours - defined(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in ours - defined(tree):
+        if isinstance(node, ast.Attribute) and node.attr in foreign:
             inherited = ast.unparse(node.value) in ("self", "cls", "super()")
             if not inherited and ast.unparse(node) != OF_THE_SDK:
                 yield f"line {node.lineno}: {ast.unparse(node)}"
