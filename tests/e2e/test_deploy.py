@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 from tencentcloud.scf.v20180416.scf_client import ScfClient
 
-from deploy import commands, package
+from deploy import commands, preflight
 from deploy.__main__ import Command, run
 from deploy.patience import Clock
 from local.cloud import Ports
@@ -28,16 +30,18 @@ from tests.support import bundles
 from tests.support.paths import ROOT
 
 VIDEO, AUDIO = (f"media-query-dev-media-query-query-{kind}" for kind in ("video", "audio"))
-#: Waits are shorter than a person's.
-HASTY = Clock(time.monotonic, lambda seconds: time.sleep(seconds / 20))
+#: Waits are shorter than a person's, and a function is busy for fewer seconds than in the local cloud of `make serve`.
+HASTY = Clock(time.monotonic, lambda seconds: time.sleep(seconds / 50))
+DELAY = 0.04
 NOTHING = "plan: 0 to create, 0 to change, 0 to remove"
 
 
 class Desk:
     """A checkout, the variables of a shell, and the commands typed there."""
 
-    def __init__(self, root: Path, live: LiveCloud, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, root: Path, live: LiveCloud, capsys: pytest.CaptureFixture[str], bundle: bytes) -> None:
         self.root, self.live = root, live
+        self._bundle = bundle
         self.environ = {
             "TENCENT_SECRET_ID": PERMANENT.secret_id,
             "TENCENT_SECRET_KEY": PERMANENT.secret_key,
@@ -58,9 +62,22 @@ class Desk:
         assert not [secret for secret in (PERMANENT.secret_key, "hush-token") if secret in "".join(printed)]
         return printed.out.splitlines()
 
-    def edit(self, file: str, old: str, new: str) -> None:
-        """Replace a text of the checkout."""
-        path = self.root / file
+    def build(self, dist: Path) -> Path:
+        """Leave the bundle where a build does, and return the zip's path."""
+        dist.mkdir(exist_ok=True)
+        (dist / "bundle.zip").write_bytes(self._bundle)
+        return dist / "bundle.zip"
+
+    def change_code(self) -> None:
+        """Have another file in the next bundle."""
+        content = io.BytesIO(self._bundle)
+        with zipfile.ZipFile(content, "a") as archive:
+            archive.writestr("another.py", "")
+        self._bundle = content.getvalue()
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace a text of serverless.yml."""
+        path = self.root / "serverless.yml"
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
@@ -81,23 +98,31 @@ class Desk:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCloud]:
     port = free_ports()
     with live_cloud(tmp_path_factory.mktemp("state"), ports=Ports(gateway=port, cos=port + 2)) as live:
+        live.cloud.account.delay = DELAY
         yield live
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bundle of this checkout, built once."""
+    return bundles.build(tmp_path_factory.mktemp("dist")).read_bytes()
 
 
 @pytest.fixture
 def desk(
-    cloud: LiveCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    cloud: LiveCloud,
+    bundle: bytes,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Desk]:
     """A desk whose account is empty, and is left so."""
     root = tmp_path / "root"
-    for folder in ("functions", "shared"):
-        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    root.mkdir()
+    (root / "functions").symlink_to(ROOT / "functions")
     shutil.copy(ROOT / "serverless.yml", root)
-    monkeypatch.setattr(package, "ROOT", root)
-    monkeypatch.setattr(package, "install_dependencies", bundles.install_from_here)
-    monkeypatch.setattr(package, "find_python", lambda: bundles.PYTHON)
-    monkeypatch.setattr(package, "compile_bundle", lambda bundle, python: None)  # byte code is test_bundle's matter
-    desk = Desk(root, cloud, capsys)
+    desk = Desk(root, cloud, capsys, bundle)
+    monkeypatch.setattr(preflight, "build", desk.build)
     yield desk
     desk.faults()
     cloud.cloud.scf.denied.clear()
@@ -149,10 +174,10 @@ def test_the_sdk_sees_what_was_deployed(desk: Desk) -> None:
 
 def test_a_change_changes_just_that_and_can_be_gone_back_from(desk: Desk) -> None:
     desk.type(commands.deploy)
-    desk.edit("serverless.yml", "0 5/10 * * * * *", "0 6/10 * * * * *")
+    desk.edit("0 5/10 * * * * *", "0 6/10 * * * * *")
     assert [line for line in desk.type(commands.plan) if line[0] in "+~-"] == ["~ timer    collect-audio"]
     desk.type(commands.deploy)
-    desk.edit("shared/handler.py", "\nfrom __future__", "\n# a line of code\nfrom __future__")
+    desk.change_code()
     said = desk.type(commands.deploy)
     assert [line.split()[0] for line in said if line.startswith("      ")] == ["code:", "version:"] * 2
     assert "plan: 0 to create, 2 to change, 0 to remove" in said
@@ -226,12 +251,12 @@ def test_a_missing_permission_is_named_and_once_given_deploying_continues(desk: 
 
 
 def test_another_region_is_refused_before_anything_is_changed(desk: Desk) -> None:
-    desk.edit("serverless.yml", "region: ap-guangzhou", "region: ap-shanghai")
+    desk.edit("region: ap-guangzhou", "region: ap-shanghai")
     desk.type(commands.deploy, status=2)
     assert "COS_REGION is ap-guangzhou and inputs.region of serverless.yml ap-shanghai" in desk.error
     desk.type(commands.deploy, status=2, CROSS_REGION="1")
     assert "the region is not served: check inputs.region of serverless.yml" in desk.error
-    desk.edit("serverless.yml", "region: ap-shanghai", "region: ap-guangzhou")
+    desk.edit("region: ap-shanghai", "region: ap-guangzhou")
 
 
 def test_a_full_quota_is_said_and_the_next_run_goes_on(desk: Desk) -> None:
