@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ VARIABLES = {
 
 
 class Checkout:
-    """A checkout of its own, and `variables` that suffice to deploy it."""
+    """A checkout of its own with an empty bundle, and `variables` that suffice to deploy it."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root
@@ -29,6 +30,8 @@ class Checkout:
         (root / "functions").symlink_to(ROOT / "functions")
         (root / "serverless.yml").write_text((ROOT / "serverless.yml").read_text())
         monkeypatch.setattr(package, "install_dependencies", lambda bundle: bundle.mkdir(parents=True))
+        monkeypatch.setattr(package, "copy_sources", lambda source, target: None)
+        monkeypatch.setattr(package, "find_python", lambda: sys.executable)
         monkeypatch.setattr(package, "compile_bundle", lambda bundle, python: None)
 
     @property
