@@ -32,7 +32,7 @@ lint: $(VENV)/.dev ## check style and types only
 	$(BIN)/mypy
 
 package: $(VENV)/.local ## build dist/bundle and dist/bundle.zip, the code that SCF runs
-	@$(BIN)/python -m deploy.package
+	@$(BIN)/python -m deploy package
 
 plan: $(VENV)/.deploy ## show what make deploy would create, change and remove; changes nothing
 	@$(BIN)/python -m deploy plan $(FLAGS)

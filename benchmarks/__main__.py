@@ -15,7 +15,7 @@ from benchmarks.machine import description
 from benchmarks.server import media_process
 from benchmarks.stage import BenchError, Stage, lay_out
 from benchmarks.table import Topic, markdown
-from deploy.package import PackageError
+from deploy.errors import DeployError
 
 RESULTS = Path(__file__).resolve().parent / "results.md"
 TOPICS = (size, cold_start, cold_start_parts, warm_query, throughput, memory, scale, sweeps)
@@ -42,7 +42,7 @@ def main() -> int:
             stage = lay_out(Path(work))
             told = description(stage.python)
             topics = asyncio.run(_measure(stage))
-    except (BenchError, PackageError) as error:
+    except (BenchError, DeployError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     minutes, seconds = divmod(round(time.monotonic() - started), 60)

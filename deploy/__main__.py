@@ -1,4 +1,4 @@
-"""`python -m deploy`: plan, deploy, rollback, remove. Keys and settings come from .env and the environment."""
+"""`python -m deploy`: package, plan, deploy, rollback, remove. Settings come from .env and the environment."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ except ModuleNotFoundError:  # a Python outside the environment
     sys.exit(2)
 
 from deploy import commands
+from deploy.api import Clock
 from deploy.commands import Surroundings
 from deploy.dotenv import read_environment
-from deploy.errors import DeployError, Refused, Unanswered, explain
+from deploy.errors import DeployError
 from deploy.package import ROOT
-from deploy.patience import Clock
 from deploy.screen import Screen
 
 #: Exit statuses: done, failed, interrupted by Ctrl-C (as in shells).
@@ -40,9 +40,6 @@ def run(command: Command, root: Path, environ: Mapping[str, str], as_json: bool,
         command(Surroundings(root, variables, screen, clock=clock))
     except DeployError as error:
         screen.fail(error.problems)
-        return FAILED
-    except (Refused, Unanswered) as error:
-        screen.fail([explain(error)])
         return FAILED
     except KeyboardInterrupt:
         screen.fail(["interrupted: run the same command again to finish"])
@@ -71,19 +68,17 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _add(name: str, command: Command) -> None:
+def _add(command: Command) -> None:
     """Add a command to the group; its help is the function's docstring."""
 
-    @cli.command(name, help=command.__doc__)
+    @cli.command(command.__name__, help=command.__doc__)
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line instead of text.")
     def run_it(as_json: bool) -> int:
         return run(command, ROOT, os.environ, as_json)
 
 
-_add("plan", commands.plan)
-_add("deploy", commands.deploy)
-_add("rollback", commands.rollback)
-_add("remove", commands.remove)
+for each in (commands.package, commands.plan, commands.deploy, commands.rollback, commands.remove):
+    _add(each)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Checks a serverless.yml for what the deploy engine would refuse or silently spoil.
+"""Checks a serverless.yml for what the deploy engine would refuse or silently spoil, and for what is not deployed here.
 
 The engine is component multi-scf 0.3.14 with tencent-component-toolkit 2.27.6. Each message says what would happen,
 because the engine often says nothing.
@@ -18,11 +18,30 @@ RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 MAX_BYTES, MAX_NAME, MAX_TRIGGERS = 4096, 60, 10
 #: A value that is one variable. Inside a longer text, the CLI replaces an unset variable by 'undefined'.
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")
+#: The fields of a function that the deployer sends to SCF; others must have their default.
+SENT = {
+    *("alias", "name", "handler", "runtime", "type", "source", "description", "memory_size", "timeout", "role"),
+    *("environments", "variables"),
+}
+OTHERS = "dist/serverless.yml is for Tencent's own CLI, which may support it"
 
 
 def check_for_deploy(config: Config, functions: Path) -> list[str]:
     """Return the problems of a config, a sentence each; `functions` is the folder of the entry files."""
     return [*config.notices, *_rules(config, functions)]
+
+
+def unsupported(config: Config) -> Iterator[str]:
+    """Yield what the deployer does not send to SCF, so that nothing is dropped silently."""
+    if config.namespace != "default":
+        yield f"inputs.namespace: only default is deployed; {OTHERS}"
+    if config.role is None:
+        yield f"role: the functions must share one run role; {OTHERS}"
+    for alias, function in config.functions.items():
+        for name in function.model_dump(exclude_unset=True, exclude_defaults=True, exclude=SENT):
+            yield f"{alias}: {FunctionConfig.model_fields[name].alias or name} is not deployed; {OTHERS}"
+        if not all(character.isalnum() or character in " ,.\n" for character in function.description):
+            yield f"{alias}: description can have only letters, digits, blanks, commas and full stops"
 
 
 def size(environment: Mapping[str, str]) -> int:

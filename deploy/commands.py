@@ -1,29 +1,23 @@
-"""The commands plan, deploy, rollback and remove, from the checks to the last line.
-
-Each raises DeployError, and Refused or Unanswered if the account can't be read.
-"""
+"""The commands, from the checks to the last line. Each raises DeployError."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from deploy.access import Access, Call, connect
+from deploy.api import Api, Clock
 from deploy.apply import carry_out
-from deploy.document import read_checked
-from deploy.errors import DeployError
-from deploy.patience import Clock, Patience
+from deploy.document import read_checked, write_document
+from deploy.found import read_account
+from deploy.package import build
 from deploy.plan import plan_deploy, plan_remove, plan_rollback
-from deploy.preflight import Prepared, prepare, read_access
-from deploy.reading import read_account
+from deploy.preflight import Prepared, prepare, read_names
 from deploy.resources import Wanted
 from deploy.screen import Screen
-from deploy.steps import Plan
 from deploy.urls import check_urls
-from deploy.wanted import refusals, want
 
 
 class Surroundings(NamedTuple):
@@ -36,54 +30,54 @@ class Surroundings(NamedTuple):
     clock: Clock = Clock()
 
 
+def package(around: Surroundings) -> None:
+    """Build what SCF runs: dist/bundle, dist/bundle.zip and dist/serverless.yml."""
+    read_checked(around.root, around.environ)
+    write_document(around.root, around.environ)
+    archive = build(around.root / "dist")
+    megabytes = archive.stat().st_size / 1e6
+    around.screen.say(f"{archive.relative_to(around.root)}: {megabytes:.2f} MB; unpacked in dist/bundle")
+
+
 def plan(around: Surroundings) -> None:
     """Print what a deployment would change."""
-    prepared, patience = _prepared(around)
-    around.screen.plan(plan_deploy(prepared.wanted, read_account(patience, prepared.wanted)))
+    prepared, api = _prepared(around)
+    around.screen.plan(plan_deploy(prepared.wanted, read_account(api, prepared.wanted)))
 
 
 def deploy(around: Surroundings) -> None:
     """Bring the account to what serverless.yml says, and call each URL."""
-    prepared, patience = _prepared(around)
+    prepared, api = _prepared(around)
     wanted, code = prepared.wanted, base64.b64encode(prepared.archive).decode()
-    carry_out(lambda: plan_deploy(wanted, read_account(patience, wanted)), patience, code, around.screen)
-    for url in check_urls(wanted.functions, prepared.tokens, patience):
+    carry_out(lambda: plan_deploy(wanted, read_account(api, wanted)), api, code, around.screen)
+    for url in check_urls(wanted.functions, prepared.tokens, api):
         around.screen.url(url)
 
 
 def rollback(around: Surroundings) -> None:
     """Route the traffic of all functions back to the release before."""
-    wanted, patience = _named(around)
-    made = list[Plan]()
-
-    def once() -> Plan:
-        """Return the same plan in each round: a new one would go back one release further."""
-        if not made:
-            made.append(plan_rollback(read_account(patience, wanted)))
-        return made[0]
-
-    carry_out(once, patience, "", around.screen)
+    wanted, api = _named(around)
+    back = plan_rollback(read_account(api, wanted))  # made once: another would go back one release further
+    carry_out(lambda: back, api, "", around.screen)
     around.screen.say("make deploy goes forward again; triggers, role and policy are unchanged")
 
 
 def remove(around: Surroundings) -> None:
     """Remove what this project has created, except the bucket."""
-    wanted, patience = _named(around)
-    carry_out(lambda: plan_remove(wanted, read_account(patience, wanted)), patience, "", around.screen)
+    wanted, api = _named(around)
+    carry_out(lambda: plan_remove(wanted, read_account(api, wanted)), api, "", around.screen)
     around.screen.say("the bucket and its objects are kept")
 
 
-def _prepared(around: Surroundings) -> tuple[Prepared, Patience]:
+def _prepared(around: Surroundings) -> tuple[Prepared, Api]:
     prepared = prepare(around.root, around.environ)
     for warning in prepared.warnings:
         around.screen.warn(warning)
-    around.screen.code(hashlib.sha256(prepared.archive).hexdigest())
-    return prepared, Patience(around.connect(prepared.access), around.clock)
+    around.screen.code(prepared.wanted.functions[0].bundle)
+    return prepared, Api(around.connect(prepared.access), around.clock)
 
 
-def _named(around: Surroundings) -> tuple[Wanted, Patience]:
-    """Return what rollback and remove need: names from serverless.yml, no settings and no bundle."""
-    config = read_checked(around.root, around.environ)
-    if problems := list(refusals(config)):
-        raise DeployError(*problems)
-    return want(config, None, ""), Patience(around.connect(read_access(config, around.environ)), around.clock)
+def _named(around: Surroundings) -> tuple[Wanted, Api]:
+    """Return what rollback and remove need: the names in serverless.yml."""
+    access, wanted = read_names(around.root, around.environ)
+    return wanted, Api(around.connect(access), around.clock)

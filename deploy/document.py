@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from deploy.check import REFERENCE, check_for_deploy
+from deploy.dotenv import switch
 from deploy.errors import DeployError
 from local.config import Config, ConfigError, read_config
 
@@ -42,7 +43,7 @@ def prepared(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[st
     anywhere else.
     """
     inputs = _without_unset(document["inputs"], environ)
-    gateway = wants_gateway(environ)
+    gateway = switch(environ, "GATEWAY")
     inputs["functions"] = {alias: _without_unset(own, environ) for alias, own in inputs["functions"].items()}
     inputs["triggers"] = [each for each in inputs.get("triggers", []) if gateway or each["type"] != "apigw"]
     deployed = {**document, "inputs": inputs}
@@ -50,19 +51,6 @@ def prepared(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[st
     if unset:
         raise DeployError(f"{' and '.join(sorted(unset))} must be set: serverless.yml refers to it")
     return deployed
-
-
-def wants_gateway(environ: Mapping[str, str]) -> bool:
-    """Whether dist/serverless.yml has the API gateway. Raises DeployError unless GATEWAY is 1, 0 or not set."""
-    return switch(environ, "GATEWAY")
-
-
-def switch(environ: Mapping[str, str], name: str) -> bool:
-    """Return whether a variable is 1; 0 and not set mean no. Raises DeployError for anything else."""
-    value = environ.get(name) or "0"
-    if value not in ("0", "1"):
-        raise DeployError(f"{name} must be 1 or 0")
-    return value == "1"
 
 
 def _without_unset(part: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

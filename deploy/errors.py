@@ -13,12 +13,13 @@ class DeployError(Exception):
         self.problems = problems
 
 
-class Refused(Exception):
-    """A service has refused a request with an error code; the request changed nothing."""
+class Refused(DeployError):
+    """A service has refused a request with an error code; the request changed nothing. `brief` is a few words."""
 
     def __init__(self, service: str, action: str, code: str, message: str) -> None:
-        super().__init__(f"{service}:{action} {code}")
-        self.service, self.action, self.code, self.message = service, action, code, message
+        self.code, self.message = code, message
+        self.brief = f"{service}:{action} {code}"
+        super().__init__(f"{service}:{action}{_what_to_do(service, action, code, message)}")
 
     @property
     def passing(self) -> bool:
@@ -36,12 +37,16 @@ class Refused(Exception):
         return self.code.startswith("ResourceInUse.") or self.code.endswith(("NameInUse", "OwnedByYou"))
 
 
-class Unanswered(Exception):
-    """There was no usable answer; the request may have been carried out."""
+class Unanswered(DeployError):
+    """There was no usable answer; the request may have been carried out. `brief` is a few words."""
 
     def __init__(self, service: str, action: str, reason: str) -> None:
-        super().__init__(f"{service}:{action}: {reason}")
-        self.service, self.action, self.reason = service, action, reason
+        self.reason = reason
+        self.brief = f"{service}:{action}: {reason}"
+        super().__init__(
+            f"{service}:{action} was not answered ({reason}): check the network, then run the same command again to "
+            "finish"
+        )
 
 
 #: Refusals of a write while a function is being created, updated, published or deleted, or while a new role is not
@@ -88,14 +93,20 @@ ADVICE = (
         "the temporary keys are expired or incomplete: renew TENCENT_SECRET_ID, TENCENT_SECRET_KEY and TENCENT_TOKEN",
     ),
     (r"AuthFailure\.SignatureExpire|RequestTimeTooSkewed", "this machine's clock is wrong: set it and try again"),
-    (r"UnsupportedRegion|UnauthorizedOperation\.Region|UnsupportedOperation\.(NotSupport)?Region", "{region}"),
+    (
+        r"UnsupportedRegion|UnauthorizedOperation\.Region|UnsupportedOperation\.(NotSupport)?Region",
+        "the region is not served: check inputs.region of serverless.yml",
+    ),
     (r"AuthFailure|UnauthorizedOperation|AccessDenied|OperationDenied", "{permission}"),
     (r"BucketAlready", "COS_BUCKET is taken, by another account or in another region: choose another name or region"),
     (
         r"InvalidBucketName|InvalidURI",
         "COS_BUCKET is not a bucket name of this account: it ends with the account's APPID",
     ),
-    (r"TooManyBuckets|LimitExceeded|FailedOperation\.PolicyFull|InvalidParameter\.RoleFull", "{quota}"),
+    (
+        r"TooManyBuckets|LimitExceeded|FailedOperation\.PolicyFull|InvalidParameter\.RoleFull",
+        "a quota of the account is full ({code}): have it raised, or delete unused resources",
+    ),
     (
         r"(FailedOperation|ResourceUnavailable)\.(InsufficientBalance|AccountInsufficient)",
         "the account's balance is too low: top it up, then deploy again",
@@ -108,29 +119,18 @@ ADVICE = (
 _NAMED = re.compile(r"\b((?:name/)?(?:scf|cam|cos|ci|tag|sts):\w+)")
 
 
-def explain(error: Refused | Unanswered) -> str:
-    """Return one line that says what to do about an error; it names the action, never a key."""
-    if isinstance(error, Unanswered):
-        return (
-            f"{error.service}:{error.action} was not answered ({error.reason}): check the network, then run the "
-            "same command again to finish"
-        )
-    asked = f"{error.service}:{error.action}"
+def _what_to_do(service: str, action: str, code: str, message: str) -> str:
+    """Return what to do about a refusal, as the end of a line; it names no key."""
     for pattern, advice in ADVICE:
-        if re.match(pattern, error.code):
-            words = {
-                "permission": _missing_permission(asked, error),
-                "quota": f"a quota of the account is full ({error.code}): have it raised, or delete unused resources",
-                "region": "the region is not served: check inputs.region of serverless.yml",
-            }
-            return f"{asked}: {advice.format(**words)}"
-    return f"{asked} was refused: {error.code}: {' '.join(error.message.split())[:300]}"
+        if re.match(pattern, code):
+            return ": " + advice.format(code=code, permission=_missing_permission(service, action, message))
+    return f" was refused: {code}: {' '.join(message.split())[:300]}"
 
 
-def _missing_permission(asked: str, error: Refused) -> str:
+def _missing_permission(service: str, action: str, message: str) -> str:
     """Return the missing permission: CAM's message often names it; it can be broader than the action."""
-    named = _NAMED.search(error.message)
-    permission = named[1] if named else f"name/{asked}" if error.service == "cos" else asked
+    named = _NAMED.search(message)
+    permission = named[1] if named else f"{'name/' * (service == 'cos')}{service}:{action}"
     # COS has the same code for a bucket name with another account's APPID.
-    or_else = ", or give COS_BUCKET this account's APPID" if error.service == "cos" else ""
+    or_else = ", or give COS_BUCKET this account's APPID" if service == "cos" else ""
     return f"the keys lack the permission {permission}: add it to the deployer's policy, see docs/deploying.md{or_else}"

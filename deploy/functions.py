@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.reading import described, release_text
+from deploy.found import described, release_text
 from deploy.releases import Choice
 from deploy.resources import TAG, Configuration, FoundFunction, WantedFunction
 from deploy.steps import CHANGE, CREATE, KEEP, Difference, Later, Request, Step, differences

@@ -6,13 +6,12 @@ version. It is not checked against the source at import (unchecked hashes), sinc
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.errors import DeployError
@@ -36,14 +35,10 @@ OPTIONAL = (
 )
 
 
-class PackageError(DeployError):
-    """The bundle can't be built; the message is one line that says what to do."""
-
-
 def build(dist: Path) -> Path:
     """Build `bundle/` and `bundle.zip` in `dist`, byte for byte the same each time, and return the zip's path.
 
-    Without a Python 3.10 there is no byte code, and a line on stderr says so. Raises PackageError.
+    Without a Python 3.10 there is no byte code, and a line on stderr says so. Raises DeployError.
     """
     bundle, archive = dist / "bundle", dist / "bundle.zip"
     shutil.rmtree(bundle, ignore_errors=True)
@@ -60,7 +55,7 @@ def build(dist: Path) -> Path:
     else:
         wanted = ".".join(map(str, RUNTIME))
         print(
-            f"package: no Python {wanted} starts on this machine, so the bundle has no byte code and every cold start "
+            f"deploy: no Python {wanted} starts on this machine, so the bundle has no byte code and every cold start "
             f"compiles its imports; install one (pyenv install {wanted}), then: make package",
             file=sys.stderr,
         )
@@ -69,14 +64,19 @@ def build(dist: Path) -> Path:
 
 
 def install_dependencies(bundle: Path) -> None:
-    """Install the locked dependencies with checked hashes, as pure Python, which runs on all machines of SCF."""
+    """Install the locked dependencies with checked hashes, as pure Python, which runs on all machines of SCF.
+
+    What pip says is printed only if it fails: its warnings are about this machine, not about the bundle.
+    """
     if not LOCK.is_file():
-        raise PackageError(f"package: {LOCK.relative_to(ROOT)} is missing; make it with: make lock")
+        raise DeployError(f"{LOCK.relative_to(ROOT)} is missing; make it with: make lock")
     options = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:", "--platform=any"]
     target = ["--implementation=py", "--abi=none", f"--python-version={RUNTIME[0]}.{RUNTIME[1]}", f"--target={bundle}"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, *target]
-    if subprocess.run([*command, "-r", str(LOCK)], check=False).returncode:
-        raise PackageError("package: pip could not install requirements/bundle.txt; see its messages above")
+    installing = subprocess.run([*command, "-r", str(LOCK)], check=False, stderr=subprocess.PIPE, text=True)
+    if installing.returncode:
+        print(installing.stderr, file=sys.stderr, end="")
+        raise DeployError("pip could not install requirements/bundle.txt; see its messages above")
 
 
 def copy_sources(source: Path, target: Path) -> None:
@@ -107,7 +107,7 @@ def _is_runtime(python: str) -> bool:
 
 
 def compile_bundle(bundle: Path, python: str) -> None:
-    """Compile the whole bundle. Raises PackageError if that fails.
+    """Compile the whole bundle. Raises DeployError if that fails.
 
     A fixed hash seed keeps the order of set constants, and so the bytes, the same; other PYTHON variables are dropped.
     """
@@ -117,7 +117,7 @@ def compile_bundle(bundle: Path, python: str) -> None:
         [*command, "-p", CODE_DIR, str(bundle)], check=False, env={**environ, "PYTHONHASHSEED": "0"}
     )
     if compiling.returncode:
-        raise PackageError("package: the bundle does not compile; see Python's messages above")
+        raise DeployError("the bundle does not compile; see Python's messages above")
 
 
 def write_zip(bundle: Path, target: Path) -> None:
@@ -131,28 +131,3 @@ def write_zip(bundle: Path, target: Path) -> None:
 
 def _files(bundle: Path) -> Iterator[Path]:
     return (path for path in sorted(bundle.rglob("*")) if path.is_file())
-
-
-def main(arguments: Sequence[str] = ()) -> int:
-    """Build into dist/, write serverless.yml beside the bundle, print the result; return 2 if something is missing."""
-    description = "Build what SCF runs: dist/bundle, dist/bundle.zip and dist/serverless.yml."
-    # Without the usage, an error is one line.
-    parser = argparse.ArgumentParser(prog="python -m deploy.package", usage=argparse.SUPPRESS, description=description)
-    parser.parse_args(arguments)
-    from deploy.document import read_checked, write_document
-    from deploy.dotenv import read_environment
-
-    try:
-        environ = read_environment(ROOT / ".env", os.environ)
-        read_checked(ROOT, environ)
-        archive = build(ROOT / "dist")
-        write_document(ROOT, environ)
-    except (PackageError, DeployError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{archive.relative_to(ROOT)}: {archive.stat().st_size / 1e6:.2f} MB; unpacked in dist/bundle")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from deploy import functions, releases, triggers
 from deploy.errors import DeployError
-from deploy.reading import mark
+from deploy.found import mark
 from deploy.resources import ALIAS, TAG, Account, FoundFunction, Version, Wanted, WantedFunction
 from deploy.steps import CHANGE, CREATE, KEEP, PUBLISH, REMOVE, ROUTE, SKIP, Difference, Later, Plan, Request, Step
 

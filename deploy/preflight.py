@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from deploy.access import Access
-from deploy.document import read_checked, switch, wants_gateway, write_document
+from deploy.access import Access, need, read_access
+from deploy.check import unsupported
+from deploy.document import read_checked, write_document
+from deploy.dotenv import switch
 from deploy.errors import DeployError
 from deploy.functions import MAX_ZIP
 from deploy.package import build
 from deploy.resources import Wanted
-from deploy.wanted import environment, refusals, want
+from deploy.wanted import environment, want
 from local.config import Config
 from shared.errors import Misconfigured
 from shared.settings import Settings, read_settings
 
-KEYS = ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY")
 NEEDED = ("COS_BUCKET", "COS_REGION")
-#: Plain HTTP is allowed for this machine only.
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-#: The form of a key: ASCII without blanks, since it is sent in a header.
-_KEY = re.compile(r"[!-~]+")
 
 
 class Prepared(NamedTuple):
@@ -44,16 +39,15 @@ def prepare(root: Path, environ: Mapping[str, str]) -> Prepared:
     Raises DeployError with one line for each problem. It sends no requests, and builds only if all else is right.
     """
     config = read_checked(root, environ)
-    access = read_access(config, environ)
-    problems = [*refusals(config), *_regions(config, environ)]
+    access = read_access(config.region, environ)
+    problems = [*unsupported(config), *_regions(config, environ)]
     settings = list(_settings(config, bool(access.endpoint), problems))
     if len({(each.cos_bucket, each.cos_prefix, each.backend) for each in settings}) > 1:
         problems.append("COS_BUCKET, COS_PREFIX and BACKEND must be the same for all functions: they share a run role")
     if problems:
         raise DeployError(*dict.fromkeys(problems))
-    wants_gateway(environ)
-    archive = build(root / "dist")
     write_document(root, environ)
+    archive = build(root / "dist")
     code = archive.read_bytes()
     if len(code) > MAX_ZIP:
         raise DeployError(f"{archive.name} is over {MAX_ZIP // 2**20} MB, the limit of UpdateFunctionCode")
@@ -62,21 +56,12 @@ def prepare(root: Path, environ: Mapping[str, str]) -> Prepared:
     return Prepared(access, wanted, code, tokens, tuple(_warnings(config, tokens)))
 
 
-def read_access(config: Config, environ: Mapping[str, str]) -> Access:
-    """Return the keys, the regions and the endpoint. Raises DeployError."""
-    need(KEYS, environ, "copy .env.example to .env and fill it in")
-    token = environ.get("TENCENT_TOKEN", "")
-    for name, value in (*((name, environ[name]) for name in KEYS), ("TENCENT_TOKEN", token or "-")):
-        if not _KEY.fullmatch(value):
-            raise DeployError(f"{name} has a blank or another character that is not allowed in a key")
-    return Access(
-        secret_id=environ["TENCENT_SECRET_ID"],
-        secret_key=environ["TENCENT_SECRET_KEY"],
-        token=token,
-        region=config.region,
-        bucket_region=environ.get("COS_REGION", ""),
-        endpoint=_endpoint(environ.get("DEPLOY_ENDPOINT", "")),
-    )
+def read_names(root: Path, environ: Mapping[str, str]) -> tuple[Access, Wanted]:
+    """Return the access, and the names in serverless.yml, without settings and bundle. Raises DeployError."""
+    config = read_checked(root, environ)
+    if problems := list(unsupported(config)):
+        raise DeployError(*problems)
+    return read_access(config.region, environ), want(config, None, "")
 
 
 def _settings(config: Config, local: bool, problems: list[str]) -> Iterator[Settings]:
@@ -98,27 +83,6 @@ def check_settings(variables: Mapping[str, str], local: bool) -> Settings:
         return read_settings({**variables, "SECRET_ID": "of the run role", "SECRET_KEY": "at run time"})
     except Misconfigured as error:
         raise DeployError(str(error)) from error
-
-
-def need(names: tuple[str, ...], variables: Mapping[str, str], advice: str) -> None:
-    """Raise DeployError naming the variables that are missing."""
-    missing = [name for name in names if not variables.get(name)]
-    if missing:
-        raise DeployError(f"{' and '.join(missing)} must be set: {advice}")
-
-
-def _endpoint(text: str) -> str:
-    """Return the local cloud's URL, "" for Tencent's. Keys are sent nowhere else."""
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        fine = parts.scheme == "http" and parts.hostname in LOOPBACK and parts.port is not None
-    except ValueError:
-        fine = False
-    if not fine or parts.path.strip("/") or parts.query or parts.username:
-        raise DeployError("DEPLOY_ENDPOINT must be a local cloud on this machine, like http://127.0.0.1:9000")
-    return f"http://{parts.netloc}"
 
 
 def _regions(config: Config, environ: Mapping[str, str]) -> Iterator[str]:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import requests
 
+from deploy.api import Api
 from deploy.errors import DeployError
-from deploy.patience import Patience
-from deploy.reading import read_urls
+from deploy.found import read_urls
 from deploy.resources import URL, Trigger, WantedFunction
 
 #: Not an id: the answer is an envelope, without a call of the API.
@@ -27,16 +27,16 @@ class Url(NamedTuple):
     note: str
 
 
-def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str], patience: Patience) -> Iterator[Url]:
+def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str], api: Api) -> Iterator[Url]:
     """Yield the address of each function with a URL once it answers. Raises DeployError if one does not."""
     for function in functions:
         for trigger in function.triggers:
             if trigger.kind == URL:
-                yield _check(function, trigger, tokens.get(function.name, ""), patience)
+                yield _check(function, trigger, tokens.get(function.name, ""), api)
 
 
-def _check(function: WantedFunction, trigger: Trigger, token: str, patience: Patience) -> Url:
-    url = next((address for address in read_urls(patience, function.name).values() if address), "")
+def _check(function: WantedFunction, trigger: Trigger, token: str, api: Api) -> Url:
+    url = next((address for address in read_urls(api, function.name).values() if address), "")
     if not trigger.setting["EnableExtranet"]:
         return Url(function.alias, url, "not called: it can be reached only from Tencent's network")
     if not url:
@@ -45,14 +45,14 @@ def _check(function: WantedFunction, trigger: Trigger, token: str, patience: Pat
         return Url(function.alias, url, "not called: it accepts only signed requests")
     if urlsplit(url).scheme != "https" and urlsplit(url).hostname != "127.0.0.1":
         raise DeployError(f"{function.alias}: its URL is not https, so the token is not sent")
-    deadline = patience.clock.now() + BOUND
+    deadline = api.clock.now() + BOUND
     while True:
         answer = _call(url, token)
         if not answer:
             return Url(function.alias, url, "")
-        if patience.clock.now() > deadline:
+        if api.clock.now() > deadline:
             raise DeployError(f"{function.alias} does not answer at {url}: {answer}; make rollback goes back")
-        patience.sleep(INTERVAL)
+        api.sleep(INTERVAL)
 
 
 def _call(url: str, token: str) -> str:

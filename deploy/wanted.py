@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from deploy.reading import url_setting
 from deploy.resources import TIMER, URL, Configuration, Trigger, Wanted, WantedFunction
 from local.config import Config, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger
 from shared.settings import CI, Settings
@@ -91,57 +90,22 @@ def _triggers(config: Config, alias: str) -> Iterator[Trigger]:
                 enabled=trigger.enabled,
             )
         else:
-            setting = url_setting(_url_description(trigger))
             qualifier = trigger.qualifier or "$DEFAULT"
-            yield Trigger(URL, trigger.name, qualifier, setting, enabled=trigger.enable)
+            yield Trigger(URL, trigger.name, qualifier, _url_setting(trigger), enabled=trigger.enable)
 
 
-def _url_description(trigger: UrlTrigger) -> dict[str, Any]:
-    """Return a URL's TriggerDesc: serverless.yml's keys with a capital letter (583/100227)."""
-    network = {
+def _url_setting(trigger: UrlTrigger) -> dict[str, Any]:
+    """Return a URL's settings; CORS has serverless.yml's keys with a capital letter (583/100227)."""
+    cors = {key[:1].upper() + key[1:]: _listed(key, value) for key, value in (trigger.cors_config or {}).items()}
+    return {
+        "AuthType": trigger.auth_type,
         "EnableExtranet": trigger.net_config.enable_extranet,
         "EnableIntranet": trigger.net_config.enable_intranet,
+        "CorsConfig": cors if cors.get("Enable") else {},
     }
-    cors = {key[:1].upper() + key[1:]: _listed(key, value) for key, value in (trigger.cors_config or {}).items()}
-    return {"AuthType": trigger.auth_type, "NetConfig": network, "CorsConfig": cors}
 
 
 def _listed(key: str, value: object) -> object:
     """Return the list that a text with commas stands for."""
     names = ("origins", "methods", "headers", "exposeHeaders")
     return [item.strip() for item in value.split(",")] if key in names and isinstance(value, str) else value
-
-
-def refusals(config: Config) -> Iterator[str]:
-    """Yield what serverless.yml has but the deployer does not support, so that nothing is dropped silently."""
-    if config.namespace != "default":
-        yield "inputs.namespace: only default is deployed; " + OTHERS
-    if config.role is None:
-        yield "role: the functions must share one run role; " + OTHERS
-    for function in config.functions.values():
-        yield from _unsupported(function)
-
-
-OTHERS = "dist/serverless.yml is for Tencent's own CLI, which may support it"
-#: Keys of a function that the deployer sends to SCF; others must have their default.
-_SENT = {
-    *("alias", "name", "handler", "runtime", "type", "source", "description", "memory_size", "timeout", "role"),
-    *("environments", "variables"),
-}
-
-
-def _unsupported(function: FunctionConfig) -> Iterator[str]:
-    fields: Mapping[str, Any] = type(function).model_fields
-    for name in fields:
-        if (
-            name not in _SENT
-            and name in function.model_fields_set
-            and getattr(function, name) != _default(fields[name])
-        ):
-            yield f"{function.alias}: {fields[name].alias or name} is not deployed; {OTHERS}"
-    if not all(character.isalnum() or character in " ,.\n" for character in function.description):
-        yield f"{function.alias}: description can have only letters, digits, blanks, commas and full stops"
-
-
-def _default(field: Any) -> object:
-    return field.get_default(call_default_factory=True)

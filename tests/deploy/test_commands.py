@@ -18,6 +18,7 @@ from tests.support.deployment import FakeClock
 ENVELOPE = {"code": 4000, "message": "not an id", "codeDesc": "InvalidParameter"}
 VIDEO = "media-query-dev-media-query-query-video"
 URL = f"https://{VIDEO}.example.com"
+COMMANDS = ("package", "plan", "deploy", "rollback", "remove")
 NOTHING = "plan: 0 to create, 0 to change, 0 to remove"
 
 
@@ -112,10 +113,10 @@ def test_a_url_that_can_not_be_called_from_here_is_printed_with_a_word(
 
 
 def test_the_token_is_sent_to_https_only(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.urls.read_urls", lambda patience, name: {"url-trigger": "http://elsewhere.example"})
+    monkeypatch.setattr("deploy.urls.read_urls", lambda api, name: {"url-trigger": "http://elsewhere.example"})
     desk.type(commands.deploy, status=2, API_TOKEN="hush")
     assert desk.error == "deploy: query-video: its URL is not https, so the token is not sent\n"
-    monkeypatch.setattr("deploy.urls.read_urls", lambda patience, name: {})
+    monkeypatch.setattr("deploy.urls.read_urls", lambda api, name: {})
     desk.type(commands.deploy, status=2, API_TOKEN="hush")
     assert "query-video has a URL without an address" in desk.error
 
@@ -194,9 +195,9 @@ def test_the_command_line_leads_to_the_commands(monkeypatch: pytest.MonkeyPatch)
         return 2
 
     monkeypatch.setattr("deploy.__main__.run", noted)
-    for name in ("plan", "deploy", "rollback", "remove"):
+    for name in COMMANDS:
         assert main([name, "--json"]) == 2
-    assert called == [(getattr(commands, name), True) for name in ("plan", "deploy", "rollback", "remove")]
+    assert called == [(getattr(commands, name), True) for name in COMMANDS]
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["plan", "--nonsense"], ["plan", "nonsense"]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.errors import Refused, Unanswered, explain
+from deploy.errors import Refused, Unanswered
 
 LINES = [
     ("scf", "ListFunctions", "AuthFailure.SecretIdNotFound", "check TENCENT_SECRET_ID"),
@@ -46,7 +46,7 @@ LINES = [
 
 @pytest.mark.parametrize(("service", "action", "code", "said"), LINES, ids=[row[2] for row in LINES])
 def test_a_refusal_is_a_line_with_advice(service: str, action: str, code: str, said: str) -> None:
-    line = explain(Refused(service, action, code, "two\n  lines"))
+    (line,) = Refused(service, action, code, "two\n  lines").problems
     assert line.startswith(f"{service}:{action}")
     assert said in line
     assert "\n" not in line
@@ -55,11 +55,11 @@ def test_a_refusal_is_a_line_with_advice(service: str, action: str, code: str, s
 def test_the_permission_that_the_message_names_is_the_one_to_add() -> None:
     message = "you are not authorized to perform operation (scf:UpdateFunction) resource (qcs::scf:::x)"
     refusal = Refused("scf", "UpdateFunctionCode", "UnauthorizedOperation.CAM", message)
-    assert "the keys lack the permission scf:UpdateFunction: add it" in explain(refusal)
+    assert "the keys lack the permission scf:UpdateFunction: add it" in str(refusal)
 
 
 def test_silence_says_what_to_do() -> None:
-    line = explain(Unanswered("scf", "GetFunction", "timed out"))
+    line = str(Unanswered("scf", "GetFunction", "timed out"))
     assert line == (
         "scf:GetFunction was not answered (timed out): check the network, then run the same command again to finish"
     )

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from deploy.api import Api
 from deploy.apply import carry_out
-from deploy.patience import Patience
+from deploy.found import read_account
 from deploy.plan import plan_remove, plan_rollback
-from deploy.reading import read_account
 from deploy.wanted import policy_document
 from local.config import read_config
 from shared.settings import read_settings
@@ -41,15 +41,15 @@ def asked() -> set[str]:
         asked.add(f"{service}:{action}")
         return account(service, action, params)
 
-    patience, want = Patience(call, FakeClock().clock), wanted()
+    api, want = Api(call, FakeClock().clock), wanted()
     deploy(call, want)
     changed = wanted(wanted_function("video", bundle="c" * 64), policy_document={"version": "2.0", "statement": []})
     deploy(call, changed)
     timer = wanted_function("video").triggers[1]._replace(argument="x")
     function = wanted_function("video", bundle="c" * 64)
     deploy(call, wanted(function._replace(triggers=(function.triggers[0], timer))))
-    carry_out(lambda: plan_rollback(read_account(patience, want)), patience, "", Ears())
-    carry_out(lambda: plan_remove(want, read_account(patience, want)), patience, "", Ears())
+    carry_out(lambda: plan_rollback(read_account(api, want)), api, "", Ears())
+    carry_out(lambda: plan_remove(want, read_account(api, want)), api, "", Ears())
     return asked
 
 

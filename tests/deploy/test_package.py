@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy import package
-from deploy.package import PackageError
+from deploy import commands, package
+from deploy.__main__ import run
+from deploy.errors import DeployError
 from tests.support import bundles
 from tests.support.paths import ROOT
 
@@ -227,7 +228,7 @@ def test_no_package_without_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyP
     make_wheel(tmp_path, "")
     monkeypatch.setattr(package, "LOCK", lock(tmp_path, requirement))
     (tmp_path / "bundle.zip").write_bytes(b"of an earlier build")
-    with pytest.raises(PackageError, match=r"pip could not install requirements/bundle\.txt"):
+    with pytest.raises(DeployError, match=r"pip could not install requirements/bundle\.txt"):
         package.build(tmp_path)
     assert not (tmp_path / "bundle.zip").exists()
 
@@ -235,13 +236,13 @@ def test_no_package_without_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_missing_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "ROOT", tmp_path)
     monkeypatch.setattr(package, "LOCK", tmp_path / "requirements" / "bundle.txt")
-    with pytest.raises(PackageError, match=r"requirements/bundle\.txt is missing; make it with: make lock"):
+    with pytest.raises(DeployError, match=r"requirements/bundle\.txt is missing; make it with: make lock"):
         package.install_dependencies(tmp_path / "bundle")
 
 
 def test_what_does_not_compile_is_no_bundle(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "broken.py").write_text("def (:\n")
-    with pytest.raises(PackageError, match="does not compile"):
+    with pytest.raises(DeployError, match="does not compile"):
         package.compile_bundle(tmp_path, bundles.PYTHON)
     assert "broken.py" in capfd.readouterr().out
 
@@ -264,7 +265,7 @@ def test_the_command_builds_in_dist(
     shutil.copy(ROOT / "serverless.yml", tmp_path)
     monkeypatch.setattr(package, "ROOT", tmp_path)
     monkeypatch.setattr(package, "install_dependencies", bundles.install_from_here)
-    assert package.main() == 0
+    assert run(commands.package, tmp_path, {}, as_json=False) == 0
     assert (tmp_path / "dist" / "serverless.yml").is_file()
     size = (tmp_path / "dist" / "bundle.zip").stat().st_size
     assert f"dist/bundle.zip: {size / 1e6:.2f} MB" in capsys.readouterr().out
@@ -277,20 +278,8 @@ def test_the_command_says_in_a_line_what_is_missing(
     shutil.copy(ROOT / "serverless.yml", tmp_path)
     monkeypatch.setattr(package, "ROOT", tmp_path)
     monkeypatch.setattr(package, "LOCK", tmp_path / "bundle.txt")
-    assert package.main() == 2
-    assert capsys.readouterr().err == "package: bundle.txt is missing; make it with: make lock\n"
+    assert run(commands.package, tmp_path, {}, as_json=False) == 2
+    assert capsys.readouterr().err == "deploy: bundle.txt is missing; make it with: make lock\n"
     (tmp_path / ".env").write_text('API_TOKEN="open')
-    assert package.main() == 2
-    assert capsys.readouterr().err == ".env: line 1: can't be read: write NAME=value, and close every quote\n"
-
-
-@pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("nonsense", 2)])
-def test_the_command_takes_no_arguments(
-    argument: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(package, "build", pytest.fail)
-    with pytest.raises(SystemExit) as left:
-        package.main([argument])
-    assert left.value.code == status
-    printed = capsys.readouterr()
-    assert "dist/bundle.zip" in printed.out or printed.err.count("\n") == 1
+    assert run(commands.package, tmp_path, {}, as_json=False) == 2
+    assert capsys.readouterr().err == "deploy: .env: line 1: can't be read: write NAME=value, and close every quote\n"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from deploy.api import Api
 from deploy.errors import DeployError
-from deploy.patience import Patience
+from deploy.found import read_account
 from deploy.plan import plan_remove
-from deploy.reading import read_account
 from deploy.resources import TAG, Trigger, Wanted, WantedFunction
 from deploy.steps import Plan
 from tests.support.account import MemoryAccount
@@ -229,8 +229,8 @@ def test_a_function_is_made_public_and_without_a_log_topic(account: MemoryAccoun
 def test_a_foreign_policy_is_not_removed(deployed: MemoryAccount) -> None:
     del deployed.roles["run"]
     deployed.policies[101]["Description"] = "mine"
-    patience = Patience(deployed, FakeClock().clock)
-    plan = plan_remove(wanted(), read_account(patience, wanted()))
+    api = Api(deployed, FakeClock().clock)
+    plan = plan_remove(wanted(), read_account(api, wanted()))
     assert verbs(plan) == {("remove", "function", VIDEO), ("remove", "function", AUDIO)}
 
 
@@ -240,8 +240,8 @@ def test_a_foreign_role_is_used_unchanged(account: MemoryAccount) -> None:
     assert account.roles["run"]["attached"] == ["theirs"]
     assert account.policies == {}
     assert plan_of(account, wanted()).is_empty
-    patience = Patience(account, FakeClock().clock)
-    assert {step.kind for step in plan_remove(wanted(), read_account(patience, wanted())).steps if step.requests} == {
+    api = Api(account, FakeClock().clock)
+    assert {step.kind for step in plan_remove(wanted(), read_account(api, wanted())).steps if step.requests} == {
         "function"
     }
 

@@ -10,10 +10,9 @@ import yaml
 from dotenv import dotenv_values
 
 from deploy import package
-from deploy.access import Access
+from deploy.access import KEYS, Access
 from deploy.errors import DeployError
-from deploy.package import PackageError
-from deploy.preflight import KEYS, prepare
+from deploy.preflight import prepare
 from shared.settings import Settings, read_settings
 from tests.support.checkout import Checkout
 from tests.support.paths import ROOT
@@ -186,10 +185,10 @@ def test_a_bundle_that_can_not_be_built_or_is_too_large_is_the_end(
         prepare(checkout.root, checkout.variables)
 
     def fail(_: object) -> None:
-        raise PackageError("package: no lock")
+        raise DeployError("no lock")
 
     monkeypatch.setattr(package, "install_dependencies", fail)
-    with pytest.raises(PackageError, match="package: no lock"):
+    with pytest.raises(DeployError, match="no lock"):
         prepare(checkout.root, checkout.variables)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.api import Api
 from deploy.apply import carry_out
 from deploy.errors import DeployError
-from deploy.patience import Patience
+from deploy.found import read_account
 from deploy.plan import plan_rollback
-from deploy.reading import read_account
 from tests.support.account import MemoryAccount
 from tests.support.deployment import PROJECT, Ears, FakeClock, deploy, plan_of, wanted, wanted_function
 
@@ -28,9 +28,9 @@ class Project:
         return deploy(self.account, wanted(wanted_function("video", A=video), wanted_function("audio", A=audio)))
 
     def rollback(self) -> Ears:
-        ears, patience = Ears(), Patience(self.account, FakeClock().clock)
-        plan = plan_rollback(read_account(patience, wanted()))
-        carry_out(lambda: plan, patience, "", ears)
+        ears, api = Ears(), Api(self.account, FakeClock().clock)
+        plan = plan_rollback(read_account(api, wanted()))
+        carry_out(lambda: plan, api, "", ears)
         return ears
 
     def live(self) -> dict[str, str]:
@@ -103,10 +103,10 @@ def test_what_was_published_and_not_routed_is_one_release_with_the_rest(project:
     project.deploy("1", "1")
     want = wanted(wanted_function("video", A="2"), wanted_function("audio", A="2"))
     plan = plan_of(project.account, want)
-    patience = Patience(project.account, FakeClock().clock)
+    api = Api(project.account, FakeClock().clock)
     started = plan._replace(steps=plan.steps[:-6])  # up to the version of the first function
     assert [step.verb for step in started.steps][-1] == "publish"
-    carry_out(lambda: started, patience, "", Ears())
+    carry_out(lambda: started, api, "", Ears())
     project.deploy("2", "2")
     project.deploy("3", "3")
     project.rollback()
@@ -118,8 +118,8 @@ def test_what_was_published_and_not_routed_is_one_release_with_the_rest(project:
 def test_a_function_that_was_not_there_then_stays_as_it_is(project: Project) -> None:
     deploy(project.account, wanted(wanted_function("video", A="1")))
     project.deploy("2", "2")
-    patience = Patience(project.account, FakeClock().clock)
-    plan = plan_rollback(read_account(patience, wanted()))
+    api = Api(project.account, FakeClock().clock)
+    plan = plan_rollback(read_account(api, wanted()))
     kept = [step for step in plan.steps if step.verb == "keep"]
     assert [(step.name, step.note) for step in kept] == [(f"{PROJECT}-audio", "it did not exist in release 1")]
     project.rollback()

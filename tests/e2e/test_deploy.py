@@ -22,7 +22,7 @@ from tencentcloud.scf.v20180416.scf_client import ScfClient
 
 from deploy import commands, preflight
 from deploy.__main__ import Command, run
-from deploy.patience import Clock
+from deploy.api import Clock
 from local.cloud import Ports
 from local.keys import BUCKET, PERMANENT, REGION
 from tests.e2e.conftest import LiveCloud, free_ports, live_cloud

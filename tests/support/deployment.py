@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 from deploy.access import Call
+from deploy.api import Api, Clock
 from deploy.apply import carry_out
-from deploy.patience import Clock, Patience
+from deploy.found import read_account
 from deploy.plan import plan_deploy
-from deploy.reading import read_account
 from deploy.resources import Configuration, Trigger, Wanted, WantedFunction
+from deploy.screen import Screen
 from deploy.steps import Plan, Step
 
 BUNDLE = "b" * 64
@@ -32,10 +35,11 @@ class FakeClock:
         return Clock(lambda: self.seconds, self.sleep)
 
 
-class Ears:
+class Ears(Screen):
     """Remembers what it was shown."""
 
     def __init__(self) -> None:
+        super().__init__(io.StringIO(), io.StringIO())
         self.plans: list[Plan] = []
         self.done: list[tuple[str, str, str]] = []
         self.reasons: list[str] = []
@@ -82,11 +86,11 @@ def wanted(*functions: WantedFunction, **changes: object) -> Wanted:
 
 def plan_of(account: Call, want: Wanted) -> Plan:
     """What a deployment would do."""
-    return plan_deploy(want, read_account(Patience(account, FakeClock().clock), want))
+    return plan_deploy(want, read_account(Api(account, FakeClock().clock), want))
 
 
 def deploy(account: Call, want: Wanted) -> Ears:
     """Deploy and return what was said."""
-    ears, patience = Ears(), Patience(account, FakeClock().clock)
-    carry_out(lambda: plan_deploy(want, read_account(patience, want)), patience, CODE, ears)
+    ears, api = Ears(), Api(account, FakeClock().clock)
+    carry_out(lambda: plan_deploy(want, read_account(api, want)), api, CODE, ears)
     return ears

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deploy.api import Api
 from deploy.errors import DeployError, Refused
-from deploy.patience import Patience
 from deploy.resources import (
     ALIAS,
     TAG,
@@ -31,14 +31,14 @@ _BUNDLE = re.compile(r"(?P<text>.*?)\s*\bbundle (?P<sha256>[0-9a-f]{64})$", re.D
 _RELEASE = re.compile(r"release (\d+) after (\d+) ([0-9a-f]{64})")
 
 
-def read_account(patience: Patience, wanted: Wanted) -> Account:
+def read_account(api: Api, wanted: Wanted) -> Account:
     """Return what the account has of the project, by name and by tag. Raises Refused, Unanswered, DeployError."""
-    names = {function.name for function in wanted.functions} | set(_tagged(patience, wanted.project))
-    found = {name: read_function(patience, name, wanted.project) for name in sorted(names)}
+    names = {function.name for function in wanted.functions} | set(_tagged(api, wanted.project))
+    found = {name: read_function(api, name, wanted.project) for name in sorted(names)}
     return Account(
-        bucket=has_bucket(patience, wanted.bucket),
-        role=_role(patience, wanted),
-        policy=_policy(patience, wanted),
+        bucket=has_bucket(api, wanted.bucket),
+        role=_role(api, wanted),
+        policy=_policy(api, wanted),
         functions={name: function for name, function in found.items() if function},
     )
 
@@ -58,20 +58,20 @@ def mark(project: str) -> str:
     return f"{TAG} {project}"
 
 
-def has_bucket(patience: Patience, bucket: str) -> bool:
+def has_bucket(api: Api, bucket: str) -> bool:
     """Whether the bucket exists and the keys can use it."""
-    return not bucket or _or_none(patience, "cos", "HeadBucket", {"Bucket": bucket}) is not None
+    return not bucket or _or_none(api, "cos", "HeadBucket", {"Bucket": bucket}) is not None
 
 
-def read_function(patience: Patience, name: str, project: str) -> FoundFunction | None:
+def read_function(api: Api, name: str, project: str) -> FoundFunction | None:
     """Return a function with its triggers and versions, None if it does not exist; wait until it is not busy."""
-    answer = patience.settled(name)
+    answer = api.settled(name)
     if answer is None:
         return None
     text, bundle = _description(answer.get("Description") or "")
     variables = (answer.get("Environment") or {}).get("Variables") or []
     made = answer.get("Status") != "CreateFailed"
-    triggers = list(_pages(patience, "ListTriggers", "Triggers", {"FunctionName": name})) if made else []
+    triggers = list(_pages(api, "ListTriggers", "Triggers", {"FunctionName": name})) if made else []
     return FoundFunction(
         name=name,
         ours=_has_tag(answer.get("Tags"), project),
@@ -88,8 +88,8 @@ def read_function(patience: Patience, name: str, project: str) -> FoundFunction 
         bundle=bundle,
         triggers=tuple(read_trigger(each) for each in triggers if each["Type"] in (TIMER, URL)),
         foreign_triggers=tuple(each for each in triggers if each["Type"] not in (TIMER, URL)),
-        versions=tuple(_versions(patience, name)) if made else (),
-        routed=_routed(patience, name) if made else 0,
+        versions=tuple(_versions(api, name)) if made else (),
+        routed=_routed(api, name) if made else 0,
     )
 
 
@@ -105,9 +105,9 @@ def read_trigger(answer: Mapping[str, Any]) -> Trigger:
     )
 
 
-def read_urls(patience: Patience, function: str) -> dict[str, str]:
+def read_urls(api: Api, function: str) -> dict[str, str]:
     """Return the public addresses of a function's URLs by their names, "" for one without."""
-    triggers = _pages(patience, "ListTriggers", "Triggers", {"FunctionName": function})
+    triggers = _pages(api, "ListTriggers", "Triggers", {"FunctionName": function})
     return {
         each["TriggerName"]: (_json(each["TriggerDesc"]).get("NetConfig") or {}).get("ExtranetUrl") or ""
         for each in triggers
@@ -151,46 +151,46 @@ def _document(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _versions(patience: Patience, function: str) -> Iterator[Version]:
-    for each in _pages(patience, "ListVersionByFunction", "Versions", {"FunctionName": function}):
+def _versions(api: Api, function: str) -> Iterator[Version]:
+    for each in _pages(api, "ListVersionByFunction", "Versions", {"FunctionName": function}):
         found = _RELEASE.fullmatch(each.get("Description") or "")
         if found and each["Version"].isdigit():
             yield Version(int(each["Version"]), int(found[1]), int(found[2]), found[3])
 
 
-def _routed(patience: Patience, function: str) -> int:
+def _routed(api: Api, function: str) -> int:
     """Return the version that gets all traffic of the default alias; 0 for $LATEST or divided traffic."""
-    alias = _or_none(patience, "scf", "GetAlias", {"FunctionName": function, "Name": ALIAS}) or {}
+    alias = _or_none(api, "scf", "GetAlias", {"FunctionName": function, "Name": ALIAS}) or {}
     routing = alias.get("RoutingConfig") or {}
     divided = routing.get("AdditionalVersionWeights") or routing.get("AddtionVersionMatchs")
     version = alias.get("FunctionVersion") or ""
     return int(version) if version.isdigit() and not divided else 0
 
 
-def _tagged(patience: Patience, project: str) -> Iterator[str]:
-    for each in _pages(patience, "ListFunctions", "Functions", {}):
+def _tagged(api: Api, project: str) -> Iterator[str]:
+    for each in _pages(api, "ListFunctions", "Functions", {}):
         if _has_tag(each.get("Tags"), project):
             yield each["FunctionName"]
 
 
-def _role(patience: Patience, wanted: Wanted) -> FoundRole | None:
-    answer = _or_none(patience, "cam", "GetRole", {"RoleName": wanted.role})
+def _role(api: Api, wanted: Wanted) -> FoundRole | None:
+    answer = _or_none(api, "cam", "GetRole", {"RoleName": wanted.role})
     if answer is None:
         return None
-    attached = patience.read("cam", "ListAttachedRolePolicies", {"RoleName": wanted.role, "Page": 1, "Rp": PAGE})
+    attached = api.read("cam", "ListAttachedRolePolicies", {"RoleName": wanted.role, "Page": 1, "Rp": PAGE})
     return FoundRole(
         ours=_has_tag(answer["RoleInfo"].get("Tags"), wanted.project),
         policies={each["PolicyName"]: each["PolicyId"] for each in attached.get("List") or []},
     )
 
 
-def _policy(patience: Patience, wanted: Wanted) -> FoundPolicy | None:
+def _policy(api: Api, wanted: Wanted) -> FoundPolicy | None:
     question = {"Scope": "Local", "Keyword": wanted.policy, "Page": 1, "Rp": PAGE}
-    listed = patience.read("cam", "ListPolicies", question).get("List") or []
+    listed = api.read("cam", "ListPolicies", question).get("List") or []
     number = next((each["PolicyId"] for each in listed if each["PolicyName"] == wanted.policy), None)
     if number is None:
         return None
-    answer = _or_none(patience, "cam", "GetPolicy", {"PolicyId": number})
+    answer = _or_none(api, "cam", "GetPolicy", {"PolicyId": number})
     if answer is None:
         return None
     return FoundPolicy(number, answer.get("Description") == mark(wanted.project), _document(answer["PolicyDocument"]))
@@ -200,11 +200,11 @@ def _has_tag(tags: object, project: str) -> bool:
     return isinstance(tags, list) and any(tag.get("Key") == TAG and tag.get("Value") == project for tag in tags)
 
 
-def _pages(patience: Patience, action: str, field: str, question: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _pages(api: Api, action: str, field: str, question: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the items of one of SCF's lists, none if the function was deleted meanwhile."""
     offset = 0
     while True:
-        answer = _or_none(patience, "scf", action, {**question, "Offset": offset, "Limit": PAGE})
+        answer = _or_none(api, "scf", action, {**question, "Offset": offset, "Limit": PAGE})
         items = (answer or {}).get(field) or []
         yield from items
         offset += len(items)
@@ -212,9 +212,9 @@ def _pages(patience: Patience, action: str, field: str, question: Mapping[str, A
             return
 
 
-def _or_none(patience: Patience, service: str, action: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
+def _or_none(api: Api, service: str, action: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
-        return patience.read(service, action, question)
+        return api.read(service, action, question)
     except Refused as refusal:
         if refusal.absent:
             return None

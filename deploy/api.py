@@ -25,7 +25,7 @@ class Clock(NamedTuple):
     sleep: Callable[[float], None] = time.sleep
 
 
-class Patience:
+class Api:
     """Sends requests to an account. Questions are repeated; a change is sent again only if it was refused."""
 
     def __init__(self, call: Call, clock: Clock | None = None) -> None:
