@@ -32,7 +32,7 @@ _RELEASE = re.compile(r"release (\d+) after (\d+) ([0-9a-f]{64})")
 
 
 def read_account(api: Api, wanted: Wanted) -> Account:
-    """Return what the account has of the project, by name and by tag. Raises Refused, Unanswered, DeployError."""
+    """Return what the account has of the project, by name and by tag. Raises DeployError."""
     names = {function.name for function in wanted.functions} | set(_tagged(api, wanted.project))
     found = {name: read_function(api, name, wanted.project) for name in sorted(names)}
     return Account(
@@ -86,37 +86,41 @@ def read_function(api: Api, name: str, project: str) -> FoundFunction | None:
             environment={each["Key"]: each["Value"] for each in variables if each["Key"]},
         ),
         bundle=bundle,
-        triggers=tuple(read_trigger(each) for each in triggers if each["Type"] in (TIMER, URL)),
-        foreign_triggers=tuple(each for each in triggers if each["Type"] not in (TIMER, URL)),
+        triggers=tuple(map(read_trigger, triggers)),
         versions=tuple(_versions(api, name)) if made else (),
         routed=_routed(api, name) if made else 0,
     )
 
 
 def read_trigger(answer: Mapping[str, Any]) -> Trigger:
-    """Return a trigger of ListTriggers: a timer or a function URL."""
+    """Return a trigger of ListTriggers."""
     return Trigger(
         kind=answer["Type"],
         name=answer["TriggerName"],
         qualifier=answer.get("Qualifier") or "",
-        setting=_cron(answer["TriggerDesc"]) if answer["Type"] == TIMER else url_setting(_json(answer["TriggerDesc"])),
+        setting=_setting(answer["Type"], answer["TriggerDesc"]),
         argument=answer.get("CustomArgument") or "",
         enabled=answer.get("Enable") in (1, "1", "OPEN", True),
     )
 
 
-def read_urls(api: Api, function: str) -> dict[str, str]:
-    """Return the public addresses of a function's URLs by their names, "" for one without."""
+def read_url(api: Api, function: str) -> str:
+    """Return the public address of a function, "" if it has none."""
     triggers = _pages(api, "ListTriggers", "Triggers", {"FunctionName": function})
-    return {
-        each["TriggerName"]: (_json(each["TriggerDesc"]).get("NetConfig") or {}).get("ExtranetUrl") or ""
-        for each in triggers
-        if each["Type"] == URL
-    }
+    networks = (_json(each["TriggerDesc"]).get("NetConfig") or {} for each in triggers if each["Type"] == URL)
+    return next((network["ExtranetUrl"] for network in networks if network.get("ExtranetUrl")), "")
 
 
-def url_setting(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings in a URL's TriggerDesc, without addresses; a missing CORS counts as switched off."""
+def _setting(kind: str, text: str) -> dict[str, Any]:
+    """Return the setting of a trigger from its TriggerDesc; a URL's without addresses, a missing CORS as switched off.
+
+    A timer's cron is written as bare text and read as JSON (tencent-component-toolkit, timer.js).
+    """
+    if kind == TIMER:
+        return {"cron": _json(text).get("cron") if text.startswith("{") else text}
+    if kind != URL:
+        return {"TriggerDesc": text}
+    description = _json(text)
     network, cors = description.get("NetConfig") or {}, description.get("CorsConfig") or {}
     return {
         "AuthType": description.get("AuthType") or "NONE",
@@ -129,11 +133,6 @@ def url_setting(description: Mapping[str, Any]) -> dict[str, Any]:
 def _description(text: str) -> tuple[str, str]:
     found = _BUNDLE.fullmatch(text)
     return (found["text"], found["sha256"]) if found else (text, "")
-
-
-def _cron(description: str) -> dict[str, Any]:
-    """Return a timer's cron: written as bare text, it is read as JSON (tencent-component-toolkit, timer.js)."""
-    return {"cron": _json(description).get("cron") if description.startswith("{") else description}
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -180,7 +179,7 @@ def _role(api: Api, wanted: Wanted) -> FoundRole | None:
     attached = api.read("cam", "ListAttachedRolePolicies", {"RoleName": wanted.role, "Page": 1, "Rp": PAGE})
     return FoundRole(
         ours=_has_tag(answer["RoleInfo"].get("Tags"), wanted.project),
-        policies={each["PolicyName"]: each["PolicyId"] for each in attached.get("List") or []},
+        policies=tuple(each["PolicyName"] for each in attached.get("List") or []),
     )
 
 

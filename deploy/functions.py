@@ -43,7 +43,7 @@ def _differences(wanted: WantedFunction, found: FoundFunction, choice: Choice) -
         yield Difference("status", found.status, "Active")
     if found.bundle != wanted.bundle:
         yield Difference("code", found.bundle[:12] or "unknown", wanted.bundle[:12])
-    yield from differences(found.configuration, wanted.configuration)
+    yield from differences(found.configuration.fields, wanted.configuration.fields)
     if choice.number != found.routed:
         new = str(choice.number) if choice.number else f"a new one, release {choice.release}"
         yield Difference("version", str(found.routed or "$LATEST"), new)

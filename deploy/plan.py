@@ -150,10 +150,9 @@ def _route(function: str, version: str | int | Later) -> Request:
 
 def _removal(found: FoundFunction) -> Step:
     """Return the removal of a function, triggers first, so that none fires meanwhile."""
-    foreign = (triggers.foreign_deletion(found.name, each) for each in found.foreign_triggers)
-    own = (triggers.deletion(found.name, trigger) for trigger in found.triggers)
+    deletions = (triggers.deletion(found.name, trigger) for trigger in found.triggers)
     deletion = Request("scf", "DeleteFunction", {"FunctionName": found.name}, "gone")
-    return Step(REMOVE, "function", found.name, (*own, *foreign, deletion))
+    return Step(REMOVE, "function", found.name, (*deletions, deletion))
 
 
 def _role_removal(wanted: Wanted, account: Account) -> Iterator[Step]:
@@ -161,7 +160,7 @@ def _role_removal(wanted: Wanted, account: Account) -> Iterator[Step]:
     if role and not role.ours:
         yield Step(KEEP, "role", wanted.role, note="not created by this project")
         return
-    attached = role.policies if role else {}
+    attached = role.policies if role else ()
     detach = tuple(
         Request("cam", "DetachRolePolicy", {"PolicyName": name, "DetachRoleName": wanted.role}) for name in attached
     )

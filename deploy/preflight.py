@@ -40,12 +40,7 @@ def prepare(root: Path, environ: Mapping[str, str]) -> Prepared:
     """
     config = read_checked(root, environ)
     access = read_access(config.region, environ)
-    problems = [*unsupported(config), *_regions(config, environ)]
-    settings = list(_settings(config, bool(access.endpoint), problems))
-    if len({(each.cos_bucket, each.cos_prefix, each.backend) for each in settings}) > 1:
-        problems.append("COS_BUCKET, COS_PREFIX and BACKEND must be the same for all functions: they share a run role")
-    if problems:
-        raise DeployError(*dict.fromkeys(problems))
+    settings = _settings(config, environ, bool(access.endpoint))
     write_document(root, environ)
     archive = build(root / "dist")
     code = archive.read_bytes()
@@ -64,13 +59,19 @@ def read_names(root: Path, environ: Mapping[str, str]) -> tuple[Access, Wanted]:
     return read_access(config.region, environ), want(config, None, "")
 
 
-def _settings(config: Config, local: bool, problems: list[str]) -> Iterator[Settings]:
-    """Yield the settings of each function; add problems to `problems`."""
+def _settings(config: Config, environ: Mapping[str, str], local: bool) -> list[Settings]:
+    """Return the settings of each function. Raises DeployError with all that is wrong with them and the file."""
+    settings, problems = list[Settings](), [*unsupported(config), *_regions(config, environ)]
     for function in config.functions.values():
         try:
-            yield check_settings(environment(function), local)
+            settings.append(check_settings(environment(function), local))
         except DeployError as error:
             problems += error.problems
+    if len({(each.cos_bucket, each.cos_prefix, each.backend) for each in settings}) > 1:
+        problems.append("COS_BUCKET, COS_PREFIX and BACKEND must be the same for all functions: they share a run role")
+    if problems:
+        raise DeployError(*dict.fromkeys(problems))
+    return settings
 
 
 def check_settings(variables: Mapping[str, str], local: bool) -> Settings:

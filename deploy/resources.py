@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 TAG = "scf-media-query"
 #: Every function has this alias, which routes its traffic and can't be deleted (583/36149).
 ALIAS = "$DEFAULT"
+#: Types of triggers; a function URL's is that of tencent-component-toolkit and of the Terraform provider.
 TIMER, URL = "timer", "http"
-#: The trigger type of a function URL (tencent-component-toolkit and the Terraform provider).
-URL_NAME = "url-trigger"
 
 
 class Configuration(NamedTuple):
@@ -26,9 +25,18 @@ class Configuration(NamedTuple):
     role: str
     environment: Mapping[str, str]
 
+    @property
+    def fields(self) -> dict[str, object]:
+        """What a plan compares: each environment variable is a field of its own."""
+        variables = {f"environment {name}": value for name, value in self.environment.items()}
+        return {**self._replace(environment={})._asdict(), **variables}
+
 
 class Trigger(NamedTuple):
-    """A timer or a function URL. `setting` is the cron text, or the URL's authentication, networks and CORS."""
+    """A timer or a function URL. `setting` is the cron text, or the URL's authentication, networks and CORS.
+
+    A trigger of another kind was created by hand: its `setting` is its TriggerDesc, and it goes only with its function.
+    """
 
     kind: str
     name: str
@@ -36,6 +44,11 @@ class Trigger(NamedTuple):
     setting: Mapping[str, Any]
     argument: str = ""
     enabled: bool = True
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What a plan compares: each part of the setting is a field of its own."""
+        return {**self._replace(setting={})._asdict(), **self.setting}
 
 
 class Version(NamedTuple):
@@ -74,8 +87,6 @@ class FoundFunction(NamedTuple):
     configuration: Configuration
     bundle: str
     triggers: tuple[Trigger, ...]
-    #: Triggers of other kinds, created by hand; they are deleted only with the function.
-    foreign_triggers: tuple[Mapping[str, Any], ...]
     versions: tuple[Version, ...]
     routed: int
 
@@ -93,10 +104,10 @@ class Wanted(NamedTuple):
 
 
 class FoundRole(NamedTuple):
-    """The run role: whether this project has created it, and its attached policies by name."""
+    """The run role: whether this project has created it, and the names of its policies."""
 
     ours: bool
-    policies: Mapping[str, int]
+    policies: tuple[str, ...]
 
 
 class FoundPolicy(NamedTuple):

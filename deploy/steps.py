@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from deploy.resources import Configuration
-
 #: What a step does. Publishing and routing a version belong to a function's change and are not counted.
 CREATE, CHANGE, REMOVE, KEEP = "create", "change", "remove", "keep"
 PUBLISH, ROUTE, SKIP = "publish", "route", "leave out"
-#: Names of environment variables whose values are not shown.
+#: Names of fields, such as environment variables, whose values are not shown.
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASS|PARAMS|CREDENTIAL", re.IGNORECASE)
 
 
@@ -72,23 +70,14 @@ class Plan(NamedTuple):
         return not any(step.requests for step in self.steps)
 
 
-def differences(old: Configuration, new: Configuration) -> Iterator[Difference]:
-    """Yield the fields in which two configurations differ: each environment variable by itself, secrets masked."""
-    for field in Configuration._fields:
-        before, after = getattr(old, field), getattr(new, field)
-        if field == "environment":
-            yield from _variables(before, after)
-        elif before != after:
-            yield Difference(field, str(before), str(after))
+def differences(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:
+    """Yield the fields in which two resources differ; the values of secret ones are not shown."""
+    for field in sorted({*old, *new}):
+        if old.get(field) != new.get(field):
+            yield Difference(field, _shown(field, old), _shown(field, new))
 
 
-def _variables(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            yield Difference(f"environment {name}", _shown(name, old.get(name)), _shown(name, new.get(name)))
-
-
-def _shown(name: str, value: str | None) -> str:
-    if value is None:
+def _shown(field: str, fields: Mapping[str, object]) -> str:
+    if field not in fields:
         return "not set"
-    return "(not shown)" if _SECRET.search(name) else value
+    return "(not shown)" if _SECRET.search(field) else str(fields[field])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from deploy.resources import TIMER, FoundFunction, Trigger, WantedFunction
-from deploy.steps import CHANGE, CREATE, KEEP, REMOVE, Difference, Request, Step
+from deploy.resources import TIMER, URL, FoundFunction, Trigger, WantedFunction
+from deploy.steps import CHANGE, CREATE, KEEP, REMOVE, Request, Step, differences
 
 
 def steps(wanted: WantedFunction, found: FoundFunction | None) -> Iterator[Step]:
     """Yield the steps for a function's triggers; those no longer in serverless.yml are removed first."""
-    there = {_key(trigger): trigger for trigger in (found.triggers if found else ())}
+    there = {_key(trigger): trigger for trigger in (found.triggers if found else ()) if trigger.kind in (TIMER, URL)}
     keys = {_key(trigger) for trigger in wanted.triggers}
     for key, trigger in there.items():
         if key not in keys:
@@ -24,39 +24,22 @@ def steps(wanted: WantedFunction, found: FoundFunction | None) -> Iterator[Step]
 def deletion(function: str, trigger: Trigger) -> Request:
     """Return the request that deletes a trigger; without a qualifier SCF looks for one of $LATEST."""
     params = {"FunctionName": function, "TriggerName": trigger.name, "Type": trigger.kind}
-    return Request("scf", "DeleteTrigger", {**params, "Qualifier": trigger.qualifier or "$LATEST"})
-
-
-def foreign_deletion(function: str, trigger: Mapping[str, Any]) -> Request:
-    """Return the request that deletes a trigger of another kind; COS triggers need their description."""
-    params = {"FunctionName": function, "TriggerName": trigger["TriggerName"], "Type": trigger["Type"]}
-    more = {"Qualifier": trigger.get("Qualifier") or "$LATEST", "TriggerDesc": trigger["TriggerDesc"]}
-    return Request("scf", "DeleteTrigger", {**params, **more})
+    more = {} if trigger.kind in (TIMER, URL) else trigger.setting  # COS triggers need their description
+    return Request("scf", "DeleteTrigger", {**params, "Qualifier": trigger.qualifier or "$LATEST", **more})
 
 
 def _step(wanted: WantedFunction, trigger: Trigger, found: Trigger | None) -> Step:
-    name = _label(wanted, trigger)
+    kind, name = _kind(trigger), _label(wanted, trigger)
+    creation = Request("scf", "CreateTrigger", _params(wanted.name, trigger))
     if found is None:
-        return Step(CREATE, _kind(trigger), name, (Request("scf", "CreateTrigger", _params(wanted.name, trigger)),))
+        return Step(CREATE, kind, name, (creation,))
     named = trigger._replace(name=found.name)
-    differing = tuple(_differences(found, named))
+    differing = tuple(differences(found.fields, named.fields))
     if not differing:
-        return Step(KEEP, _kind(trigger), name)
+        return Step(KEEP, kind, name)
     if found.qualifier != trigger.qualifier:  # an update can't change the qualifier
-        again = Request("scf", "CreateTrigger", _params(wanted.name, trigger))
-        return Step(CHANGE, _kind(trigger), name, (deletion(wanted.name, found), again), differing)
-    return Step(
-        CHANGE, _kind(trigger), name, (Request("scf", "UpdateTrigger", _params(wanted.name, named)),), differing
-    )
-
-
-def _differences(old: Trigger, new: Trigger) -> Iterator[Difference]:
-    """Yield the fields in which two triggers differ: each part of `setting` by itself."""
-    flat = [{**trigger._asdict(), **trigger.setting, "setting": None} for trigger in (old, new)]
-    for field in sorted({*flat[0], *flat[1]}):
-        before, after = (each.get(field, "not set") for each in flat)
-        if before != after:
-            yield Difference(field, str(before), str(after))
+        return Step(CHANGE, kind, name, (deletion(wanted.name, found), creation), differing)
+    return Step(CHANGE, kind, name, (Request("scf", "UpdateTrigger", _params(wanted.name, named)),), differing)
 
 
 def _key(trigger: Trigger) -> tuple[str, str]:

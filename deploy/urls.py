@@ -10,7 +10,7 @@ import requests
 
 from deploy.api import Api
 from deploy.errors import DeployError
-from deploy.found import read_urls
+from deploy.found import read_url
 from deploy.resources import URL, Trigger, WantedFunction
 
 #: Not an id: the answer is an envelope, without a call of the API.
@@ -36,7 +36,7 @@ def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str],
 
 
 def _check(function: WantedFunction, trigger: Trigger, token: str, api: Api) -> Url:
-    url = next((address for address in read_urls(api, function.name).values() if address), "")
+    url = read_url(api, function.name)
     if not trigger.setting["EnableExtranet"]:
         return Url(function.alias, url, "not called: it can be reached only from Tencent's network")
     if not url:

@@ -113,10 +113,10 @@ def test_a_url_that_can_not_be_called_from_here_is_printed_with_a_word(
 
 
 def test_the_token_is_sent_to_https_only(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.urls.read_urls", lambda api, name: {"url-trigger": "http://elsewhere.example"})
+    monkeypatch.setattr("deploy.urls.read_url", lambda api, name: "http://elsewhere.example")
     desk.type(commands.deploy, status=2, API_TOKEN="hush")
     assert desk.error == "deploy: query-video: its URL is not https, so the token is not sent\n"
-    monkeypatch.setattr("deploy.urls.read_urls", lambda api, name: {})
+    monkeypatch.setattr("deploy.urls.read_url", lambda api, name: "")
     desk.type(commands.deploy, status=2, API_TOKEN="hush")
     assert "query-video has a URL without an address" in desk.error
 
