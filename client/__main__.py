@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 
 import click
 
-from client.asking import Source, answers, until_settled
+from client.asking import Source, one_round, until_settled
 from client.collected import Collected
 from client.errors import ClientError, printable
 from client.forms import Csv, Jsonl
 from client.outcomes import FINAL
 from client.output import File, Output, Stream
 from client.screen import Table, progress, summary
-from client.scripts import KINDS, open_source
+from client.scripts import KINDS, choose_source
 from client.sheet import Sheet, read_sheet, sheet_of
 from shared.errors import QueryError
 from shared.settings import read_settings
-from shared.tasks import UNANSWERED, Kind
+from shared.tasks import MISSING, UNANSWERED, Kind
 
 #: Exit statuses: every id has an outcome, some are unanswered, the command can't run, Ctrl-C (as in shells).
 ANSWERED, SOME_UNANSWERED, IMPOSSIBLE, STOPPED = 0, 1, 2, 130
@@ -68,13 +68,15 @@ def command(**given: Any) -> int:
         output.close()
     outcomes = [_outcome(output, vid) for vid in sheet.vids()]
     click.echo(summary(outcomes), err=True)
+    if options.url and not options.results and set(outcomes) == {MISSING}:
+        click.echo(f"client: none of the ids is known there: is this the URL of {kind.function}?", err=True)
     return SOME_UNANSWERED if UNANSWERED in outcomes else ANSWERED
 
 
 def _ask(options: Options, source: Source, vids: Sequence[str], output: Output) -> None:
     """Ask about ids and pass their rows on as they come."""
     with progress(len(set(vids)), waits=options.wait) as bar:
-        for outcomes in until_settled(source, vids, bar.pause) if options.wait else answers(source, vids):
+        for outcomes in until_settled(source, vids, bar.pause) if options.wait else one_round(source, vids):
             bar.add(outcomes)
             output.add({outcome.vid: outcome.row for outcome in outcomes})
 
@@ -87,7 +89,7 @@ def _input(options: Options, kind: Kind) -> tuple[Source, Sheet]:
     """Return the source to ask, and the rows with the ids."""
     if options.results is None:
         sheet = _sheet(options)
-        return open_source(kind, options.url or "", options.token or ""), sheet
+        return choose_source(kind, options.url or "", options.token or ""), sheet
     if options.wait:
         raise ClientError("--wait: can't be used with --results, which asks nothing")
     collected = Collected(kind, options.results, read_settings(os.environ))

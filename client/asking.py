@@ -24,20 +24,11 @@ FOREVER = 10 * 365 * 86_400.0
 class Source(Protocol):
     """A source of outcomes: a deployed function, the API, or a timer's results."""
 
-    @property
-    def ids(self) -> IdForm:
-        """The form of its ids."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """The most ids of one request."""
-        ...
-
-    @property
-    def workers(self) -> int:
-        """The most requests in flight."""
-        ...
+    #: The form of its ids.
+    ids: IdForm
+    #: The most ids of one request, and the most requests in flight.
+    size: int
+    workers: int
 
     def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
         """Return an outcome for each of up to `size` ids; cancelling the deadline ends the request.
@@ -47,7 +38,7 @@ class Source(Protocol):
         ...
 
 
-def answers(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
+def one_round(source: Source, vids: Iterable[str]) -> Iterator[list[Outcome]]:
     """Yield one outcome for each distinct id as they come, a list for each request.
 
     Raises ClientError if further requests are pointless.
@@ -86,7 +77,7 @@ def until_settled(
     asked, again, seconds = list(vids), False, FIRST_PAUSE
     while asked:
         pending = []
-        for outcomes in answers(source, asked):
+        for outcomes in one_round(source, asked):
             unheard = UNANSWERED if again else None
             pending += [outcome.vid for outcome in outcomes if outcome.outcome in (PENDING, unheard)]
             yield [outcome for outcome in outcomes if outcome.outcome != unheard]

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from client.errors import ClientError
 from client.outcomes import Outcome, answered, missing, unanswered
-from shared.backends.base import Backend, ask
+from shared.backends.base import ask, start
 from shared.errors import KeysRejected
 from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
-from shared.settings import CI, Settings
 from shared.tasks import Kind
 
 #: The most seconds for one request, retries included.
@@ -20,13 +19,14 @@ TIME_LIMIT = 60.0
 class Api:
     """A source that asks the configured back end. Threads can share it."""
 
-    def __init__(self, kind: Kind, settings: Settings) -> None:
-        invocation = Invocation({"time_limit_in_ms": LONGEST_LIMIT * 1000})
-        self._backend = _backend(settings, invocation)
+    def __init__(self, kind: Kind) -> None:
+        """Raises Misconfigured."""
+        work = start(kind, Invocation({"time_limit_in_ms": LONGEST_LIMIT * 1000}))
+        self._backend = work.backend
         self._kind = kind
-        self.ids = self._backend.ids
-        self.size = self._backend.batch_size(kind)
-        self.workers = settings.concurrency
+        self.ids = work.backend.ids
+        self.size = work.backend.batch_size(kind)
+        self.workers = work.settings.concurrency
 
     def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
         """Return an outcome for each id, with one call. Raises ClientError if the API refuses the keys."""
@@ -45,13 +45,3 @@ class Api:
             *map(missing, answers.missing),
             *(unanswered(vid, str(error.code), error.message) for vid, error in answers.failed.items()),
         ]
-
-
-def _backend(settings: Settings, invocation: Invocation) -> Backend:
-    if settings.backend == CI:
-        from shared.backends.ci.client import CloudInfinite
-
-        return CloudInfinite(settings, invocation)
-    from shared.backends.api2 import MediaApi
-
-    return MediaApi(settings, invocation)

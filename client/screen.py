@@ -9,6 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table as RichTable
+from rich.text import Text
+
 from client.errors import printable
 from client.forms import OURS
 from client.outcomes import INVALID, Outcome
@@ -47,10 +52,6 @@ class Table:
 
     def close(self) -> None:
         """Print the known rows, without our empty columns."""
-        from rich.console import Console
-        from rich.table import Table as RichTable
-        from rich.text import Text
-
         ours = [name for name in OURS if any(row[name] for row in self.known.values())]
         table = RichTable(header_style="bold")
         for name in [*self._sheet.columns, *ours]:
@@ -65,26 +66,29 @@ class Table:
 
 
 class Bar:
-    """Shows the progress; this one shows nothing."""
+    """A bar that fills as ids are answered; with `waits`, pending tasks do not count as answered yet."""
+
+    def __init__(self, display: Progress, total: int, *, waits: bool) -> None:
+        self._display = display
+        self._task = display.add_task("asking", total=total)
+        self._waits = waits
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count outcomes."""
+        settled = sum(outcome.outcome != PENDING or not self._waits for outcome in outcomes)
+        self._display.advance(self._task, settled)
 
-    def pause(self, seconds: float, _pending: int) -> None:
-        """Wait before pending tasks are asked about again."""
+    def pause(self, seconds: float, pending: int) -> None:
+        """Wait before pending tasks are asked about again, and show their number."""
+        self._display.update(self._task, description=f"{pending} pending, asked again every {seconds:.0f} s")
         time.sleep(seconds)
 
 
 @contextmanager
 def progress(total: int, *, waits: bool) -> Iterator[Bar]:
     """Return a progress bar for `total` ids on standard error; without a terminal it shows nothing."""
-    if not sys.stderr.isatty():
-        yield Bar()
-        return
-    from client.bar import live_bar
-
-    with live_bar(total, waits=waits) as bar:
-        yield bar
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as display:
+        yield Bar(display, total, waits=waits)
 
 
 def summary(outcomes: Sequence[str]) -> str:

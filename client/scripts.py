@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Literal
 
-from client.asking import Source, answers, in_order, until_settled
+from client.asking import Source, in_order, one_round, until_settled
 from client.errors import ClientError
 from client.outcomes import Outcome
 from shared.errors import Misconfigured
-from shared.settings import read_settings
 from shared.tasks import AUDIO, PENDING, VIDEO, Kind
 
 KINDS = {kind.name: kind for kind in (VIDEO, AUDIO)}
@@ -35,14 +34,14 @@ def ask(
     the outcome `unanswered`.
     """
     vids = [vid.strip() for vid in ids]
-    source = open_source(
+    source = choose_source(
         KINDS[kind], url or os.environ.get("MEDIA_QUERY_URL", ""), token or os.environ.get("MEDIA_QUERY_TOKEN", "")
     )
-    outcomes = chain.from_iterable(until_settled(source, vids) if wait else answers(source, vids))
+    outcomes = chain.from_iterable(until_settled(source, vids) if wait else one_round(source, vids))
     return in_order(vids, (outcome for outcome in outcomes if not (wait and outcome.outcome == PENDING)))
 
 
-def open_source(kind: Kind, url: str, token: str) -> Source:
+def choose_source(kind: Kind, url: str, token: str) -> Source:
     """Return the source to ask: the function at a URL, or the API. Raises ClientError."""
     if url:
         from client.function import Function
@@ -51,6 +50,6 @@ def open_source(kind: Kind, url: str, token: str) -> Source:
     from client.direct import Api
 
     try:
-        return Api(kind, read_settings(os.environ))
+        return Api(kind)
     except Misconfigured as error:
         raise ClientError(f"without --url the API itself is asked: {error.message}") from error

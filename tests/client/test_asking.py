@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from client.asking import FIRST_PAUSE, GIVE_UP, LONGEST_PAUSE, answers, in_order, until_settled
+from client.asking import FIRST_PAUSE, GIVE_UP, LONGEST_PAUSE, in_order, one_round, until_settled
 from client.errors import ClientError
 from client.outcomes import Outcome, answered, missing, unanswered
 from shared.errors import UpstreamFailed
@@ -47,7 +47,7 @@ def told(batches: Iterator[list[Outcome]]) -> list[str]:
 
 def test_each_id_is_asked_once_and_invalid_ones_never() -> None:
     source = Scripted(a=SUCCEEDED, b="failed")
-    assert told(answers(source, ["a", "../x", "b", "a", "", "c", "../x"])) == [
+    assert told(one_round(source, ["a", "../x", "b", "a", "", "c", "../x"])) == [
         *("../x invalid", " invalid"),
         *("a succeeded", "b failed", "c missing"),
     ]
@@ -60,7 +60,7 @@ def test_a_refusal_ends_it() -> None:
             raise UpstreamFailed("no more")
 
     with pytest.raises(ClientError, match="no more"):
-        told(answers(Refusing(), ["a", "b", "c"]))
+        told(one_round(Refusing(), ["a", "b", "c"]))
 
 
 def test_who_never_answers_is_not_asked_for_ever() -> None:
@@ -73,7 +73,7 @@ def test_who_never_answers_is_not_asked_for_ever() -> None:
     seen = threading.Event()
     vids = [f"id{number}" for number in range(4 * GIVE_UP)]
     source = Slow(**dict.fromkeys(vids, UNANSWERED))
-    assert told(answers(source, vids)) == [f"{vid} unanswered" for vid in vids]
+    assert told(one_round(source, vids)) == [f"{vid} unanswered" for vid in vids]
     assert len(source.asked) == GIVE_UP
     seen.set()
 
@@ -81,7 +81,7 @@ def test_who_never_answers_is_not_asked_for_ever() -> None:
 def test_an_answer_now_and_then_keeps_it_going() -> None:
     vids = [f"id{number}" for number in range(4 * GIVE_UP)]
     source = Scripted(**{vid: SUCCEEDED if number % 20 == 0 else UNANSWERED for number, vid in enumerate(vids)})
-    told(answers(source, vids))
+    told(one_round(source, vids))
     assert list(chain.from_iterable(source.asked)) == vids
 
 

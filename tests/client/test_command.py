@@ -115,6 +115,9 @@ def test_audio_goes_the_same_ways(live: LiveCloud, run: Command) -> None:
     assert runs[0] == runs[1]
     assert [row[1] for row in runs[0].rows[1:]] == ["succeeded", "missing"]
     assert runs[0].rows[1][4] == document["update_time"]
+    other = run("audio", "--ids", document["vid"], "--url", url.replace("audio", "video"))
+    assert (other.status, other.rows[1][1]) == (0, "missing")
+    assert other.err.splitlines()[1] == "client: none of the ids is known there: is this the URL of query-audio?"
 
 
 def test_waiting_ends_when_no_task_is_pending(live: LiveCloud, run: Command, pauses: list[float]) -> None:
