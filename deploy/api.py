@@ -11,9 +11,12 @@ from deploy.errors import DeployError, Refused, Unanswered
 
 #: Seconds between the attempts of an unanswered question.
 PAUSES = (0.2, 0.4, 0.8, 1.6, 2.0, 2.0)
-#: Seconds between two checks of a function, and the longest wait for it, as in tencent-component-toolkit (600 times 500
-#: ms).
-INTERVAL, BOUND = 0.5, 300.0
+#: Seconds between two checks of a function, and the longest that one may be busy, as in tencent-component-toolkit (600
+#: times 500 ms).
+INTERVAL, LONGEST_BUSY = 0.5, 300.0
+#: The longest that a change may be refused, in seconds: it is sent to functions that are not busy, so what passes is what
+#: SCF does not know everywhere yet, such as a new role. SCF has the same codes for states that do not pass.
+LONGEST_REFUSED = 60.0
 #: Statuses that end by themselves (SCF: function status, 583/115197).
 BUSY = frozenset({"Creating", "Updating", "Publishing", "Deleting"})
 
@@ -41,22 +44,26 @@ class Api:
         self.waited += seconds
         self.clock.sleep(seconds)
 
-    def read(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to a question; ask again if there is none. Raises Refused, Unanswered."""
-        for pause in PAUSES:
+    def read(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the answer to a question, None if the resource does not exist. Raises Refused, Unanswered."""
+        pauses = iter(PAUSES)
+        while True:
             try:
                 return self._call(service, action, params)
-            except Unanswered:
-                self.sleep(pause)
-            except Refused as refusal:
-                if not refusal.passing or refusal.absent:
+            except (Refused, Unanswered) as error:
+                if error.absent:
+                    return None
+                pause = next(pauses, None)
+                if pause is None or not error.passing:
                     raise
-                self.sleep(pause)
-        return self._call(service, action, params)
+            self.sleep(pause)
 
     def write(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry out a change once the function is ready. Raises Refused; Unanswered if the result is unknown."""
-        deadline = self.clock.now() + BOUND
+        """Carry out a change, again if the refusal is one that passes.
+
+        Raises Refused; Unanswered if the result is unknown.
+        """
+        deadline = self.clock.now() + LONGEST_REFUSED
         while True:
             try:
                 answer = self._call(service, action, params)
@@ -73,19 +80,14 @@ class Api:
 
         Raises DeployError if it stays busy.
         """
-        deadline = self.clock.now() + BOUND
+        deadline = self.clock.now() + LONGEST_BUSY
         while True:
-            try:
-                answer = self.read("scf", "GetFunction", {"FunctionName": function, "Qualifier": qualifier})
-            except Refused as refusal:
-                if refusal.absent:
-                    return None
-                raise
-            if answer.get("Status") not in BUSY:
+            answer = self.read("scf", "GetFunction", {"FunctionName": function, "Qualifier": qualifier})
+            if answer is None or answer.get("Status") not in BUSY:
                 return answer
             if self.clock.now() > deadline:
                 raise DeployError(
-                    f"{function} is still {answer.get('Status')} after {BOUND:.0f} s: look at it in the console, "
+                    f"{function} is still {answer.get('Status')} after {LONGEST_BUSY:.0f} s: look at it in the console, "
                     "then run the same command again"
                 )
             self.sleep(INTERVAL)

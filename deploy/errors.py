@@ -40,6 +40,9 @@ class Refused(DeployError):
 class Unanswered(DeployError):
     """There was no usable answer; the request may have been carried out. `brief` is a few words."""
 
+    #: As of a refusal.
+    passing, absent = True, False
+
     def __init__(self, service: str, action: str, reason: str) -> None:
         self.reason = reason
         self.brief = f"{service}:{action}: {reason}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deploy.api import Api
-from deploy.errors import DeployError, Refused
+from deploy.errors import DeployError
 from deploy.resources import (
     ALIAS,
     TAG,
@@ -36,7 +36,7 @@ def read_account(api: Api, wanted: Wanted) -> Account:
     names = {function.name for function in wanted.functions} | set(_tagged(api, wanted.project))
     found = {name: read_function(api, name, wanted.project) for name in sorted(names)}
     return Account(
-        bucket=has_bucket(api, wanted.bucket),
+        bucket=not wanted.bucket or api.read("cos", "HeadBucket", {"Bucket": wanted.bucket}) is not None,
         role=_role(api, wanted),
         policy=_policy(api, wanted),
         functions={name: function for name, function in found.items() if function},
@@ -56,11 +56,6 @@ def release_text(release: int, after: int, digest: str) -> str:
 def mark(project: str) -> str:
     """Return the description of the run role's policy: it marks the policy as the tag marks other resources."""
     return f"{TAG} {project}"
-
-
-def has_bucket(api: Api, bucket: str) -> bool:
-    """Whether the bucket exists and the keys can use it."""
-    return not bucket or _or_none(api, "cos", "HeadBucket", {"Bucket": bucket}) is not None
 
 
 def read_function(api: Api, name: str, project: str) -> FoundFunction | None:
@@ -159,7 +154,7 @@ def _versions(api: Api, function: str) -> Iterator[Version]:
 
 def _routed(api: Api, function: str) -> int:
     """Return the version that gets all traffic of the default alias; 0 for $LATEST or divided traffic."""
-    alias = _or_none(api, "scf", "GetAlias", {"FunctionName": function, "Name": ALIAS}) or {}
+    alias = api.read("scf", "GetAlias", {"FunctionName": function, "Name": ALIAS}) or {}
     routing = alias.get("RoutingConfig") or {}
     divided = routing.get("AdditionalVersionWeights") or routing.get("AddtionVersionMatchs")
     version = alias.get("FunctionVersion") or ""
@@ -173,10 +168,10 @@ def _tagged(api: Api, project: str) -> Iterator[str]:
 
 
 def _role(api: Api, wanted: Wanted) -> FoundRole | None:
-    answer = _or_none(api, "cam", "GetRole", {"RoleName": wanted.role})
+    answer = api.read("cam", "GetRole", {"RoleName": wanted.role})
     if answer is None:
         return None
-    attached = api.read("cam", "ListAttachedRolePolicies", {"RoleName": wanted.role, "Page": 1, "Rp": PAGE})
+    attached = api.read("cam", "ListAttachedRolePolicies", {"RoleName": wanted.role, "Page": 1, "Rp": PAGE}) or {}
     return FoundRole(
         ours=_has_tag(answer["RoleInfo"].get("Tags"), wanted.project),
         policies=tuple(each["PolicyName"] for each in attached.get("List") or []),
@@ -185,11 +180,11 @@ def _role(api: Api, wanted: Wanted) -> FoundRole | None:
 
 def _policy(api: Api, wanted: Wanted) -> FoundPolicy | None:
     question = {"Scope": "Local", "Keyword": wanted.policy, "Page": 1, "Rp": PAGE}
-    listed = api.read("cam", "ListPolicies", question).get("List") or []
+    listed = (api.read("cam", "ListPolicies", question) or {}).get("List") or []
     number = next((each["PolicyId"] for each in listed if each["PolicyName"] == wanted.policy), None)
     if number is None:
         return None
-    answer = _or_none(api, "cam", "GetPolicy", {"PolicyId": number})
+    answer = api.read("cam", "GetPolicy", {"PolicyId": number})
     if answer is None:
         return None
     return FoundPolicy(number, answer.get("Description") == mark(wanted.project), _document(answer["PolicyDocument"]))
@@ -203,18 +198,9 @@ def _pages(api: Api, action: str, field: str, question: Mapping[str, Any]) -> It
     """Yield the items of one of SCF's lists, none if the function was deleted meanwhile."""
     offset = 0
     while True:
-        answer = _or_none(api, "scf", action, {**question, "Offset": offset, "Limit": PAGE})
-        items = (answer or {}).get(field) or []
+        answer = api.read("scf", action, {**question, "Offset": offset, "Limit": PAGE}) or {}
+        items = answer.get(field) or []
         yield from items
         offset += len(items)
-        if not items or offset >= (answer or {}).get("TotalCount", 0):
+        if not items or offset >= answer.get("TotalCount", 0):
             return
-
-
-def _or_none(api: Api, service: str, action: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
-    try:
-        return api.read(service, action, question)
-    except Refused as refusal:
-        if refusal.absent:
-            return None
-        raise

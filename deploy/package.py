@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.errors import DeployError
@@ -123,11 +122,7 @@ def compile_bundle(bundle: Path, python: str) -> None:
 def write_zip(bundle: Path, target: Path) -> None:
     """Write the bundle's files, sorted, with a fixed time and the modes that SCF needs (readable by all)."""
     with zipfile.ZipFile(target, "w") as archive:
-        for path in _files(bundle):
+        for path in (path for path in sorted(bundle.rglob("*")) if path.is_file()):
             info = zipfile.ZipInfo(path.relative_to(bundle).as_posix(), date_time=(1980, 1, 1, 0, 0, 0))
             info.external_attr = 0o100644 << 16
             archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
-
-
-def _files(bundle: Path) -> Iterator[Path]:
-    return (path for path in sorted(bundle.rglob("*")) if path.is_file())

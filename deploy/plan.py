@@ -160,14 +160,10 @@ def _role_removal(wanted: Wanted, account: Account) -> Iterator[Step]:
     if role and not role.ours:
         yield Step(KEEP, "role", wanted.role, note="not created by this project")
         return
-    attached = role.policies if role else ()
-    detach = tuple(
-        Request("cam", "DetachRolePolicy", {"PolicyName": name, "DetachRoleName": wanted.role}) for name in attached
-    )
-    if policy and policy.ours:
-        deletion = Request("cam", "DeletePolicy", {"PolicyId": [policy.number]})
-        yield Step(REMOVE, "policy", wanted.policy, (*detach, deletion))
-        detach = ()
     if role:
+        names = ({"PolicyName": name, "DetachRoleName": wanted.role} for name in role.policies)
+        detachments = (Request("cam", "DetachRolePolicy", params) for params in names)
         deletion = Request("cam", "DeleteRole", {"RoleName": wanted.role})
-        yield Step(REMOVE, "role", wanted.role, (*detach, deletion))
+        yield Step(REMOVE, "role", wanted.role, (*detachments, deletion))
+    if policy and policy.ours:
+        yield Step(REMOVE, "policy", wanted.policy, (Request("cam", "DeletePolicy", {"PolicyId": [policy.number]}),))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.access import Call
-from deploy.api import BOUND, Api
+from deploy.api import LONGEST_BUSY, Api
 from deploy.apply import ROUNDS, carry_out
 from deploy.errors import DeployError, Refused, Unanswered
 from deploy.found import read_account
@@ -153,7 +153,7 @@ def test_a_busy_function_has_its_turn_waited_for() -> None:
 def test_a_function_that_stays_busy_is_given_up() -> None:
     account = undisturbed(FIRST)
     account.functions[VIDEO].update(Status="Updating", busy=10**6)
-    with pytest.raises(DeployError, match=f"{VIDEO} is still Updating after {BOUND:.0f} s"):
+    with pytest.raises(DeployError, match=f"{VIDEO} is still Updating after {LONGEST_BUSY:.0f} s"):
         deploy(account, SECOND)
 
 
