@@ -14,8 +14,8 @@ PAUSES = (0.2, 0.4, 0.8, 1.6, 2.0, 2.0)
 #: Seconds between two checks of a function, and the longest that one may be busy, as in tencent-component-toolkit (600
 #: times 500 ms).
 INTERVAL, LONGEST_BUSY = 0.5, 300.0
-#: The longest that a change may be refused, in seconds: it is sent to functions that are not busy, so what passes is what
-#: SCF does not know everywhere yet, such as a new role. SCF has the same codes for states that do not pass.
+#: The longest that a change may be refused, in seconds: its function is not busy, so what passes is what SCF does not
+#: know everywhere yet, such as a new role. SCF has the same codes for states that do not pass.
 LONGEST_REFUSED = 60.0
 #: Statuses that end by themselves (SCF: function status, 583/115197).
 BUSY = frozenset({"Creating", "Updating", "Publishing", "Deleting"})
@@ -87,8 +87,8 @@ class Api:
                 return answer
             if self.clock.now() > deadline:
                 raise DeployError(
-                    f"{function} is still {answer.get('Status')} after {LONGEST_BUSY:.0f} s: look at it in the console, "
-                    "then run the same command again"
+                    f"{function} is still {answer.get('Status')} after {LONGEST_BUSY:.0f} s: look at it in the "
+                    "console, then run the same command again"
                 )
             self.sleep(INTERVAL)
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from deploy.api import Api
 from deploy.errors import Refused, Unanswered
 from deploy.screen import Screen
-from deploy.steps import Later, Plan, Request
+from deploy.steps import PUBLISHED, Plan, Request
 
 #: The most rounds in a row without a change, and seconds between two rounds.
 ROUNDS, PAUSE = 6, 1.0
 
 
-def carry_out(make_plan: Callable[[], Plan], api: Api, bundle: str, screen: Screen) -> None:
+def carry_out(make_plan: Callable[[], Plan], api: Api, screen: Screen) -> None:
     """Make a plan, show it and carry it out; plan again whenever a change was not answered.
 
-    `bundle` is the code's zip in Base64. After an interrupted run, the plan has only what is still missing. Raises
-    DeployError.
+    After an interrupted run, the plan has only what is still missing. Raises DeployError.
     """
     plan, idle = make_plan(), 0
     screen.plan(plan)
     while True:
         before = api.changes
         try:
-            return _apply(plan, api, bundle, screen)
+            return _apply(plan, api, screen)
         except (Unanswered, Refused) as error:
             idle = 0 if api.changes > before else idle + 1
             if idle == ROUNDS or (isinstance(error, Refused) and not (error.taken and idle < 2)):
@@ -35,7 +33,7 @@ def carry_out(make_plan: Callable[[], Plan], api: Api, bundle: str, screen: Scre
         plan = make_plan()
 
 
-def _apply(plan: Plan, api: Api, bundle: str, screen: Screen) -> None:
+def _apply(plan: Plan, api: Api, screen: Screen) -> None:
     published: dict[str, str] = {}
     for step in plan.steps:
         if not step.requests:
@@ -43,15 +41,17 @@ def _apply(plan: Plan, api: Api, bundle: str, screen: Screen) -> None:
         screen.begin(step)
         started, waited = api.clock.now(), api.waited
         for request in step.requests:
-            _carry_out(request, api, {Later.BUNDLE: bundle}, published)
+            _send(request, api, published)
         screen.end(step, api.clock.now() - started, api.waited - waited)
 
 
-def _carry_out(request: Request, api: Api, known: Mapping[Later, str], published: dict[str, str]) -> None:
-    function = request.params.get("FunctionName", "")
-    values = {**known, Later.VERSION: published.get(function, "")}
+def _send(request: Request, api: Api, published: dict[str, str]) -> None:
+    """Send one request and wait for its effect; `published` has the new versions of this run by function."""
+    params, function = dict(request.params), request.params.get("FunctionName", "")
+    if params.get("FunctionVersion") == PUBLISHED:
+        params["FunctionVersion"] = published[function]
     try:
-        answer = api.write(request.service, request.action, _filled(request.params, values))
+        answer = api.write(request.service, request.action, params)
     except Refused as refusal:
         if not (refusal.absent and request.action.startswith(("Delete", "Detach"))):
             raise
@@ -63,12 +63,3 @@ def _carry_out(request: Request, api: Api, known: Mapping[Later, str], published
         api.until_active(function, qualifier)
     elif request.wait == "gone":
         api.until_gone(function)
-
-
-def _filled(value: Any, values: Mapping[Later, str]) -> Any:
-    """Return a request's parameters with the values that are only known now; lists have none."""
-    if isinstance(value, Later):
-        return values[value]
-    if isinstance(value, Mapping):
-        return {key: _filled(item, values) for key, item in value.items()}
-    return value

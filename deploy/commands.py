@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -48,8 +47,8 @@ def plan(around: Surroundings) -> None:
 def deploy(around: Surroundings) -> None:
     """Bring the account to what serverless.yml says, and call each URL."""
     prepared, api = _prepared(around)
-    wanted, code = prepared.wanted, base64.b64encode(prepared.archive).decode()
-    carry_out(lambda: plan_deploy(wanted, read_account(api, wanted)), api, code, around.screen)
+    wanted = prepared.wanted
+    carry_out(lambda: plan_deploy(wanted, read_account(api, wanted)), api, around.screen)
     for url in check_urls(wanted.functions, prepared.tokens, api):
         around.screen.url(url)
 
@@ -58,14 +57,14 @@ def rollback(around: Surroundings) -> None:
     """Route the traffic of all functions back to the release before."""
     wanted, api = _named(around)
     back = plan_rollback(read_account(api, wanted))  # made once: another would go back one release further
-    carry_out(lambda: back, api, "", around.screen)
+    carry_out(lambda: back, api, around.screen)
     around.screen.say("make deploy goes forward again; triggers, role and policy are unchanged")
 
 
 def remove(around: Surroundings) -> None:
     """Remove what this project has created, except the bucket."""
     wanted, api = _named(around)
-    carry_out(lambda: plan_remove(wanted, read_account(api, wanted)), api, "", around.screen)
+    carry_out(lambda: plan_remove(wanted, read_account(api, wanted)), api, around.screen)
     around.screen.say("the bucket and its objects are kept")
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from deploy.found import described, release_text
 from deploy.releases import Choice
-from deploy.resources import TAG, Configuration, FoundFunction, WantedFunction
-from deploy.steps import CHANGE, CREATE, KEEP, Difference, Later, Request, Step, differences
+from deploy.resources import TAG, Configuration, FoundFunction, Wanted, WantedFunction
+from deploy.steps import CHANGE, CREATE, KEEP, Difference, Request, Step, differences
 
 #: The largest package of UpdateFunctionCode (tencentcloud-sdk-python-scf, models.py).
 MAX_ZIP = 20 * 2**20
@@ -19,17 +19,17 @@ def usable(found: FoundFunction | None) -> FoundFunction | None:
     return None if found is None or found.status == "CreateFailed" else found
 
 
-def step(wanted: WantedFunction, found: FoundFunction | None, choice: Choice, project: str) -> Step:
+def step(wanted: Wanted, function: WantedFunction, found: FoundFunction | None, choice: Choice) -> Step:
     """Return the step for a function's code and configuration, which also says where its traffic goes."""
+    note, creation = f"code {function.bundle[:12]}", _creation(wanted, function)
     if found is None:
-        return Step(CREATE, "function", wanted.name, (_creation(wanted, project),), note=_code(wanted.bundle))
+        return Step(CREATE, "function", function.name, (creation,), note=note)
     if not usable(found):
-        deletion = Request("scf", "DeleteFunction", {"FunctionName": wanted.name}, "gone")
-        note = f"its creation failed; {_code(wanted.bundle)}"
-        return Step(CHANGE, "function", wanted.name, (deletion, _creation(wanted, project)), note=note)
-    found_differences = tuple(_differences(wanted, found, choice))
-    verb = CHANGE if found_differences else KEEP
-    return Step(verb, "function", wanted.name, tuple(_updates(wanted, found)), found_differences)
+        deletion = Request("scf", "DeleteFunction", {"FunctionName": function.name}, "gone")
+        return Step(CHANGE, "function", function.name, (deletion, creation), note=f"its creation failed; {note}")
+    differing = tuple(_differences(function, found, choice))
+    updates = tuple(_updates(wanted, function, found))
+    return Step(CHANGE if differing else KEEP, "function", function.name, updates, differing)
 
 
 def publication(wanted: WantedFunction, choice: Choice) -> Request:
@@ -49,31 +49,30 @@ def _differences(wanted: WantedFunction, found: FoundFunction, choice: Choice) -
         yield Difference("version", str(found.routed or "$LATEST"), new)
 
 
-def _updates(wanted: WantedFunction, found: FoundFunction) -> Iterator[Request]:
+def _updates(wanted: Wanted, function: WantedFunction, found: FoundFunction) -> Iterator[Request]:
     """Return the updates: code first, then the description with its hash, so that an interrupted update is noticed."""
-    new, old = wanted.configuration, found.configuration
-    if found.bundle != wanted.bundle or new.handler != old.handler or found.status != "Active":
-        code = {"ZipFile": Later.BUNDLE}
-        params = {"FunctionName": wanted.name, "Handler": new.handler, "CodeSource": "ZipFile", "Code": code}
+    new, old, name = function.configuration, found.configuration, {"FunctionName": function.name}
+    if found.bundle != function.bundle or new.handler != old.handler or found.status != "Active":
+        params = {**name, "Handler": new.handler, "CodeSource": "ZipFile", "Code": {"ZipFile": wanted.code}}
         yield Request("scf", "UpdateFunctionCode", params, "active")
-    if found.bundle != wanted.bundle or new != old:
-        params = {"FunctionName": wanted.name, **_configuration(new, wanted.bundle)}
+    if found.bundle != function.bundle or new != old:
+        params = {**name, **_configuration(new, function.bundle)}
         yield Request("scf", "UpdateFunctionConfiguration", params, "active")
 
 
-def _creation(wanted: WantedFunction, project: str) -> Request:
+def _creation(wanted: Wanted, function: WantedFunction) -> Request:
     """Return the request for a new function, without a log topic: creating one fails where CLS is not active."""
     params = {
-        "FunctionName": wanted.name,
-        "Runtime": wanted.runtime,
-        "Handler": wanted.configuration.handler,
+        "FunctionName": function.name,
+        "Runtime": function.runtime,
+        "Handler": function.configuration.handler,
         "Type": "Event",
         "CodeSource": "ZipFile",
-        "Code": {"ZipFile": Later.BUNDLE},
+        "Code": {"ZipFile": wanted.code},
         "AutoCreateClsTopic": "FALSE",
         "PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE"}},
-        "Tags": [{"Key": TAG, "Value": project}],
-        **_configuration(wanted.configuration, wanted.bundle),
+        "Tags": [{"Key": TAG, "Value": wanted.project}],
+        **_configuration(function.configuration, function.bundle),
     }
     return Request("scf", "CreateFunction", params, "active")
 
@@ -88,7 +87,3 @@ def _configuration(configuration: Configuration, bundle: str) -> dict[str, Any]:
         "Role": configuration.role,
         "Environment": {"Variables": variables or [{"Key": "", "Value": ""}]},
     }
-
-
-def _code(bundle: str) -> str:
-    return f"code {bundle[:12]}"

@@ -9,7 +9,7 @@ from deploy import functions, releases, triggers
 from deploy.errors import DeployError
 from deploy.found import mark
 from deploy.resources import ALIAS, TAG, Account, FoundFunction, Version, Wanted, WantedFunction
-from deploy.steps import CHANGE, CREATE, KEEP, PUBLISH, REMOVE, ROUTE, SKIP, Difference, Later, Plan, Request, Step
+from deploy.steps import CHANGE, CREATE, KEEP, PUBLISH, PUBLISHED, REMOVE, ROUTE, SKIP, Difference, Plan, Request, Step
 
 #: Allows SCF to take the run role for a function.
 TRUST = {
@@ -132,20 +132,18 @@ def _functions(
     for function, found in pairs:
         choice = chosen[function.name]
         routed = found.routed if found else 0
-        yield functions.step(function, account.functions.get(function.name), choice, wanted.project)
+        yield functions.step(wanted, function, account.functions.get(function.name), choice)
         if not choice.number:
             publish.append(Step(PUBLISH, "version", function.name, (functions.publication(function, choice),)))
         if not choice.number or choice.number != routed:
-            version = choice.number or Later.VERSION
-            note = f"release {choice.release}"
-            route.append(Step(ROUTE, "version", function.name, (_route(function.name, version),), note=note))
+            request = _route(function.name, str(choice.number or PUBLISHED))
+            route.append(Step(ROUTE, "version", function.name, (request,), note=f"release {choice.release}"))
     yield from publish
     yield from route
 
 
-def _route(function: str, version: str | int | Later) -> Request:
-    known = version if isinstance(version, Later) else str(version)
-    return Request("scf", "UpdateAlias", {"FunctionName": function, "Name": ALIAS, "FunctionVersion": known})
+def _route(function: str, version: str) -> Request:
+    return Request("scf", "UpdateAlias", {"FunctionName": function, "Name": ALIAS, "FunctionVersion": version})
 
 
 def _removal(found: FoundFunction) -> Step:

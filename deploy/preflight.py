@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +23,10 @@ NEEDED = ("COS_BUCKET", "COS_REGION")
 
 
 class Prepared(NamedTuple):
-    """A checked deployment. `archive` is the bundle's zip; `tokens` are the API tokens by function name."""
+    """A checked deployment; `tokens` are the API tokens by function name."""
 
     access: Access
     wanted: Wanted
-    archive: bytes
     tokens: Mapping[str, str]
     warnings: tuple[str, ...]
 
@@ -43,12 +41,11 @@ def prepare(root: Path, environ: Mapping[str, str]) -> Prepared:
     settings = _settings(config, environ, bool(access.endpoint))
     write_document(root, environ)
     archive = build(root / "dist")
-    code = archive.read_bytes()
-    if len(code) > MAX_ZIP:
+    if archive.stat().st_size > MAX_ZIP:
         raise DeployError(f"{archive.name} is over {MAX_ZIP // 2**20} MB, the limit of UpdateFunctionCode")
-    wanted = want(config, settings[0], hashlib.sha256(code).hexdigest())
+    wanted = want(config, settings[0], archive.read_bytes())
     tokens = {function.name: each.api_token for function, each in zip(wanted.functions, settings, strict=True)}
-    return Prepared(access, wanted, code, tokens, tuple(_warnings(config, tokens)))
+    return Prepared(access, wanted, tokens, tuple(_warnings(config, tokens)))
 
 
 def read_names(root: Path, environ: Mapping[str, str]) -> tuple[Access, Wanted]:
@@ -56,7 +53,7 @@ def read_names(root: Path, environ: Mapping[str, str]) -> tuple[Access, Wanted]:
     config = read_checked(root, environ)
     if problems := list(unsupported(config)):
         raise DeployError(*problems)
-    return read_access(config.region, environ), want(config, None, "")
+    return read_access(config.region, environ), want(config, None, b"")
 
 
 def _settings(config: Config, environ: Mapping[str, str], local: bool) -> list[Settings]:

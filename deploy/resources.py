@@ -92,9 +92,10 @@ class FoundFunction(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """All that serverless.yml and the settings ask for."""
+    """All that serverless.yml and the settings ask for; `code` is the bundle's zip in Base64."""
 
     project: str
+    code: str
     bucket: str
     role: str
     policy: str

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from deploy.steps import CHANGE, CREATE, KEEP, PUBLISH, REMOVE, ROUTE, SKIP, Plan, Step
+from deploy.steps import CHANGE, CREATE, KEEP, REMOVE, SKIP, Plan, Step
 from deploy.urls import Url
 
 #: Shorter texts are words rather than secrets.
 SHORT = 8
 
 
-class Words(NamedTuple):
-    """How a step is shown: its sign and colour in a plan, and the words while it is being done and afterwards."""
-
-    sign: str
-    style: str
-    doing: str = ""
-    done: str = ""
-
-
-#: Publishing and routing have no sign: a plan shows them as the function's change.
-WORDS = {
-    CREATE: Words("+", "green", "creating", "created"),
-    CHANGE: Words("~", "yellow", "changing", "changed"),
-    REMOVE: Words("-", "red", "removing", "removed"),
-    PUBLISH: Words("", "", "publishing", "published"),
-    ROUTE: Words("", "", "routing", "routed"),
-    KEEP: Words("=", "dim"),
-    SKIP: Words("!", "dim"),
-}
+#: The sign and colour of each step in a plan, which shows publishing and routing as the function's change.
+SIGNS = {CREATE: ("+", "green"), CHANGE: ("~", "yellow"), REMOVE: ("-", "red"), KEEP: ("=", "dim"), SKIP: ("!", "dim")}
 
 
 class Screen:
@@ -52,9 +35,9 @@ class Screen:
     def plan(self, plan: Plan) -> None:
         """Print the plan, ending with the counts."""
         if not self._as_json:
-            for step in (each for each in plan.steps if WORDS[each.verb].sign):
+            for step in (each for each in plan.steps if each.verb in SIGNS):
                 for line in _lines(step):
-                    self._line(line, WORDS[step.verb].style)
+                    self._line(line, SIGNS[step.verb][1])
             if plan.is_empty:
                 self._line("nothing differs")
         counts = {verb: plan.count(verb) for verb in (CREATE, CHANGE, REMOVE)}
@@ -64,13 +47,13 @@ class Screen:
     def begin(self, step: Step) -> None:
         """Show the current step, with a spinner on a terminal."""
         if not self._as_json and self._out.is_terminal:
-            self._status = self._out.status(f"{WORDS[step.verb].doing} {step.kind} {step.name}")
+            self._status = self._out.status(f"{_with_ending(step.verb, 'ing')} {step.kind} {step.name}")
             self._status.start()
 
     def end(self, step: Step, seconds: float, waited: float) -> None:
         """Print a finished step, its duration, and the waiting time in it."""
         waiting = f", {waited:.1f} s of it waiting" if waited else ""
-        line = f"{WORDS[step.verb].done} {step.kind} {step.name} ({seconds:.1f} s{waiting})"
+        line = f"{_with_ending(step.verb, 'ed')} {step.kind} {step.name} ({seconds:.1f} s{waiting})"
         times = {"seconds": round(seconds, 3), "waited": round(waited, 3)}
         self._report("step", line, verb=step.verb, kind=step.kind, name=step.name, **times)
 
@@ -132,9 +115,14 @@ class Screen:
         return text
 
 
+def _with_ending(verb: str, ending: str) -> str:
+    """Return the form of a step's verb with "ing" or "ed"; all of them are regular."""
+    return verb.removesuffix("e") + ending
+
+
 def _lines(step: Step) -> Iterator[str]:
     note = f" ({step.note})" if step.note else ""
-    yield f"{WORDS[step.verb].sign} {step.kind:8} {step.name}{note}"
+    yield f"{SIGNS[step.verb][0]} {step.kind:8} {step.name}{note}"
     for each in step.differences:
         yield f"      {each.field}: {each.old} -> {each.new}"
 

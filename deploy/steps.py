@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,15 +9,10 @@ from typing import Any, NamedTuple
 #: What a step does. Publishing and routing a version belong to a function's change and are not counted.
 CREATE, CHANGE, REMOVE, KEEP = "create", "change", "remove", "keep"
 PUBLISH, ROUTE, SKIP = "publish", "route", "leave out"
+#: As a FunctionVersion: the version that an earlier request of the plan has published for this function.
+PUBLISHED = "the published version"
 #: Names of fields, such as environment variables, whose values are not shown.
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASS|PARAMS|CREDENTIAL", re.IGNORECASE)
-
-
-class Later(enum.Enum):
-    """Values of a request that are only known when the plan is carried out."""
-
-    BUNDLE = "the bundle's zip, in Base64"
-    VERSION = "the version published for this function"
 
 
 class Request(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,14 +15,16 @@ from shared.settings import CI, Settings
 OBJECT_ACTIONS = ("name/cos:GetObject", "name/cos:PutObject", "name/cos:DeleteObject")
 
 
-def want(config: Config, settings: Settings | None, bundle: str) -> Wanted:
-    """Return what the account should have; `bundle` is the SHA-256 of the code's zip.
+def want(config: Config, settings: Settings | None, archive: bytes) -> Wanted:
+    """Return what the account should have; `archive` is the bundle's zip.
 
     Without settings, as for rollback and remove, it has all names and no bucket.
     """
+    bundle = hashlib.sha256(archive).hexdigest()
     role = config.role or ""
     return Wanted(
         project=project(config),
+        code=base64.b64encode(archive).decode(),
         bucket=settings.cos_bucket if settings else "",
         role=role,
         policy=f"{role}-{project(config)}",

@@ -73,7 +73,7 @@ def test_killed_at_any_request_the_next_finishes_it(start: list[Wanted], before:
 def test_a_removal_that_is_killed_is_finished_too(before: bool) -> None:
     def remove(account: Call) -> None:
         api = Api(account, FakeClock().clock)
-        carry_out(lambda: plan_remove(FIRST, read_account(api, FIRST)), api, "", Ears())
+        carry_out(lambda: plan_remove(FIRST, read_account(api, FIRST)), api, Ears())
 
     whole = undisturbed(FIRST)
     asked = len(whole.log)
@@ -185,7 +185,7 @@ def test_resources_deleted_meanwhile_count_as_removed() -> None:
     account = undisturbed(FIRST)
     plan = plan_of(account, SECOND)
     del account.functions[f"{PROJECT}-audio"]
-    carry_out(lambda: plan, Api(account, FakeClock().clock), "", Ears())
+    carry_out(lambda: plan, Api(account, FakeClock().clock), Ears())
     assert set(account.functions) == {VIDEO, f"{PROJECT}-picture"}
 
 
@@ -195,7 +195,7 @@ def test_after_a_conflict_the_account_is_read_again() -> None:
     stale, ears = plan_of(account, FIRST), Ears()
     deploy(account, FIRST)
     plans = [stale, plan_of(account, FIRST)]
-    carry_out(lambda: plans.pop(0), Api(account, FakeClock().clock), "", ears)
+    carry_out(lambda: plans.pop(0), Api(account, FakeClock().clock), ears)
     assert plans == []
     with pytest.raises(DeployError, match="cos:PutBucket: COS_BUCKET is taken"):
-        carry_out(lambda: stale, Api(account, FakeClock().clock), "", ears)
+        carry_out(lambda: stale, Api(account, FakeClock().clock), ears)

@@ -48,8 +48,8 @@ def asked() -> set[str]:
     timer = wanted_function("video").triggers[1]._replace(argument="x")
     function = wanted_function("video", bundle="c" * 64)
     deploy(call, wanted(function._replace(triggers=(function.triggers[0], timer))))
-    carry_out(lambda: plan_rollback(read_account(api, want)), api, "", Ears())
-    carry_out(lambda: plan_remove(want, read_account(api, want)), api, "", Ears())
+    carry_out(lambda: plan_rollback(read_account(api, want)), api, Ears())
+    carry_out(lambda: plan_remove(want, read_account(api, want)), api, Ears())
     return asked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 
@@ -46,7 +47,9 @@ def test_the_preparation_follows_the_file_and_the_settings(checkout: Checkout) -
         ("http", "url-trigger"),
         ("timer", "collect-video"),
     ]
-    assert video.bundle == hashlib.sha256(prepared.archive).hexdigest()
+    archive = (checkout.root / "dist" / "bundle.zip").read_bytes()
+    assert video.bundle == hashlib.sha256(archive).hexdigest()
+    assert base64.b64decode(wanted.code) == archive
     assert wanted.gateways == ("media-query",)
     assert prepared.tokens == {function.name: "hush" for function in wanted.functions}
 

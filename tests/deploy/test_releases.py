@@ -30,7 +30,7 @@ class Project:
     def rollback(self) -> Ears:
         ears, api = Ears(), Api(self.account, FakeClock().clock)
         plan = plan_rollback(read_account(api, wanted()))
-        carry_out(lambda: plan, api, "", ears)
+        carry_out(lambda: plan, api, ears)
         return ears
 
     def live(self) -> dict[str, str]:
@@ -106,7 +106,7 @@ def test_what_was_published_and_not_routed_is_one_release_with_the_rest(project:
     api = Api(project.account, FakeClock().clock)
     started = plan._replace(steps=plan.steps[:-6])  # up to the version of the first function
     assert [step.verb for step in started.steps][-1] == "publish"
-    carry_out(lambda: started, api, "", Ears())
+    carry_out(lambda: started, api, Ears())
     project.deploy("2", "2")
     project.deploy("3", "3")
     project.rollback()

@@ -80,7 +80,7 @@ def wanted(*functions: WantedFunction, **changes: object) -> Wanted:
     """What is deployed: two functions unless others are given."""
     document = {"version": "2.0", "statement": [{"effect": "allow", "action": ["x"], "resource": ["*"]}]}
     both = functions or (wanted_function("video"), wanted_function("audio"))
-    whole = Wanted(PROJECT, "media-1250000000", "run", f"run-{PROJECT}", document, both)
+    whole = Wanted(PROJECT, CODE, "media-1250000000", "run", f"run-{PROJECT}", document, both)
     return whole._replace(**changes)  # type: ignore[arg-type] # fields of Wanted
 
 
@@ -92,5 +92,5 @@ def plan_of(account: Call, want: Wanted) -> Plan:
 def deploy(account: Call, want: Wanted) -> Ears:
     """Deploy and return what was said."""
     ears, api = Ears(), Api(account, FakeClock().clock)
-    carry_out(lambda: plan_deploy(want, read_account(api, want)), api, CODE, ears)
+    carry_out(lambda: plan_deploy(want, read_account(api, want)), api, ears)
     return ears
