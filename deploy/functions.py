@@ -14,17 +14,12 @@ from deploy.steps import CHANGE, CREATE, KEEP, Difference, Request, Step, differ
 MAX_ZIP = 20 * 2**20
 
 
-def usable(found: FoundFunction | None) -> FoundFunction | None:
-    """Return the function if it can be updated, None if its creation failed and it must be created again."""
-    return None if found is None or found.status == "CreateFailed" else found
-
-
 def step(wanted: Wanted, function: WantedFunction, found: FoundFunction | None, choice: Choice) -> Step:
     """Return the step for a function's code and configuration, which also says where its traffic goes."""
     note, creation = f"code {function.bundle[:12]}", _creation(wanted, function)
     if found is None:
         return Step(CREATE, "function", function.name, (creation,), note=note)
-    if not usable(found):
+    if not found.made:
         deletion = Request("scf", "DeleteFunction", {"FunctionName": function.name}, "gone")
         return Step(CHANGE, "function", function.name, (deletion, creation), note=f"its creation failed; {note}")
     differing = tuple(_differences(function, found, choice))

@@ -27,13 +27,13 @@ def plan_deploy(wanted: Wanted, account: Account) -> Plan:
     problems = list(_impossible(wanted, account))
     if problems:
         raise DeployError(*problems)
-    pairs = [(function, functions.usable(account.functions.get(function.name))) for function in wanted.functions]
+    pairs = [(function, account.functions.get(function.name)) for function in wanted.functions]
     gone = [found for name, found in account.functions.items() if name not in {each.name for each in wanted.functions}]
     return Plan(
         (
             _bucket(wanted, account),
             *_role(wanted, account),
-            *_functions(wanted, account, pairs),
+            *_functions(wanted, pairs),
             *(step for function, found in pairs for step in triggers.steps(function, found)),
             *(_removal(found) for found in gone),
             *(Step(SKIP, "gateway", name, note=NO_GATEWAY) for name in wanted.gateways),
@@ -79,7 +79,7 @@ def _impossible(wanted: Wanted, account: Account) -> Iterator[str]:
                 f"{function.name} already exists without the tag {TAG}={wanted.project}: delete it, or "
                 "change name, stage or app in serverless.yml"
             )
-        elif found and found.runtime != function.runtime and functions.usable(found):
+        elif found and found.made and found.runtime != function.runtime:
             yield (
                 f"{function.name} runs on {found.runtime} and serverless.yml says {function.runtime}: SCF can't change "
                 "that; make remove, then make deploy (its URL will be another)"
@@ -123,19 +123,16 @@ def _role(wanted: Wanted, account: Account) -> Iterator[Step]:
     yield Step(CHANGE if requests else KEEP, "policy", wanted.policy, tuple(requests), tuple(found))
 
 
-def _functions(
-    wanted: Wanted, account: Account, pairs: list[tuple[WantedFunction, FoundFunction | None]]
-) -> Iterator[Step]:
+def _functions(wanted: Wanted, pairs: list[tuple[WantedFunction, FoundFunction | None]]) -> Iterator[Step]:
     """Code and configuration of all functions come first, then all versions, then all routes: all go live together."""
     chosen = releases.choose(pairs)
     publish, route = list[Step](), list[Step]()
     for function, found in pairs:
         choice = chosen[function.name]
-        routed = found.routed if found else 0
-        yield functions.step(wanted, function, account.functions.get(function.name), choice)
+        yield functions.step(wanted, function, found, choice)
         if not choice.number:
             publish.append(Step(PUBLISH, "version", function.name, (functions.publication(function, choice),)))
-        if not choice.number or choice.number != routed:
+        if found is None or not choice.number or choice.number != found.routed:
             request = _route(function.name, str(choice.number or PUBLISHED))
             route.append(Step(ROUTE, "version", function.name, (request,), note=f"release {choice.release}"))
     yield from publish

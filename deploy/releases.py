@@ -31,20 +31,20 @@ def choose(pairs: Sequence[tuple[WantedFunction, FoundFunction | None]]) -> dict
     """
     chosen: dict[str, Choice] = {}
     for wanted, found in pairs:
-        routed, newest = (_routed(found), _newest(found)) if found else (None, None)
-        for version in (routed, newest):
-            if version and version.digest == wanted.digest and wanted.name not in chosen:
-                chosen[wanted.name] = Choice(version.number, version.release, version.after)
+        newest = max(found.versions, key=lambda version: version.number, default=None) if found else None
+        for version in (found.live if found else None, newest):
+            if version and version.digest == wanted.digest:
+                chosen.setdefault(wanted.name, Choice(version.number, version.release, version.after))
     everything = [found for _, found in pairs if found]
-    now, waiting = current(everything), [choice.release for choice in chosen.values()]
+    now, waiting = current(everything), max((choice.release for choice in chosen.values()), default=0)
     known = max((version.release for found in everything for version in found.versions), default=0)
-    release = max(waiting, default=0) if max(waiting, default=0) > now else known + 1
+    release = waiting if waiting > now else known + 1
     return {wanted.name: chosen.get(wanted.name, Choice(0, release, now)) for wanted, _ in pairs}
 
 
 def current(functions: Iterable[FoundFunction]) -> int:
     """Return the live release, 0 before the first."""
-    return max((version.release for version in map(_routed, functions) if version), default=0)
+    return max((version.release for function in functions if (version := function.live)), default=0)
 
 
 def previous(functions: Sequence[FoundFunction]) -> tuple[int, dict[str, Version]]:
@@ -73,11 +73,3 @@ def _ancestors(functions: Sequence[FoundFunction], release: int) -> Iterator[int
     before = {version.release: version.after for function in functions for version in function.versions}
     while (release := before.get(release, 0)) in before:
         yield release
-
-
-def _routed(found: FoundFunction) -> Version | None:
-    return next((version for version in found.versions if version.number == found.routed), None)
-
-
-def _newest(found: FoundFunction) -> Version | None:
-    return max(found.versions, key=lambda version: version.number, default=None)

@@ -78,7 +78,10 @@ class WantedFunction(NamedTuple):
 
 
 class FoundFunction(NamedTuple):
-    """A function as in the account. `routed` is the version that gets all traffic, 0 if none does."""
+    """A function as in the account. `routed` is the version that gets all traffic, 0 if none does.
+
+    If its creation has failed, it has neither triggers nor versions and must be made again.
+    """
 
     name: str
     ours: bool
@@ -89,6 +92,16 @@ class FoundFunction(NamedTuple):
     triggers: tuple[Trigger, ...]
     versions: tuple[Version, ...]
     routed: int
+
+    @property
+    def made(self) -> bool:
+        """Whether its creation has succeeded."""
+        return self.status != "CreateFailed"
+
+    @property
+    def live(self) -> Version | None:
+        """The version that gets all traffic, if it is one of this project's."""
+        return next((version for version in self.versions if version.number == self.routed), None)
 
 
 class Wanted(NamedTuple):
