@@ -1,4 +1,4 @@
-"""Checks a serverless.yml for what the deploy engine would refuse or silently spoil, and for what is not deployed here.
+"""Reads serverless.yml, and checks it for what Tencent's deploy engine would refuse or silently spoil.
 
 The engine is component multi-scf 0.3.14 with tencent-component-toolkit 2.27.6. Each message says what would happen,
 because the engine often says nothing.
@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from local.config import Api, Config, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger
+from deploy.errors import DeployError
+from local.config import Api, Config, ConfigError, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger, read_config
 
 #: Reserved prefixes of the engine; variables must not begin with them.
 RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
@@ -24,6 +25,19 @@ SENT = {
     *("environments", "variables"),
 }
 OTHERS = "dist/serverless.yml is for Tencent's own CLI, which may support it"
+
+
+def read_checked(root: Path, environ: Mapping[str, str]) -> Config:
+    """Return the serverless.yml of a checkout. Raises DeployError for what a deploy engine would refuse or spoil."""
+    path = root / "serverless.yml"
+    try:
+        config = read_config(path, environ)
+    except ConfigError as error:
+        raise DeployError(*error.problems) from error
+    problems = check_for_deploy(config, root / "functions")
+    if problems:
+        raise DeployError(*(f"{path.name}: {problem}" for problem in problems))
+    return config
 
 
 def check_for_deploy(config: Config, functions: Path) -> list[str]:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from deploy.access import Access, Call, connect
 from deploy.api import Api, Clock
 from deploy.apply import carry_out
-from deploy.document import read_checked, write_document
+from deploy.check import read_checked
+from deploy.document import write_document
 from deploy.found import read_account
 from deploy.package import build
 from deploy.plan import plan_deploy, plan_remove, plan_rollback

@@ -8,23 +8,9 @@ from typing import Any
 
 import yaml
 
-from deploy.check import REFERENCE, check_for_deploy
+from deploy.check import REFERENCE
 from deploy.dotenv import switch
 from deploy.errors import DeployError
-from local.config import Config, ConfigError, read_config
-
-
-def read_checked(root: Path, environ: Mapping[str, str]) -> Config:
-    """Return the serverless.yml of a checkout. Raises DeployError for what a deploy engine would refuse or spoil."""
-    path = root / "serverless.yml"
-    try:
-        config = read_config(path, environ)
-    except ConfigError as error:
-        raise DeployError(*error.problems) from error
-    problems = check_for_deploy(config, root / "functions")
-    if problems:
-        raise DeployError(*(f"{path.name}: {problem}" for problem in problems))
-    return config
 
 
 def write_document(root: Path, environ: Mapping[str, str]) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.access import Access, need, read_access
-from deploy.check import unsupported
-from deploy.document import read_checked, write_document
+from deploy.check import read_checked, unsupported
+from deploy.document import write_document
 from deploy.dotenv import switch
 from deploy.errors import DeployError
 from deploy.functions import MAX_ZIP

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.access import Call
-from deploy.api import LONGEST_BUSY, Api
+from deploy.api import LONGEST_BUSY, LONGEST_REFUSED, Api
 from deploy.apply import ROUNDS, carry_out
 from deploy.errors import DeployError, Refused, Unanswered
 from deploy.found import read_account
@@ -155,6 +155,15 @@ def test_a_function_that_stays_busy_is_given_up() -> None:
     account.functions[VIDEO].update(Status="Updating", busy=10**6)
     with pytest.raises(DeployError, match=f"{VIDEO} is still Updating after {LONGEST_BUSY:.0f} s"):
         deploy(account, SECOND)
+
+
+def test_a_change_that_stays_refused_is_given_up_after_a_minute() -> None:
+    account, clock = undisturbed(FIRST), FakeClock()
+    account.refuse = {"UpdateFunctionCode": "FailedOperation.UpdateFunctionCode"}
+    api = Api(account, clock.clock)
+    with pytest.raises(DeployError, match="scf:UpdateFunctionCode was refused: FailedOperation"):
+        carry_out(lambda: plan_of(account, SECOND), api, Ears())
+    assert LONGEST_REFUSED < clock.seconds < LONGEST_REFUSED + 10
 
 
 def test_a_refusal_that_does_not_pass_is_the_end_and_says_so() -> None:

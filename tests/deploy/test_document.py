@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.document import read_checked, write_document
+from deploy.check import read_checked
+from deploy.document import write_document
 from deploy.errors import DeployError
 from tests.support.checkout import Checkout
 

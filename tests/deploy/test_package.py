@@ -209,7 +209,10 @@ def lock(folder: Path, requirement: str) -> Path:
     return path
 
 
-def test_pip_installs_what_the_lock_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_installs_what_the_lock_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "gone"))  # pip warns about it
     digest = make_wheel(tmp_path, "def main(): pass\n")
     monkeypatch.setattr(package, "LOCK", lock(tmp_path, f"tiny==1.0 --hash=sha256:{digest}"))
     dist = tmp_path / "dist"
@@ -221,16 +224,20 @@ def test_pip_installs_what_the_lock_names(tmp_path: Path, monkeypatch: pytest.Mo
         *("query_video.py", "query_audio.py", "shared", "tiny", "__pycache__"),
     }
     assert {path.name for path in (bundle / "tiny").iterdir()} == {"__init__.py", "__pycache__"}
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("requirement", ["tiny==1.0", "tiny==1.0 --hash=sha256:" + 64 * "0"], ids=["none", "wrong"])
-def test_no_package_without_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requirement: str) -> None:
+def test_no_package_without_its_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], requirement: str
+) -> None:
     make_wheel(tmp_path, "")
     monkeypatch.setattr(package, "LOCK", lock(tmp_path, requirement))
     (tmp_path / "bundle.zip").write_bytes(b"of an earlier build")
     with pytest.raises(DeployError, match=r"pip could not install requirements/bundle\.txt"):
         package.build(tmp_path)
     assert not (tmp_path / "bundle.zip").exists()
+    assert "hash" in capfd.readouterr().err.lower()
 
 
 def test_a_missing_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
