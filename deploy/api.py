@@ -28,12 +28,12 @@ class Clock(NamedTuple):
     sleep: Callable[[float], None] = time.sleep
 
 
-class Api:
+class AccountApi:
     """Sends requests to an account. Questions are repeated; a change is sent again only if it was refused."""
 
-    def __init__(self, call: Call, clock: Clock | None = None) -> None:
+    def __init__(self, call: Call, clock: Clock) -> None:
         self._call = call
-        self.clock = clock or Clock()
+        self.clock = clock
         #: The number of changes carried out.
         self.changes = 0
         #: Seconds waited so far.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from deploy.api import Api
+from deploy.api import AccountApi
 from deploy.errors import Refused, Unanswered
 from deploy.screen import Screen
 from deploy.steps import PUBLISHED, Plan, Request
@@ -13,7 +13,7 @@ from deploy.steps import PUBLISHED, Plan, Request
 ROUNDS, PAUSE = 6, 1.0
 
 
-def carry_out(make_plan: Callable[[], Plan], api: Api, screen: Screen) -> None:
+def carry_out(make_plan: Callable[[], Plan], api: AccountApi, screen: Screen) -> None:
     """Make a plan, show it and carry it out; plan again whenever a change was not answered.
 
     After an interrupted run, the plan has only what is still missing. Raises DeployError.
@@ -33,7 +33,7 @@ def carry_out(make_plan: Callable[[], Plan], api: Api, screen: Screen) -> None:
         plan = make_plan()
 
 
-def _apply(plan: Plan, api: Api, screen: Screen) -> None:
+def _apply(plan: Plan, api: AccountApi, screen: Screen) -> None:
     published: dict[str, str] = {}
     for step in plan.steps:
         if not step.requests:
@@ -45,7 +45,7 @@ def _apply(plan: Plan, api: Api, screen: Screen) -> None:
         screen.end(step, api.clock.now() - started, api.waited - waited)
 
 
-def _send(request: Request, api: Api, published: dict[str, str]) -> None:
+def _send(request: Request, api: AccountApi, published: dict[str, str]) -> None:
     """Send one request and wait for its effect; `published` has the new versions of this run by function."""
     params, function = dict(request.params), request.params.get("FunctionName", "")
     if params.get("FunctionVersion") == PUBLISHED:

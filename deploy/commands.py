@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.access import Access, Call, connect
-from deploy.api import Api, Clock
+from deploy.api import AccountApi, Clock
 from deploy.apply import carry_out
 from deploy.check import read_checked
 from deploy.document import write_document
@@ -69,15 +69,15 @@ def remove(around: Surroundings) -> None:
     around.screen.say("the bucket and its objects are kept")
 
 
-def _prepared(around: Surroundings) -> tuple[Prepared, Api]:
+def _prepared(around: Surroundings) -> tuple[Prepared, AccountApi]:
     prepared = prepare(around.root, around.environ)
     for warning in prepared.warnings:
         around.screen.warn(warning)
     around.screen.code(prepared.wanted.functions[0].bundle)
-    return prepared, Api(around.connect(prepared.access), around.clock)
+    return prepared, AccountApi(around.connect(prepared.access), around.clock)
 
 
-def _named(around: Surroundings) -> tuple[Wanted, Api]:
+def _named(around: Surroundings) -> tuple[Wanted, AccountApi]:
     """Return what rollback and remove need: the names in serverless.yml."""
     access, wanted = read_names(around.root, around.environ)
-    return wanted, Api(around.connect(access), around.clock)
+    return wanted, AccountApi(around.connect(access), around.clock)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.api import Api
+from deploy.api import AccountApi
 from deploy.errors import DeployError
 from deploy.resources import (
     ALIAS,
@@ -31,7 +31,7 @@ _BUNDLE = re.compile(r"(?P<text>.*?)\s*\bbundle (?P<sha256>[0-9a-f]{64})$", re.D
 _RELEASE = re.compile(r"release (\d+) after (\d+) ([0-9a-f]{64})")
 
 
-def read_account(api: Api, wanted: Wanted) -> Account:
+def read_account(api: AccountApi, wanted: Wanted) -> Account:
     """Return what the account has of the project, by name and by tag. Raises DeployError."""
     names = {function.name for function in wanted.functions} | set(_tagged(api, wanted.project))
     found = {name: read_function(api, name, wanted.project) for name in sorted(names)}
@@ -58,7 +58,7 @@ def mark(project: str) -> str:
     return f"{TAG} {project}"
 
 
-def read_function(api: Api, name: str, project: str) -> FoundFunction | None:
+def read_function(api: AccountApi, name: str, project: str) -> FoundFunction | None:
     """Return a function with its triggers and versions, None if it does not exist; wait until it is not busy."""
     answer = api.settled(name)
     if answer is None:
@@ -99,7 +99,7 @@ def read_trigger(answer: Mapping[str, Any]) -> Trigger:
     )
 
 
-def read_url(api: Api, function: str) -> str:
+def read_url(api: AccountApi, function: str) -> str:
     """Return the public address of a function, "" if it has none."""
     triggers = _pages(api, "ListTriggers", "Triggers", {"FunctionName": function})
     networks = (_json(each["TriggerDesc"]).get("NetConfig") or {} for each in triggers if each["Type"] == URL)
@@ -145,14 +145,14 @@ def _document(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _versions(api: Api, function: str) -> Iterator[Version]:
+def _versions(api: AccountApi, function: str) -> Iterator[Version]:
     for each in _pages(api, "ListVersionByFunction", "Versions", {"FunctionName": function}):
         found = _RELEASE.fullmatch(each.get("Description") or "")
         if found and each["Version"].isdigit():
             yield Version(int(each["Version"]), int(found[1]), int(found[2]), found[3])
 
 
-def _routed(api: Api, function: str) -> int:
+def _routed(api: AccountApi, function: str) -> int:
     """Return the version that gets all traffic of the default alias; 0 for $LATEST or divided traffic."""
     alias = api.read("scf", "GetAlias", {"FunctionName": function, "Name": ALIAS}) or {}
     routing = alias.get("RoutingConfig") or {}
@@ -161,13 +161,13 @@ def _routed(api: Api, function: str) -> int:
     return int(version) if version.isdigit() and not divided else 0
 
 
-def _tagged(api: Api, project: str) -> Iterator[str]:
+def _tagged(api: AccountApi, project: str) -> Iterator[str]:
     for each in _pages(api, "ListFunctions", "Functions", {}):
         if _has_tag(each.get("Tags"), project):
             yield each["FunctionName"]
 
 
-def _role(api: Api, wanted: Wanted) -> FoundRole | None:
+def _role(api: AccountApi, wanted: Wanted) -> FoundRole | None:
     answer = api.read("cam", "GetRole", {"RoleName": wanted.role})
     if answer is None:
         return None
@@ -178,7 +178,7 @@ def _role(api: Api, wanted: Wanted) -> FoundRole | None:
     )
 
 
-def _policy(api: Api, wanted: Wanted) -> FoundPolicy | None:
+def _policy(api: AccountApi, wanted: Wanted) -> FoundPolicy | None:
     question = {"Scope": "Local", "Keyword": wanted.policy, "Page": 1, "Rp": PAGE}
     listed = (api.read("cam", "ListPolicies", question) or {}).get("List") or []
     number = next((each["PolicyId"] for each in listed if each["PolicyName"] == wanted.policy), None)
@@ -194,7 +194,7 @@ def _has_tag(tags: object, project: str) -> bool:
     return isinstance(tags, list) and any(tag.get("Key") == TAG and tag.get("Value") == project for tag in tags)
 
 
-def _pages(api: Api, action: str, field: str, question: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _pages(api: AccountApi, action: str, field: str, question: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the items of one of SCF's lists, none if the function was deleted meanwhile."""
     offset = 0
     while True:

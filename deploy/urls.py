@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from deploy.api import Api
+from deploy.api import AccountApi
 from deploy.errors import DeployError
 from deploy.found import read_url
 from deploy.resources import URL, Trigger, WantedFunction
@@ -27,7 +27,7 @@ class Url(NamedTuple):
     note: str
 
 
-def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str], api: Api) -> Iterator[Url]:
+def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str], api: AccountApi) -> Iterator[Url]:
     """Yield the address of each function with a URL once it answers. Raises DeployError if one does not."""
     for function in functions:
         for trigger in function.triggers:
@@ -35,7 +35,7 @@ def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str],
                 yield _check(function, trigger, tokens.get(function.name, ""), api)
 
 
-def _check(function: WantedFunction, trigger: Trigger, token: str, api: Api) -> Url:
+def _check(function: WantedFunction, trigger: Trigger, token: str, api: AccountApi) -> Url:
     url = read_url(api, function.name)
     if not trigger.setting["EnableExtranet"]:
         return Url(function.alias, url, "not called: it can be reached only from Tencent's network")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.access import Call
-from deploy.api import LONGEST_BUSY, LONGEST_REFUSED, Api
+from deploy.api import LONGEST_BUSY, LONGEST_REFUSED, AccountApi
 from deploy.apply import ROUNDS, carry_out
 from deploy.errors import DeployError, Refused, Unanswered
 from deploy.found import read_account
@@ -72,7 +72,7 @@ def test_killed_at_any_request_the_next_finishes_it(start: list[Wanted], before:
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_a_removal_that_is_killed_is_finished_too(before: bool) -> None:
     def remove(account: Call) -> None:
-        api = Api(account, FakeClock().clock)
+        api = AccountApi(account, FakeClock().clock)
         carry_out(lambda: plan_remove(FIRST, read_account(api, FIRST)), api, Ears())
 
     whole = undisturbed(FIRST)
@@ -160,7 +160,7 @@ def test_a_function_that_stays_busy_is_given_up() -> None:
 def test_a_change_that_stays_refused_is_given_up_after_a_minute() -> None:
     account, clock = undisturbed(FIRST), FakeClock()
     account.refuse = {"UpdateFunctionCode": "FailedOperation.UpdateFunctionCode"}
-    api = Api(account, clock.clock)
+    api = AccountApi(account, clock.clock)
     with pytest.raises(DeployError, match="scf:UpdateFunctionCode was refused: FailedOperation"):
         carry_out(lambda: plan_of(account, SECOND), api, Ears())
     assert LONGEST_REFUSED < clock.seconds < LONGEST_REFUSED + 10
@@ -194,7 +194,7 @@ def test_resources_deleted_meanwhile_count_as_removed() -> None:
     account = undisturbed(FIRST)
     plan = plan_of(account, SECOND)
     del account.functions[f"{PROJECT}-audio"]
-    carry_out(lambda: plan, Api(account, FakeClock().clock), Ears())
+    carry_out(lambda: plan, AccountApi(account, FakeClock().clock), Ears())
     assert set(account.functions) == {VIDEO, f"{PROJECT}-picture"}
 
 
@@ -204,7 +204,7 @@ def test_after_a_conflict_the_account_is_read_again() -> None:
     stale, ears = plan_of(account, FIRST), Ears()
     deploy(account, FIRST)
     plans = [stale, plan_of(account, FIRST)]
-    carry_out(lambda: plans.pop(0), Api(account, FakeClock().clock), ears)
+    carry_out(lambda: plans.pop(0), AccountApi(account, FakeClock().clock), ears)
     assert plans == []
     with pytest.raises(DeployError, match="cos:PutBucket: COS_BUCKET is taken"):
-        carry_out(lambda: stale, Api(account, FakeClock().clock), ears)
+        carry_out(lambda: stale, AccountApi(account, FakeClock().clock), ears)

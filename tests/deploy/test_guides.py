@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.api import Api
+from deploy.api import AccountApi
 from deploy.apply import carry_out
 from deploy.found import read_account
 from deploy.plan import plan_remove, plan_rollback
@@ -41,7 +41,7 @@ def asked() -> set[str]:
         asked.add(f"{service}:{action}")
         return account(service, action, params)
 
-    api, want = Api(call, FakeClock().clock), wanted()
+    api, want = AccountApi(call, FakeClock().clock), wanted()
     deploy(call, want)
     changed = wanted(wanted_function("video", bundle="c" * 64), policy_document={"version": "2.0", "statement": []})
     deploy(call, changed)

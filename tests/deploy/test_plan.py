@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy.api import Api
+from deploy.api import AccountApi
 from deploy.errors import DeployError
 from deploy.found import read_account
 from deploy.plan import plan_remove
@@ -229,7 +229,7 @@ def test_a_function_is_made_public_and_without_a_log_topic(account: MemoryAccoun
 def test_a_foreign_policy_is_not_removed(deployed: MemoryAccount) -> None:
     del deployed.roles["run"]
     deployed.policies[101]["Description"] = "mine"
-    api = Api(deployed, FakeClock().clock)
+    api = AccountApi(deployed, FakeClock().clock)
     plan = plan_remove(wanted(), read_account(api, wanted()))
     assert verbs(plan) == {("remove", "function", VIDEO), ("remove", "function", AUDIO)}
 
@@ -240,7 +240,7 @@ def test_a_foreign_role_is_used_unchanged(account: MemoryAccount) -> None:
     assert account.roles["run"]["attached"] == ["theirs"]
     assert account.policies == {}
     assert plan_of(account, wanted()).is_empty
-    api = Api(account, FakeClock().clock)
+    api = AccountApi(account, FakeClock().clock)
     assert {step.kind for step in plan_remove(wanted(), read_account(api, wanted())).steps if step.requests} == {
         "function"
     }

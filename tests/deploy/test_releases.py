@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.api import Api
+from deploy.api import AccountApi
 from deploy.apply import carry_out
 from deploy.errors import DeployError
 from deploy.found import read_account
@@ -28,7 +28,7 @@ class Project:
         return deploy(self.account, wanted(wanted_function("video", A=video), wanted_function("audio", A=audio)))
 
     def rollback(self) -> Ears:
-        ears, api = Ears(), Api(self.account, FakeClock().clock)
+        ears, api = Ears(), AccountApi(self.account, FakeClock().clock)
         plan = plan_rollback(read_account(api, wanted()))
         carry_out(lambda: plan, api, ears)
         return ears
@@ -103,7 +103,7 @@ def test_what_was_published_and_not_routed_is_one_release_with_the_rest(project:
     project.deploy("1", "1")
     want = wanted(wanted_function("video", A="2"), wanted_function("audio", A="2"))
     plan = plan_of(project.account, want)
-    api = Api(project.account, FakeClock().clock)
+    api = AccountApi(project.account, FakeClock().clock)
     started = plan._replace(steps=plan.steps[:-6])  # up to the version of the first function
     assert [step.verb for step in started.steps][-1] == "publish"
     carry_out(lambda: started, api, Ears())
@@ -118,7 +118,7 @@ def test_what_was_published_and_not_routed_is_one_release_with_the_rest(project:
 def test_a_function_that_was_not_there_then_stays_as_it_is(project: Project) -> None:
     deploy(project.account, wanted(wanted_function("video", A="1")))
     project.deploy("2", "2")
-    api = Api(project.account, FakeClock().clock)
+    api = AccountApi(project.account, FakeClock().clock)
     plan = plan_rollback(read_account(api, wanted()))
     kept = [step for step in plan.steps if step.verb == "keep"]
     assert [(step.name, step.note) for step in kept] == [(f"{PROJECT}-audio", "it did not exist in release 1")]

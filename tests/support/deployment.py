@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from deploy.access import Call
-from deploy.api import Api, Clock
+from deploy.api import AccountApi, Clock
 from deploy.apply import carry_out
 from deploy.found import read_account
 from deploy.plan import plan_deploy
@@ -86,11 +86,11 @@ def wanted(*functions: WantedFunction, **changes: object) -> Wanted:
 
 def plan_of(account: Call, want: Wanted) -> Plan:
     """What a deployment would do."""
-    return plan_deploy(want, read_account(Api(account, FakeClock().clock), want))
+    return plan_deploy(want, read_account(AccountApi(account, FakeClock().clock), want))
 
 
 def deploy(account: Call, want: Wanted) -> Ears:
     """Deploy and return what was said."""
-    ears, api = Ears(), Api(account, FakeClock().clock)
+    ears, api = Ears(), AccountApi(account, FakeClock().clock)
     carry_out(lambda: plan_deploy(want, read_account(api, want)), api, ears)
     return ears
