@@ -6,10 +6,11 @@ import os
 import shutil
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from client.errors import ClientError
 from client.forms import OURS, Form
@@ -24,32 +25,39 @@ SHORTEST_PAUSE, TIMES_A_WRITE = 0.1, 10
 Known = Mapping[str, Row]
 
 
-class Output(Protocol):
+class Output(ABC):
     """Takes rows. `known` has all that have come, by id."""
 
-    known: dict[str, Row]
+    def __init__(self, sheet: Sheet) -> None:
+        self.known: dict[str, Row] = {}
+        self._sheet = sheet
 
     def start(self) -> None:
-        """Start taking rows."""
-        ...
+        """Start taking rows; only a file has something to do for it."""
 
     def add(self, rows: Known) -> None:
         """Take rows; a later row of an id replaces an earlier one."""
-        ...
+        self.known |= rows
 
+    @abstractmethod
     def close(self) -> None:
         """Write the remaining rows."""
-        ...
+
+    def known_rows(self) -> Iterator[tuple[list[str], Row]]:
+        """Yield the known rows in the input's order: the input's own cells, and ours."""
+        for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
+            if vid in self.known:
+                yield own, self.known[vid]
 
 
-class Stream:
+class Stream(Output):
     """Writes rows to standard output in the input's order, each as soon as it and those before it are known.
 
     With `hold`, pending tasks do not count as known: they will be asked about again.
     """
 
     def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet, *, hold: bool = False) -> None:
-        self.known: dict[str, Row] = {}
+        super().__init__(sheet)
         self._stream = stream
         self._form = form
         self._columns = [*sheet.columns, *OURS]
@@ -57,12 +65,9 @@ class Stream:
         self._hold = hold
         self._head = form.head(self._columns)
 
-    def start(self) -> None:
-        """Do nothing: the header line is written with the first row."""
-
     def add(self, rows: Known) -> None:
         """Write the rows that are next in order."""
-        self.known |= rows
+        super().add(rows)
         while self._left and self._is_settled(self._left[0][0]):
             self._write(*self._left[0])
             self._left.popleft()
@@ -85,7 +90,7 @@ class Stream:
         self._head = ""
 
 
-class File:
+class File(Output):
     """Writes rows to a file that always holds whole rows: a thread replaces it while rows come.
 
     If the command is killed, the file has all but the last moment's rows, and the next run continues from there.
@@ -93,11 +98,11 @@ class File:
 
     def __init__(self, path: Path, form: Form, sheet: Sheet) -> None:
         """Read the rows of an existing file. Raises ClientError for a foreign file or a missing folder."""
+        super().__init__(sheet)
         self._path = path.resolve()
         if not self._path.parent.is_dir():
             raise ClientError(f"--out: there is no folder {self._path.parent}")
         self._form = form
-        self._sheet = sheet
         self._columns = [*sheet.columns, *OURS]
         self._head = form.head(self._columns)
         self.known = self._read()
@@ -117,7 +122,7 @@ class File:
         if self._failure:
             raise self._failure
         with self._lock:
-            self.known |= rows
+            super().add(rows)
             self._news = True
 
     def close(self) -> None:
@@ -154,19 +159,12 @@ class File:
     def _save(self) -> None:
         with self._lock:
             self._news = False
-            text = "".join(self._text())
+            lines = [self._form.line(self._columns, own, row) for own, row in self.known_rows()]
         part = self._path.with_name(f"{self._path.name}.part")
         with part.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.writelines([self._head, *lines])
             file.flush()
             os.fsync(file.fileno())
         if self._path.exists():
             shutil.copymode(self._path, part)
         part.replace(self._path)
-
-    def _text(self) -> Iterator[str]:
-        """Return the known rows in the input's order."""
-        yield self._head
-        for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
-            if vid in self.known:
-                yield self._form.line(self._columns, own, self.known[vid])

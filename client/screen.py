@@ -17,9 +17,8 @@ from rich.text import Text
 from client.errors import printable
 from client.forms import OURS
 from client.outcomes import INVALID, Outcome
-from client.output import Known
+from client.output import Output
 from client.sheet import Sheet
-from shared.replies.table import Row
 from shared.tasks import DELETED, FAILED, MISSING, PENDING, SUCCEEDED, UNANSWERED
 
 COLOURS = {
@@ -35,20 +34,12 @@ COLOURS = {
 UNLIMITED = 100_000
 
 
-class Table:
-    """Prints a table with colours, once all rows are known."""
+class Table(Output):
+    """Prints a table with colours, once all rows are known: the widths of the columns depend on them."""
 
     def __init__(self, stream: TextIO, sheet: Sheet) -> None:
-        self.known: dict[str, Row] = {}
+        super().__init__(sheet)
         self._stream = stream
-        self._sheet = sheet
-
-    def start(self) -> None:
-        """Do nothing: the widths of the columns depend on all rows."""
-
-    def add(self, rows: Known) -> None:
-        """Take rows."""
-        self.known |= rows
 
     def close(self) -> None:
         """Print the known rows, without our empty columns."""
@@ -56,12 +47,10 @@ class Table:
         table = RichTable(header_style="bold")
         for name in [*self._sheet.columns, *ours]:
             table.add_column(Text(printable(name)), overflow="fold")
-        for vid, own in zip(self._sheet.vids(), self._sheet.rows, strict=True):
-            if vid in self.known:
-                row = self.known[vid]
-                cells = [Text(printable(cell)) for cell in [*own, *(row[name] for name in ours)]]
-                cells[len(own)].stylize(COLOURS[row["outcome"]])
-                table.add_row(*cells)
+        for own, row in self.known_rows():
+            cells = [Text(printable(cell)) for cell in [*own, *(row[name] for name in ours)]]
+            cells[len(own)].stylize(COLOURS[row["outcome"]])
+            table.add_row(*cells)
         Console(file=self._stream, width=None if self._stream.isatty() else UNLIMITED).print(table)
 
 
