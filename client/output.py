@@ -6,7 +6,6 @@ import os
 import shutil
 import threading
 import time
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,8 +24,8 @@ SHORTEST_PAUSE, TIMES_A_WRITE = 0.1, 10
 Known = Mapping[str, Row]
 
 
-class Output(ABC):
-    """Takes rows. `known` has all that have come, by id."""
+class Output:
+    """Takes rows; its subclasses write them. `known` has all that have come, by id."""
 
     def __init__(self, sheet: Sheet) -> None:
         self.known: dict[str, Row] = {}
@@ -39,7 +38,6 @@ class Output(ABC):
         """Take rows; a later row of an id replaces an earlier one."""
         self.known |= rows
 
-    @abstractmethod
     def close(self) -> None:
         """Write the remaining rows."""
 
