@@ -277,7 +277,8 @@ def test_a_function_whose_creation_failed_is_made_again(account: MemoryAccount) 
     account.failing = {VIDEO}
     with pytest.raises(DeployError, match=f"{VIDEO} is CreateFailed: no reason was given"):
         deploy(account, wanted())
-    assert ("change", "function", VIDEO) in verbs(plan_of(account, wanted()))
+    (step,) = (step for step in plan_of(account, wanted()).steps if step.verb == "change")
+    assert (step.name, [request.action for request in step.requests]) == (VIDEO, ["DeleteFunction", "CreateFunction"])
     deploy(account, wanted())
     assert account.functions[VIDEO]["Status"] == "Active"
     assert plan_of(account, wanted()).is_empty

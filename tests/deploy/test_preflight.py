@@ -172,12 +172,12 @@ def test_a_token_that_is_not_deployed_protects_nothing(checkout: Checkout) -> No
     assert len(prepare(checkout.root, {**checkout.variables, "API_TOKEN": "hush"}).warnings) == 2
 
 
-def test_cors_is_sent_as_the_api_has_it(checkout: Checkout) -> None:
-    checkout.edit(
-        "        authType: NONE\n", "        authType: NONE\n        corsConfig: { enable: true, origins: 'a, b' }\n"
-    )
+@pytest.mark.parametrize(("enable", "sent"), [("true", {"Enable": True, "Origins": ["a", "b"]}), ("false", {})])
+def test_cors_is_sent_as_the_api_has_it(checkout: Checkout, enable: str, sent: dict[str, object]) -> None:
+    cors = f"        corsConfig: {{ enable: {enable}, origins: 'a, b' }}\n"
+    checkout.edit("        authType: NONE\n", f"        authType: NONE\n{cors}")
     trigger = prepare(checkout.root, checkout.variables).wanted.functions[0].triggers[0]
-    assert trigger.setting["CorsConfig"] == {"Enable": True, "Origins": ["a", "b"]}
+    assert trigger.setting["CorsConfig"] == sent
 
 
 def test_a_bundle_that_can_not_be_built_or_is_too_large_is_the_end(
