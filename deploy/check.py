@@ -58,7 +58,7 @@ def unsupported(config: Config) -> Iterator[str]:
             yield f"{alias}: description can have only letters, digits, blanks, commas and full stops"
 
 
-def size(environment: Mapping[str, str]) -> int:
+def _size(environment: Mapping[str, str]) -> int:
     """Return the bytes of the variables; a function can have 4 KB."""
     return sum(len(f"{key}{value}".encode()) for key, value in environment.items())
 
@@ -73,7 +73,7 @@ def _rules(config: Config, functions: Path) -> Iterator[str]:
     for function in config.functions.values():
         yield from _function(function, config, functions)
         yield from _environment(function, config.inherited)
-    if any(size(function.environment) > MAX_BYTES for function in config.functions.values()):
+    if any(_size(function.environment) > MAX_BYTES for function in config.functions.values()):
         yield f"environments are over {MAX_BYTES} bytes together, SCF's limit"
     yield from _triggers(config)
     for place, text in config.references.items():

@@ -16,13 +16,13 @@ from deploy.errors import DeployError
 def write_document(root: Path, environ: Mapping[str, str]) -> Path:
     """Write dist/serverless.yml and return its path. Raises DeployError."""
     source, target = root / "serverless.yml", root / "dist" / "serverless.yml"
-    document = prepared(yaml.safe_load(source.read_text(encoding="utf-8")), environ)
+    document = _for_cli(yaml.safe_load(source.read_text(encoding="utf-8")), environ)
     target.parent.mkdir(exist_ok=True)
     target.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return target
 
 
-def prepared(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+def _for_cli(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the document without settings that are not set and, unless GATEWAY=1, without the gateway.
 
     The CLI would silently set an entry with an unset variable to undefined. Raises DeployError for an unset variable

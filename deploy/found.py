@@ -11,6 +11,7 @@ from deploy.api import AccountApi
 from deploy.errors import DeployError
 from deploy.resources import (
     ALIAS,
+    CREATE_FAILED,
     TAG,
     TIMER,
     URL,
@@ -34,7 +35,7 @@ _RELEASE = re.compile(r"release (\d+) after (\d+) ([0-9a-f]{64})")
 def read_account(api: AccountApi, wanted: Wanted) -> Account:
     """Return what the account has of the project, by name and by tag. Raises DeployError."""
     names = {function.name for function in wanted.functions} | set(_tagged(api, wanted.project))
-    found = {name: read_function(api, name, wanted.project) for name in sorted(names)}
+    found = {name: _function(api, name, wanted.project) for name in sorted(names)}
     return Account(
         bucket=not wanted.bucket or api.read("cos", "HeadBucket", {"Bucket": wanted.bucket}) is not None,
         role=_role(api, wanted),
@@ -58,14 +59,14 @@ def mark(project: str) -> str:
     return f"{TAG} {project}"
 
 
-def read_function(api: AccountApi, name: str, project: str) -> FoundFunction | None:
+def _function(api: AccountApi, name: str, project: str) -> FoundFunction | None:
     """Return a function with its triggers and versions, None if it does not exist; wait until it is not busy."""
     answer = api.settled(name)
     if answer is None:
         return None
     text, bundle = _description(answer.get("Description") or "")
     variables = (answer.get("Environment") or {}).get("Variables") or []
-    made = answer.get("Status") != "CreateFailed"
+    made = answer.get("Status") != CREATE_FAILED
     triggers = list(_pages(api, "ListTriggers", "Triggers", {"FunctionName": name})) if made else []
     return FoundFunction(
         name=name,
@@ -81,13 +82,13 @@ def read_function(api: AccountApi, name: str, project: str) -> FoundFunction | N
             environment={each["Key"]: each["Value"] for each in variables if each["Key"]},
         ),
         bundle=bundle,
-        triggers=tuple(map(read_trigger, triggers)),
+        triggers=tuple(map(_trigger, triggers)),
         versions=tuple(_versions(api, name)) if made else (),
         routed=_routed(api, name) if made else 0,
     )
 
 
-def read_trigger(answer: Mapping[str, Any]) -> Trigger:
+def _trigger(answer: Mapping[str, Any]) -> Trigger:
     """Return a trigger of ListTriggers."""
     return Trigger(
         kind=answer["Type"],

@@ -61,7 +61,7 @@ def _settings(config: Config, environ: Mapping[str, str], local: bool) -> list[S
     settings, problems = list[Settings](), [*unsupported(config), *_regions(config, environ)]
     for function in config.functions.values():
         try:
-            settings.append(check_settings(environment(function), local))
+            settings.append(_function_settings(environment(function), local))
         except DeployError as error:
             problems += error.problems
     if len({(each.cos_bucket, each.cos_prefix, each.backend) for each in settings}) > 1:
@@ -71,7 +71,7 @@ def _settings(config: Config, environ: Mapping[str, str], local: bool) -> list[S
     return settings
 
 
-def check_settings(variables: Mapping[str, str], local: bool) -> Settings:
+def _function_settings(variables: Mapping[str, str], local: bool) -> Settings:
     """Return the settings as a function will read them. Raises DeployError for those that it would refuse."""
     need(NEEDED, variables, "results are kept there; see .env.example")
     plain = sorted(name for name, value in variables.items() if value.lower().startswith("http:"))

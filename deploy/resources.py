@@ -13,6 +13,8 @@ TAG = "scf-media-query"
 ALIAS = "$DEFAULT"
 #: Types of triggers; a function URL's is that of tencent-component-toolkit and of the Terraform provider.
 TIMER, URL = "timer", "http"
+#: The status of a function whose creation has failed.
+CREATE_FAILED = "CreateFailed"
 
 
 class Configuration(NamedTuple):
@@ -96,7 +98,7 @@ class FoundFunction(NamedTuple):
     @property
     def made(self) -> bool:
         """Whether its creation has succeeded."""
-        return self.status != "CreateFailed"
+        return self.status != CREATE_FAILED
 
     @property
     def live(self) -> Version | None:

@@ -15,8 +15,6 @@ from deploy.urls import Url
 
 #: Shorter texts are words rather than secrets.
 SHORT = 8
-
-
 #: The sign and colour of each step in a plan, which shows publishing and routing as the function's change.
 SIGNS = {CREATE: ("+", "green"), CHANGE: ("~", "yellow"), REMOVE: ("-", "red"), KEEP: ("=", "dim"), SKIP: ("!", "dim")}
 
