@@ -17,7 +17,7 @@ import requests
 
 from local.ci.jobs import CiJobs
 from local.ci.service import CiService
-from local.faults import Faulty, Service
+from local.faults import Faulty
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks, documented
 from local.server import Reply, Request, Server
@@ -63,7 +63,7 @@ class MediaProcess(NamedTuple):
 class Repeating:
     """A service that remembers its last reply, for a GET of SAME_PATH."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: MediaService) -> None:
         self.calls = service.calls
         self.error = service.error
         self._service = service

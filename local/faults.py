@@ -9,12 +9,13 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Literal, Protocol
 
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from local.config.document import named
 from local.server import Reply, Request, Route, json_reply
-
-KINDS = ("delay", "reset", "http", "truncate", "garbage", "code")
 
 
 class Service(Protocol):
@@ -22,7 +23,7 @@ class Service(Protocol):
 
     calls: Counter[str]
 
-    def handle(self, request: Request) -> Reply:
+    def handle(self, request: Request) -> Reply | Awaitable[Reply]:
         """Answer one request."""
         ...
 
@@ -31,26 +32,29 @@ class Service(Protocol):
         ...
 
 
-class SlowService(Protocol):
-    """A service that answers asynchronously."""
+class Fault(BaseModel):
+    """One fault: `value` is seconds for `delay`, a status for `http`, the service's own code for `code`.
 
-    calls: Counter[str]
+    It occurs with the probability `rate`, and `times` times at most (None: without limit).
+    """
 
-    def handle(self, request: Request) -> Awaitable[Reply]:
-        """Answer one request."""
-        ...
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    def error(self, code: str) -> Reply:
-        """Answer with one of the service's documented error codes."""
-        ...
+    kind: Literal["delay", "reset", "http", "truncate", "garbage", "code"]
+    value: int | float | str | None = None
+    rate: float = Field(default=1, ge=0, le=1)
+    times: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _value_fits(self) -> Fault:
+        if self.kind in ("delay", "http") and isinstance(self.value, str):
+            raise ValueError(f"the value of {self.kind} must be a number")
+        if self.kind == "http" and isinstance(self.value, int | float) and not 200 <= self.value <= 599:
+            raise ValueError("the value of http must be a status from 200 to 599")
+        return self
 
 
-class Fault(NamedTuple):
-    """One fault: `value` is seconds for `delay`, a status for `http`, the service's own code for `code`."""
-
-    kind: str
-    value: float | str | None
-    rate: float
+_FAULTS = TypeAdapter(list[Fault])
 
 
 class Faults:
@@ -59,30 +63,25 @@ class Faults:
     def __init__(self, chance: Callable[[], float] = random.random) -> None:
         self._chance = chance
         self._faults: list[Fault] = []
-        self._left: list[float] = []
 
     def replace(self, specs: object) -> None:
         """Replace the faults by a list of `{"kind", "value", "rate", "times"}`. Raises ValueError."""
-        if not isinstance(specs, list):
-            raise ValueError("faults: a JSON list is needed")
-        parsed = [_parse(spec) for spec in specs]
-        self._faults = [fault for fault, _ in parsed]
-        self._left = [times for _, times in parsed]
+        try:
+            self._faults = _FAULTS.validate_python(specs)
+        except ValidationError as error:
+            problems = (f"faults{named(each['loc'])}: {each['msg']}" for each in error.errors())
+            raise ValueError("; ".join(problems)) from error
 
     def in_force(self) -> list[dict[str, object]]:
         """Return the faults that can still occur, in the form that `replace` takes."""
-        return [
-            {**fault._asdict(), **({} if left == float("inf") else {"times": left})}
-            for fault, left in zip(self._faults, self._left, strict=True)
-            if left > 0
-        ]
+        return [fault.model_dump(exclude_none=True) for fault in self._faults if fault.times != 0]
 
     def draw(self) -> list[Fault]:
         """Draw the faults of one reply: any number of delays, and at most one of another kind."""
         drawn: list[Fault] = []
-        for index, fault in enumerate(self._faults):
-            if self._left[index] > 0 and self._chance() < fault.rate:
-                self._left[index] -= 1
+        for fault in self._faults:
+            if fault.times != 0 and self._chance() < fault.rate:
+                fault.times = fault.times and fault.times - 1
                 drawn.append(fault)
                 if fault.kind != "delay":
                     break
@@ -92,7 +91,7 @@ class Faults:
 class Faulty:
     """A service with faults; `routes` are paths that exist in the local cloud only."""
 
-    def __init__(self, service: Service | SlowService, routes: Iterable[Route] = ()) -> None:
+    def __init__(self, service: Service, routes: Iterable[Route] = ()) -> None:
         self.service = service
         self.faults = Faults()
         self.routes = (
@@ -128,29 +127,3 @@ class Faulty:
         if fault.kind == "code":
             return self.service.error(str(fault.value or ""))
         return reply._replace(broken=fault.kind)
-
-
-def _parse(spec: object) -> tuple[Fault, float]:
-    if not isinstance(spec, Mapping) or spec.get("kind") not in KINDS:
-        raise ValueError(f"faults: each needs a kind, one of {', '.join(KINDS)}")
-    if unknown := sorted(map(str, set(spec) - {"kind", "value", "rate", "times"})):
-        raise ValueError(f"faults: there is no {unknown[0]}; a fault has kind, value, rate and times")
-    rate, times = spec.get("rate", 1), spec.get("times")
-    for name, number in (("rate", rate), ("times", 0 if times is None else times)):
-        if isinstance(number, bool) or not isinstance(number, (int, float)):
-            raise ValueError(f"faults: {name} must be a number")
-    if not 0 <= rate <= 1:
-        raise ValueError("faults: rate must be from 0 to 1")
-    value = _value(spec["kind"], spec.get("value"))
-    return Fault(spec["kind"], value, float(rate)), float("inf") if times is None else float(times)
-
-
-def _value(kind: str, value: object) -> float | str | None:
-    """Check and return the value of a fault. Raises ValueError."""
-    if kind in ("delay", "http") and isinstance(value, (str, bool)):
-        raise ValueError(f"faults: the value of {kind} must be a number")
-    if value is not None and not isinstance(value, (int, float, str)):
-        raise ValueError("faults: value must be a number or a text")
-    if kind == "http" and isinstance(value, (int, float)) and not 200 <= value <= 599:
-        raise ValueError("faults: the value of http must be a status from 200 to 599")
-    return value

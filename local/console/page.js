@@ -249,7 +249,7 @@ async function showFaults() {
   const lines = [];
   for (const service of Object.keys(SERVICES)) {
     for (const fault of await ask(`services/${service}/faults`)) {
-      const value = fault.value === null ? "" : ` ${fault.value}`;
+      const value = fault.value === undefined ? "" : ` ${fault.value}`;
       const times = fault.times === undefined ? "" : `, ${fault.times} times more`;
       lines.push(element("li", `${SERVICES[service]}: ${fault.kind}${value}, rate ${fault.rate}${times}`));
     }

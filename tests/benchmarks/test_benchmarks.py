@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections import Counter
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,8 @@ from benchmarks.charts import bar_chart
 from benchmarks.machine import cpu_model
 from benchmarks.server import Repeating
 from benchmarks.table import Bar, Quartiles, Row, Topic, against, compared, markdown, quartiles
+from local.media.service import MediaService
+from local.media.tasks import MediaTasks
 from local.server import Reply, Request
 
 
@@ -87,25 +89,19 @@ def test_a_cpu_without_a_model_is_named_all_the_same(tmp_path: Path, content: st
     assert cpu_model(tmp_path / "cpuinfo")
 
 
-class Numbering:
+class Numbering(MediaService):
     """Answers each request with the number of those before it."""
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
 
     def handle(self, request: Request) -> Reply:
         self.calls[request.path] += 1
         return Reply(200, {}, b"%d" % self.calls.total())
 
-    def error(self, code: str) -> Reply:
-        return Reply(500, {}, code.encode())
-
 
 def test_the_last_reply_of_the_api_is_there_again() -> None:
-    service = Repeating(Numbering())
+    service = Repeating(Numbering(MediaTasks()))
     assert service.handle(Request("GET", "/same")).status == 404
     asked = service.handle(Request("POST", "/v2/index.php"))
     service.handle(Request("GET", "/_local/tasks"))
     assert service.handle(Request("GET", "/same")) == asked == Reply(200, {}, b"1")
     assert service.calls.total() == 2
-    assert service.error("5000").body == b"5000"
+    assert json.loads(service.error("5000").body)["code"] == 5000
