@@ -23,10 +23,10 @@ from multidict import CIMultiDict
 MAX_BODY = 64 * 1024 * 1024
 #: The longest request line and header, in bytes: API 2.0 takes a GET of 32 KB and answers a longer one itself.
 MAX_LINE = 64 * 1024
-#: The allowed Host names: this machine, and the names of the emulated services. Any other name means that a foreign
-#: page asks (DNS rebinding).
+#: The allowed Host names: this machine, names below `localhost`, which are loopback too (RFC 6761), and those of the
+#: emulated services. Any other name means that a foreign page asks (DNS rebinding).
 OWN_HOST = re.compile(
-    r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\]|([a-z0-9-]+\.)+"
+    r"(([a-z0-9-]+\.)*localhost|127(\.[0-9]{1,3}){3}|\[::1\]|([a-z0-9-]+\.)+"
     r"(myqcloud\.com|tencentcos\.cn|qcloud\.com|tencentcloudapi\.com|cloud\.tencent\.com))(:[0-9]{1,5})?",
     re.IGNORECASE,
 )

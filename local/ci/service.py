@@ -9,16 +9,12 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 from local import keys
 from local.ci.jobs import CiJobs
-from local.cos.replies import XML_HEADERS, CosError
-from local.cos.replies import error_reply as cos_error_reply
-from local.cos.signature import TOKEN as COS_TOKEN
-from local.cos.signature import Signed, bare_host, check_signature
+from local.cos.replies import XML_HEADERS, CosError, answered, xml
+from local.cos.signature import check_signature
+from local.cos.target import Target, bare_host, bucket_of, target_of
 from local.faults import Faulty
 from local.server import Reply, Request, Route, json_reply
 
@@ -61,13 +57,8 @@ OTHERS = re.compile(
 )
 
 
-class CiError(Exception):
+class CiError(CosError):
     """A refused request; `code` is one of ERRORS, `detail` replaces the default message."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code, detail)
-        self.code = code
-        self.detail = detail
 
 
 class CiService:
@@ -89,14 +80,13 @@ class CiService:
     def handle(self, request: Request) -> Reply:
         """Answer one request."""
         try:
-            query = dict(parse_qsl(request.query, keep_blank_values=True, errors="strict"))
-            path = unquote_to_bytes(request.path).decode()
-            if query.get("ci-process") == "videoinfo":
-                return self._media_info(Signed(request.method, path, query, request.headers))
-            return _reply(self._describe(Signed(request.method, path, query, request.headers)))
+            target = target_of(request)
+            if target.query.get("ci-process") == "videoinfo":
+                return answered(lambda _: self._media_info(target), request, self._clock())
+            return _reply(self._describe(target))
         except CiError as error:
             return self._refusal(error.code, error.detail)
-        except UnicodeError:  # text that is not UTF-8 can't be signed; the code is invented
+        except CosError:  # text that is not UTF-8 can't be signed; the code is invented
             return self.error("InvalidArgument")
 
     def error(self, code: str) -> Reply:
@@ -109,20 +99,22 @@ class CiService:
     def _refusal(self, code: str, detail: str) -> Reply:
         code = code if code in ERRORS else "InternalError"
         request_id = _request_id()
-        root = Element("Error")
         message = detail or "The request is refused."
         nodes = {"Code": code, "Message": message, "RequestId": request_id, "TraceId": request_id}
-        _fill(root, nodes)
-        return Reply(ERRORS[code], _headers(request_id), tostring(root))
+        return Reply(ERRORS[code], _headers(request_id), xml("Error", nodes))
 
-    def _describe(self, request: Signed) -> Element:
+    def _describe(self, request: Target) -> dict[str, object]:
         """Answer DescribeMediaJob (COS 436/49202): several ids separated by commas, unknown ones named at the end.
 
         The page shows one id; NonExistJobIds and the official client's parameter text imply several. Here there is no
         maximum, jobs come in the order asked, and each unknown id has a node of its own; no page says any of that.
         """
         self.calls["DescribeMediaJob" if request.path.startswith("/jobs/") else "other"] += 1
-        self._check_host(request.headers.get("host", ""))
+        # The code for other buckets' hosts is invented. The official client that is given an IP sends the bucket's COS
+        # host to CI (cos_client.py, get_host).
+        host = bare_host(request.headers.get("host", "")).replace(".ci.", ".cos.")
+        if bucket_of(host) not in (None, (keys.BUCKET, keys.REGION)):
+            raise CiError("InvalidHost")
         self._check_signature(request)
         if request.method != "GET":
             # POST /jobs makes jobs; here POST /_local/jobs does.
@@ -136,39 +128,21 @@ class CiService:
         if not all(job_ids):
             raise CiError("InvalidArgument")
         found = {job_id: self._jobs.find(job_id) for job_id in job_ids}
-        nodes = {
+        return {
             "JobsDetail": [detail for detail in found.values() if detail is not None],
             "NonExistJobIds": [job_id for job_id, detail in found.items() if detail is None],
         }
-        root = Element("Response")
-        _fill(root, nodes)
-        return root
 
-    def _media_info(self, request: Signed) -> Reply:
+    def _media_info(self, request: Target) -> Reply:
         """Answer GetMediaInfo (COS 436/55672): it goes to the COS host, so signatures and errors are COS's."""
         self.calls["GetMediaInfo"] += 1
-        try:
-            check_signature(request, self._clock(), COS_TOKEN)
-        except CosError as error:
-            return cos_error_reply(error.code, request.path, self._clock())
-        info = self._jobs.sources.get(request.path[1:])
+        check_signature(request, self._clock())
+        info = self._jobs.sources.get(request.key)
         if info is None:
-            return cos_error_reply("NoSuchKey", request.path, self._clock())
-        root = Element("Response")
-        _fill(root, {"MediaInfo": info})
-        return _reply(root)
+            raise CosError("NoSuchKey")
+        return _reply({"MediaInfo": info})
 
-    def _check_host(self, host: str) -> None:
-        """Refuse the hosts of other buckets and regions with InvalidHost; which code they get is invented.
-
-        The official client that is given an IP sends the bucket's COS host to CI (cos_client.py, get_host).
-        """
-        name = bare_host(host)
-        own = (f"{keys.BUCKET}.{service}.{keys.REGION}.myqcloud.com" for service in ("ci", "cos"))
-        if name.endswith(".myqcloud.com") and name not in own:
-            raise CiError("InvalidHost")
-
-    def _check_signature(self, request: Signed) -> None:
+    def _check_signature(self, request: Target) -> None:
         if "authorization" not in request.headers and "q-signature" not in request.query:
             raise CiError("MissingAuthorization")
         try:
@@ -197,19 +171,8 @@ class CosAndCi:
         return await (self._ci if is_ci_host or asks_ci else self._cos).handle(request)
 
 
-def _fill(parent: Element, nodes: Mapping[str, Any]) -> None:
-    """Add nodes to an element: a list repeats its name, an object nests, null is an empty node."""
-    for name, value in nodes.items():
-        for item in value if isinstance(value, list) else [value]:
-            node = SubElement(parent, name)
-            if isinstance(item, Mapping):
-                _fill(node, item)
-            elif item is not None:
-                node.text = str(item)
-
-
-def _reply(root: Element) -> Reply:
-    return Reply(200, _headers(_request_id()), tostring(root, encoding="utf-8"))
+def _reply(nodes: Mapping[str, object]) -> Reply:
+    return Reply(200, _headers(_request_id()), xml("Response", nodes))
 
 
 def _headers(request_id: str) -> dict[str, str]:

@@ -10,11 +10,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from local import keys
-from local.cos.operations import target_of
-from local.cos.replies import XML_HEADERS, CosError, common_headers, error_reply, service_body
-from local.cos.service import DOMAINS, CosService
-from local.cos.signature import Signed, bare_host, check_signature
+from local.cos.replies import XML_HEADERS, CosError, answered, common_headers, service_body
+from local.cos.service import CosService
+from local.cos.signature import check_signature
 from local.cos.store import CosStore
+from local.cos.target import bucket_of, target_of
 from local.server import Reply, Request
 
 #: Buckets of an account (specifications and limits, 436/14518).
@@ -40,15 +40,10 @@ class Buckets:
 
     def handle(self, request: Request) -> Reply:
         """Answer one request."""
-        name, region = _bucket(bare_host(request.headers.get("host", "")))
+        name, region = bucket_of(request.headers.get("host", "")) or (keys.BUCKET, keys.REGION)
         if region == keys.REGION and name in self._services:
             return self._services[name].handle(request)
-        try:
-            reply = self._no_bucket(name, region, request)
-        except CosError as error:
-            resource = request.headers.get("host", "") + request.path
-            reply = error_reply(error.code, resource, self._clock(), error.detail)
-        return reply._replace(body=b"") if request.method == "HEAD" else reply
+        return answered(lambda _: self._no_bucket(name, region, request), request, self._clock())
 
     def error(self, code: str) -> Reply:
         """Return the reply for an error code of 436/7730; InternalError for any other."""
@@ -66,7 +61,7 @@ class Buckets:
         if not is_creation and not is_list:
             raise CosError("NoSuchBucket")
         self.calls["PutBucket" if is_creation else "GetService"] += 1
-        check_signature(Signed(request.method, "/", target.query, target.headers), self._clock())
+        check_signature(target, self._clock())
         headers = common_headers(self._clock())
         if is_list:
             return Reply(200, {**headers, **XML_HEADERS}, service_body(keys.APP_ID, keys.REGION, self._created()))
@@ -103,18 +98,3 @@ class Buckets:
 
 #: Headers that PUT Bucket accepts.
 _PLAIN = ("x-cos-acl", "x-cos-security-token", "x-cos-sdk-retry")
-
-
-def _bucket(host: str) -> tuple[str, str]:
-    """Return the bucket and region that a host (without port) names; the first bucket for a host that is not COS's.
-
-    The bucket is empty for `cos.<region>…` and `service.cos…`, the hosts of GET Service (436/8291).
-    """
-    domain = next((domain for domain in DOMAINS if host.endswith(domain)), None)
-    if domain is None:
-        return keys.BUCKET, keys.REGION
-    name = host.removesuffix(domain)
-    if name == "service.cos":
-        return "", keys.REGION
-    bucket, _, region = ("", "", name[4:]) if name.startswith("cos.") else name.partition(".cos.")
-    return bucket, region

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote_to_bytes
 
 from local.cos.replies import CosError
 from local.cos.signature import FIELDS, TOKEN
-from local.server import Request
+from local.cos.target import Target
 
 META = "x-cos-meta-"
 #: Headers of PUT Object that are stored with the object, beside x-cos-meta-* (436/7749), and the endings of GET
@@ -36,36 +33,10 @@ PARAMETERS: Mapping[str, frozenset[str]] = {
     "GetBucket": frozenset({"prefix", "delimiter", "marker", "max-keys", "encoding-type"}),
 }
 
-#: Characters that aiohttp refuses in a header, and lone surrogates, which come from bytes that are not UTF-8.
-NOT_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
-
-class Target(NamedTuple):
-    """A request with decoded key and query, and header names in lower case."""
-
-    key: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-
-def target_of(request: Request) -> Target:
-    """Decode path and query. Raises CosError if they are not UTF-8, or a header is not text."""
-    try:
-        path = unquote_to_bytes(request.path).decode()
-        request.query.encode()
-        query = dict(parse_qsl(request.query, keep_blank_values=True, errors="strict"))
-    except UnicodeError as error:
-        raise CosError("InvalidURI") from error
-    if not path.startswith("/"):
-        raise CosError("InvalidURI")
-    if any(NOT_HEADER.search(value) for value in request.headers.values()):
-        raise CosError("InvalidArgument")
-    return Target(path[1:], query, request.headers, request.body)
-
-
-def action_of(method: str, target: Target) -> str:
+def action_of(target: Target) -> str:
     """Return the operation that a request asks for. Raises CosError if it is not emulated."""
+    method = target.method
     if method not in ACTIONS and not target.query:
         raise CosError("MethodNotAllowed")
     action = (ACTIONS if target.key else BUCKET_ACTIONS).get(method)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import NamedTuple
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from local.cos.store import Page, StoredObject
-from local.server import Reply
+from local.server import Reply, Request
+
+logger = logging.getLogger(__name__)
 
 XML_HEADERS = {"Content-Type": "application/xml"}
 
@@ -94,6 +97,19 @@ def common_headers(now: float) -> dict[str, str]:
     return {"Server": "tencent-cos", "x-cos-request-id": base64.b64encode(request_id.encode()).decode()}
 
 
+def answered(answer: Callable[[Request], Reply], request: Request, now: float) -> Reply:
+    """Return the answer to a request, or its error as a reply. A reply to HEAD has no body (436/7745)."""
+    resource = request.headers.get("host", "") + request.path
+    try:
+        reply = answer(request)
+    except CosError as error:
+        reply = error_reply(error.code, resource, now, error.detail)
+    except OSError:
+        logger.exception("COS store failed")
+        reply = error_reply("InternalError", resource, now)
+    return reply._replace(body=b"") if request.method == "HEAD" else reply
+
+
 def error_reply(code: str, resource: str, now: float, detail: str = "") -> Reply:
     """Return the reply for an error code, InternalError for an unknown one; `resource` is the request's host and path.
 
@@ -103,16 +119,14 @@ def error_reply(code: str, resource: str, now: float, detail: str = "") -> Reply
     status, message = ERRORS[code]
     headers = common_headers(now)
     trace_id = base64.b64encode(secrets.token_hex(64).encode()).decode()
-    root = Element("Error")
-    _add(
-        root,
-        ("Code", code),
-        ("Message", detail or message),
-        ("Resource", resource),
-        ("RequestId", headers["x-cos-request-id"]),
-        ("TraceId", trace_id),
-    )
-    return Reply(status, {**headers, **XML_HEADERS, "x-cos-trace-id": trace_id}, _xml(root))
+    nodes = {
+        "Code": code,
+        "Message": detail or message,
+        "Resource": resource,
+        "RequestId": headers["x-cos-request-id"],
+        "TraceId": trace_id,
+    }
+    return Reply(status, {**headers, **XML_HEADERS, "x-cos-trace-id": trace_id}, xml("Error", nodes))
 
 
 def list_body(bucket: str, query: ListQuery, page: Page, objects: Iterable[StoredObject]) -> bytes:
@@ -122,54 +136,55 @@ def list_body(bucket: str, query: ListQuery, page: Page, objects: Iterable[Store
         # The page speaks of object keys only; the official client decodes prefixes and markers too.
         return quote(text, safe="") if query.encoded else text
 
-    root = Element("ListBucketResult")
-    _add(root, ("Name", bucket))
-    if query.encoded:
-        _add(root, ("EncodingType", "url"))
-    _add(root, ("Prefix", name(query.prefix)), ("Marker", name(query.marker)), ("MaxKeys", str(query.max_keys)))
-    if query.delimiter:
-        _add(root, ("Delimiter", query.delimiter))
-    _add(root, ("IsTruncated", "true" if page.next_marker else "false"))
-    if page.next_marker:
-        _add(root, ("NextMarker", name(page.next_marker)))
-    for prefix in page.prefixes:
-        _add(SubElement(root, "CommonPrefixes"), ("Prefix", name(prefix)))
-    for stored in objects:
-        _add_contents(root, bucket, name(stored.key), stored)
-    return _xml(root)
+    nodes = {
+        "Name": bucket,
+        "EncodingType": "url" if query.encoded else [],
+        "Prefix": name(query.prefix),
+        "Marker": name(query.marker),
+        "MaxKeys": query.max_keys,
+        "Delimiter": query.delimiter or [],
+        "IsTruncated": "true" if page.next_marker else "false",
+        "NextMarker": name(page.next_marker) or [],
+        "CommonPrefixes": [{"Prefix": name(prefix)} for prefix in page.prefixes],
+        "Contents": [_contents(bucket, name(stored.key), stored) for stored in objects],
+    }
+    return xml("ListBucketResult", nodes)
+
+
+def _contents(bucket: str, name: str, stored: StoredObject) -> dict[str, object]:
+    owner = bucket.rpartition("-")[2]
+    return {
+        "Key": name,
+        # Milliseconds are always .000 in the samples: COS keeps whole seconds.
+        "LastModified": f"{datetime.fromtimestamp(stored.modified, timezone.utc):%Y-%m-%dT%H:%M:%S}.000Z",
+        "ETag": f'"{stored.etag}"',
+        "Size": stored.size,
+        "Owner": {"ID": owner, "DisplayName": owner},
+        "StorageClass": "STANDARD",
+    }
 
 
 def service_body(owner: str, region: str, buckets: Mapping[str, str]) -> bytes:
     """Return a ListAllMyBucketsResult (GET Service, 436/8291); `buckets` maps names to the times of creation."""
-    root = Element("ListAllMyBucketsResult")
-    _add(SubElement(root, "Owner"), ("ID", owner), ("DisplayName", owner))
-    listed = SubElement(root, "Buckets")
-    for name, created in buckets.items():
-        _add(SubElement(listed, "Bucket"), ("Name", name), ("Location", region), ("CreationDate", created))
-    return _xml(root)
+    listed = [{"Name": name, "Location": region, "CreationDate": created} for name, created in buckets.items()]
+    nodes = {"Owner": {"ID": owner, "DisplayName": owner}, "Buckets": {"Bucket": listed}}
+    return xml("ListAllMyBucketsResult", nodes)
 
 
-def _add_contents(root: Element, bucket: str, name: str, stored: StoredObject) -> None:
-    contents = SubElement(root, "Contents")
-    _add(contents, ("Key", name), *_facts(stored))
-    owner = bucket.rpartition("-")[2]
-    _add(SubElement(contents, "Owner"), ("ID", owner), ("DisplayName", owner))
-    _add(contents, ("StorageClass", "STANDARD"))
-
-
-def _facts(stored: StoredObject) -> Iterator[tuple[str, str]]:
-    # Milliseconds are always .000 in the samples: COS keeps whole seconds.
-    yield "LastModified", f"{datetime.fromtimestamp(stored.modified, timezone.utc):%Y-%m-%dT%H:%M:%S}.000Z"
-    yield "ETag", f'"{stored.etag}"'
-    yield "Size", str(stored.size)
-
-
-def _add(parent: Element, *nodes: tuple[str, str]) -> None:
-    for tag, text in nodes:
-        # A key with such characters needs encoding-type=url.
-        SubElement(parent, tag).text = _NOT_XML.sub("\ufffd", text)
-
-
-def _xml(root: Element) -> bytes:
+def xml(tag: str, nodes: Mapping[str, object]) -> bytes:
+    """Return an XML document: a list repeats its node (an empty one is no node), a mapping nests, None is empty."""
+    root = Element(tag)
+    _fill(root, nodes)
     document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return document
+
+
+def _fill(parent: Element, nodes: Mapping[str, object]) -> None:
+    for name, value in nodes.items():
+        for item in value if isinstance(value, list) else [value]:
+            node = SubElement(parent, name)
+            if isinstance(item, Mapping):
+                _fill(node, item)
+            elif item is not None:
+                # A key with such characters needs encoding-type=url.
+                node.text = _NOT_XML.sub("\ufffd", str(item))

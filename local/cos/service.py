@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import logging
 import re
 import time
 from collections import Counter
@@ -14,21 +13,18 @@ from email.utils import formatdate
 
 from local import keys
 from local.cos.conditions import byte_range, not_modified
-from local.cos.operations import KEPT, META, NOT_HEADER, Target, action_of, check_emulated, target_of
-from local.cos.replies import XML_HEADERS, CosError, ListQuery, common_headers, error_reply, list_body
-from local.cos.signature import Signed, bare_host, check_signature
+from local.cos.operations import KEPT, META, action_of, check_emulated
+from local.cos.replies import XML_HEADERS, CosError, ListQuery, answered, common_headers, error_reply, list_body
+from local.cos.signature import check_signature
 from local.cos.store import CosStore, StoredObject
+from local.cos.target import NOT_HEADER, Target, bucket_of, target_of
 from local.server import MAX_BODY, Reply, Request
-
-logger = logging.getLogger(__name__)
 
 #: In bytes of UTF-8 (object overview, 436/13324).
 MAX_KEY = 850
 #: Bytes of all x-cos-meta-* together (PUT Object, 436/7749); the page doesn't say whether names count; here they do.
 MAX_META = 2048
 MAX_KEYS = 1000
-
-DOMAINS = (".myqcloud.com", ".tencentcos.cn")
 
 
 class CosService:
@@ -62,41 +58,25 @@ class CosService:
 
     def handle(self, request: Request) -> Reply:
         """Answer one request."""
-        try:
-            reply = self._answer(request)
-        except CosError as error:
-            reply = self._refusal(error.code, request, error.detail)
-        except OSError:
-            logger.exception("COS store failed")
-            reply = self._refusal("InternalError", request)
-        # A reply to HEAD has no body (436/7745); the client gets the status only.
-        return reply._replace(body=b"") if request.method == "HEAD" else reply
+        return answered(self._answer, request, self._clock())
 
     def error(self, code: str) -> Reply:
         """Return the reply for an error code of 436/7730; InternalError for any other."""
         return error_reply(code, self._bucket, self._clock())
 
-    def _refusal(self, code: str, request: Request, detail: str = "") -> Reply:
-        return error_reply(code, request.headers.get("host", "") + request.path, self._clock(), detail)
-
     def _answer(self, request: Request) -> Reply:
-        self._check_host(request.headers.get("host", ""))
+        # The host names this bucket, in this region (436/6224).
+        if bucket_of(request.headers.get("host", "")) not in (None, (self._bucket, self._region)):
+            raise CosError("NoSuchBucket")
         target = target_of(request)
-        action = action_of(request.method, target)
+        action = action_of(target)
         self.calls[action] += 1
-        check_signature(Signed(request.method, f"/{target.key}", target.query, target.headers), self._clock())
+        check_signature(target, self._clock())
         check_emulated(action, target)
         if len(target.key.encode()) > MAX_KEY:
             raise CosError("KeyTooLong")
         reply = self._operations[action](target)
         return reply._replace(headers={**common_headers(self._clock()), **reply.headers})
-
-    def _check_host(self, host: str) -> None:
-        """Raise CosError unless the host names this bucket, in this region (436/6224)."""
-        name = bare_host(host)
-        own = (f"{self._bucket}.cos.{self._region}{domain}" for domain in DOMAINS)
-        if name.endswith(DOMAINS) and name not in own:
-            raise CosError("NoSuchBucket")
 
     def _put(self, target: Target) -> Reply:
         headers = target.headers

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 from urllib.parse import quote
 
 from local.cos.replies import CosError
+from local.cos.target import Target, bare_host
 from local.keys import KNOWN, same
 from shared.signing.cos import cos_authorization
 
@@ -30,16 +30,7 @@ NO_SIGNATURE = "There is no signature of COS's kind (q-sign-algorithm=sha1&q-ak=
 _KEY_TIME = re.compile(r"([0-9]{1,12});([0-9]{1,12})")
 
 
-class Signed(NamedTuple):
-    """What a signature covers: the path and query decoded, header names in lower case."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-
-
-def check_signature(request: Signed, now: float, token_name: str = TOKEN) -> None:
+def check_signature(request: Target, now: float, token_name: str = TOKEN) -> None:
     """Raise CosError unless the request has a valid signature, in `Authorization` or in the query string.
 
     `now` is in Unix seconds, `token_name` the header or parameter of the session token. No page gives the order of the
@@ -79,7 +70,7 @@ def _check_time(sign_time: str, key_time: str, now: float) -> None:
         raise CosError("RequestTimeTooSkewed")
 
 
-def _signatures(request: Signed, fields: Mapping[str, str]) -> Iterator[str]:
+def _signatures(request: Target, fields: Mapping[str, str]) -> Iterator[str]:
     """Yield the valid signatures: for the Host as sent, and for the Host without port.
 
     The official client signs the Host without its port (cos-python-sdk-v5, cos_auth.py).
@@ -90,11 +81,6 @@ def _signatures(request: Signed, fields: Mapping[str, str]) -> Iterator[str]:
         headers = _listed({**request.headers, "host": name}, fields["q-header-list"])
         authorization = cos_authorization(keys, request.method, request.path, params, headers, fields["q-key-time"])
         yield _fields(authorization)["q-signature"]
-
-
-def bare_host(host: str) -> str:
-    """Return a Host header without its port, in lower case."""
-    return re.sub(r":[0-9]*\Z", "", host.lower())
 
 
 def _listed(items: Mapping[str, str], names: str) -> dict[str, str]:

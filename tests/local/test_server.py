@@ -225,11 +225,21 @@ OWN = [
     "127.0.0.1:9000",
     "localhost",
     "LOCALHOST:9000",
+    "a-1.localhost:9000",
+    "a-1.cos.localhost",
     "[::1]:9000",
     "a-1.cos.ap-guangzhou.myqcloud.com",
     "cdn.api.qcloud.com",
 ]
-FOREIGN = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9000", "xmyqcloud.com", "", "10.0.0.1"]
+FOREIGN = [
+    "evil.example",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example:9000",
+    "evillocalhost",
+    "xmyqcloud.com",
+    "",
+    "10.0.0.1",
+]
 
 
 def test_a_foreign_host_is_refused() -> None:

@@ -79,12 +79,17 @@ def test_several_jobs(service: CiService) -> None:
     assert len(names) == 3, "a list is a node that is repeated"
 
 
-@pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}:8080", COS_HOST, "127.0.0.1:9002", "proxy.example"])
+OWN = [HOST, HOST.upper(), f"{HOST}:8080", COS_HOST, f"{keys.BUCKET}.localhost", "127.0.0.1:9002", "proxy.example"]
+
+
+@pytest.mark.parametrize("host", OWN)
 def test_hosts(service: CiService, host: str) -> None:
     assert service.handle(signed(f"/jobs/{UNKNOWN}", host=host)).status == 200
 
 
-@pytest.mark.parametrize("host", [HOST.replace("media", "other"), HOST.replace("guangzhou", "beijing")])
+@pytest.mark.parametrize(
+    "host", [HOST.replace("media", "other"), HOST.replace("guangzhou", "beijing"), "other-1.localhost"]
+)
 def test_other_buckets(service: CiService, host: str) -> None:
     assert code(service.handle(signed(f"/jobs/{UNKNOWN}", host=host))) == (400, "InvalidHost")
 

@@ -114,6 +114,7 @@ def test_forbid_overwrite(client: Client) -> None:
     once = {"x-cos-forbid-overwrite": "true"}
     assert client("PUT", "k", body=b"one", headers=once).status == 200
     assert code_of(client("PUT", "k", body=b"two", headers=once)) == "FileAlreadyExists"
+    assert client("GET", "k").body == b"one"
     assert client("PUT", "k", body=b"three", headers={"x-cos-forbid-overwrite": "false"}).status == 200
     assert client("GET", "k").body == b"three"
 

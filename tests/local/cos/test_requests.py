@@ -17,6 +17,8 @@ def test_the_buckets_own_hosts_and_custom_ones_are_served(client: Client) -> Non
         HOST,
         f"{HOST}:9002",
         f"{BUCKET}.cos.{REGION}.tencentcos.cn",
+        f"{BUCKET}.localhost:9002",
+        f"{BUCKET}.cos.localhost",
         "127.0.0.1:9002",
         "localhost",
         "cos:9002",
@@ -32,6 +34,8 @@ def test_the_buckets_own_hosts_and_custom_ones_are_served(client: Client) -> Non
         f"{BUCKET}.cos.ap-beijing.myqcloud.com:9002",
         f"{BUCKET}.ci.{REGION}.myqcloud.com",
         f"cos.{REGION}.myqcloud.com",
+        "other-1253125191.localhost:9002",
+        "other-1253125191.cos.localhost",
     ],
 )
 def test_another_bucket_does_not_exist(client: Client, host: str) -> None:
@@ -49,6 +53,8 @@ def test_other_methods_are_not_allowed(client: Client, method: str) -> None:
     [
         ("GET", "k", "acl"),
         ("POST", "k", "uploads"),
+        ("POST", "k", "append"),
+        ("PUT", "k", "append"),
         ("POST", "", "delete"),
         ("PUT", "k", "partNumber"),
         ("GET", "", "cors"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -97,7 +98,30 @@ def by_address(url: str, session: requests.Session, keys: Credentials = PERMANEN
     return CosS3Client(config, retry=0, session=session)
 
 
-clients = pytest.mark.parametrize("make", [by_domain, by_address])
+def by_endpoint(url: str, session: requests.Session, keys: Credentials = PERMANENT) -> CosS3Client:
+    """The official client, which puts the bucket's name before the endpoint."""
+    config = CosConfig(
+        SecretId=keys.secret_id,
+        SecretKey=keys.secret_key,
+        Token=keys.token or None,
+        Scheme="http",
+        Endpoint=f"localhost:{urlsplit(url).port}",
+    )
+    return CosS3Client(config, retry=0, session=session)
+
+
+@pytest.fixture(autouse=True)
+def loopback_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names below localhost are 127.0.0.1, as RFC 6761 wants it; not every system's resolver follows it."""
+    resolve = socket.getaddrinfo
+
+    def resolving(host: Any, *more: Any, **options: Any) -> Any:
+        return resolve("127.0.0.1" if str(host).endswith(".localhost") else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolving)
+
+
+clients = pytest.mark.parametrize("make", [by_domain, by_address, by_endpoint])
 KEYS = [
     "results/video.json",
     "结果/é 视频.json",
