@@ -158,7 +158,8 @@ def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]], too_large:
     """Wrap a handler of ours for aiohttp."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        path, _, query = request.raw_path.partition("?")
+        # A client that has a service here as its proxy sends the whole URL (RFC 9112, 3.2.2).
+        path, _, query = re.sub(r"\Ahttp://[^/?]*", "", request.raw_path).partition("?")
         # Headers that are not UTF-8 can't go into an event, which is JSON.
         headers = {name.lower(): value.encode(errors="replace").decode() for name, value in request.headers.items()}
         try:

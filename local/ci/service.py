@@ -110,11 +110,6 @@ class CiService:
         maximum, jobs come in the order asked, and each unknown id has a node of its own; no page says any of that.
         """
         self.calls["DescribeMediaJob" if request.path.startswith("/jobs/") else "other"] += 1
-        # The code for other buckets' hosts is invented. The official client that is given an IP sends the bucket's COS
-        # host to CI (cos_client.py, get_host).
-        host = bare_host(request.headers.get("host", "")).replace(".ci.", ".cos.")
-        if bucket_of(host) not in (None, (keys.BUCKET, keys.REGION)):
-            raise CiError("InvalidHost")
         self._check_signature(request)
         if request.method != "GET":
             # POST /jobs makes jobs; here POST /_local/jobs does.
@@ -122,6 +117,11 @@ class CiService:
         asked = re.fullmatch(r"/jobs/([^/]+)", request.path)
         if asked is None and OTHERS.fullmatch(request.path):
             raise CiError("NotImplemented", f"GET {request.path[:64]} is not emulated by the local CI.")
+        # The code for other buckets' hosts is invented. The official client that is given an IP sends the bucket's COS
+        # host to CI (cos_client.py, get_host).
+        host = bare_host(request.headers.get("host", "")).replace(".ci.", ".cos.")
+        if bucket_of(host) not in (None, (keys.BUCKET, keys.REGION)):
+            raise CiError("InvalidHost")
         if asked is None:
             raise CiError("InvalidUrl")
         job_ids = asked[1].split(",")

@@ -36,12 +36,13 @@ class Target(NamedTuple):
 def bucket_of(host: str) -> tuple[str, str] | None:
     """Return the bucket and region that a Host names; None if it is not one of COS, like a custom domain.
 
-    The bucket is empty for `cos.<region>…` and `service.cos…`, the hosts of GET Service (436/8291). A region is part of
-    no name below localhost: those mean the local one.
+    The bucket is empty for `cos.<region>…` and `service.cos…`, the hosts of GET Service (436/8291). Names below
+    localhost have no region: they mean the local one.
     """
     host = bare_host(host)
     if host.endswith(LOCALHOST):
-        return host.removesuffix(LOCALHOST).removesuffix(".cos"), keys.REGION
+        name = host.removesuffix(LOCALHOST)
+        return "" if name == "cos" else name.removesuffix(".cos"), keys.REGION
     domain = next((domain for domain in DOMAINS if host.endswith(domain)), None)
     if domain is None:
         return None

@@ -77,6 +77,11 @@ def test_a_request_is_handed_on_as_it_came() -> None:
     assert (request.body, request.remote) == (b"\x00\xff?", "127.0.0.1")
 
 
+def test_a_client_with_a_proxy_sends_the_whole_url() -> None:
+    (request,), _ = asked(Reply(200), raw("GET http://cdn.api.qcloud.com/a%2Fb?x=http://y/"))
+    assert (request.path, request.query) == ("/a%2Fb", "x=http://y/")
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])
 def test_any_method_and_path_reach_the_handler(method: str) -> None:
     (request,), (answer,) = asked(Reply(207, {}, b"some"), raw(f"{method} /"))

@@ -109,6 +109,7 @@ REFUSED: dict[str, tuple[Request, tuple[int, str]]] = {
     "no id": (signed("/jobs/"), (404, "InvalidUrl")),
     "another operation of CI": (signed("/queue"), (501, "NotImplemented")),
     "the list of jobs": (signed("/jobs"), (501, "NotImplemented")),
+    "the list of buckets": (signed("/mediabucket", host=f"ci.{keys.REGION}.myqcloud.com"), (501, "NotImplemented")),
     "no path of CI": (signed("/nothing"), (404, "InvalidUrl")),
     "two levels": (signed(f"{JOB}/x"), (404, "InvalidUrl")),
     "an empty id": (signed(f"{JOB},"), (400, "InvalidArgument")),

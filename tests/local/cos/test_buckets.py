@@ -66,12 +66,12 @@ def test_buckets_keep_their_objects_apart_and_on_disk(buckets: Buckets, tmp_path
 
 def test_buckets_are_listed(buckets: Buckets) -> None:
     ask(buckets, "PUT", host_of(OTHER))
-    for host in ("service.cos.myqcloud.com", f"cos.{REGION}.myqcloud.com"):
+    for host in ("service.cos.myqcloud.com", f"cos.{REGION}.myqcloud.com", "cos.localhost:9002"):
         status, text = ask(buckets, "GET", host)
         assert status == 200
         assert f"<Name>{BUCKET}</Name><Location>{REGION}</Location>" in text
         assert f"<Name>{OTHER}</Name>" in text
-    assert buckets.calls["GetService"] == 2
+    assert buckets.calls["GetService"] == 3
 
 
 @pytest.mark.parametrize(

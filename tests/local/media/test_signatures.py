@@ -49,8 +49,11 @@ def test_a_token_belongs_to_its_keys(service: MediaService, keys: Credentials) -
     assert code(service.handle(signed(official(keys=keys), AUDIO_ACTION, vid=AUDIO))) == 4105
 
 
-def test_an_empty_token_is_none(service: MediaService) -> None:
-    assert answer(service.handle(signed(official(), AUDIO_ACTION, vid=AUDIO, Token="")))["code"] == 0
+@pytest.mark.parametrize("nothing", ["", "undefined"])
+def test_an_empty_token_is_none_and_so_is_that_of_the_node_client(service: MediaService, nothing: str) -> None:
+    assert answer(service.handle(signed(official(), AUDIO_ACTION, vid=AUDIO, Token=nothing)))["code"] == 0
+    role = official(keys=ROLE._replace(token=nothing))
+    assert code(service.handle(signed(role, AUDIO_ACTION, vid=AUDIO))) == 4105
 
 
 @pytest.mark.parametrize(
