@@ -14,6 +14,8 @@ import json
 import os
 import sys
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,8 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 #: Signals that end a command cleanly.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-#: Errors that are printed as one line, without a traceback.
-FAULTS = (CommandError, ConfigError, StateError, ValueError, OSError)
+#: Errors that are printed without a traceback.
+EXPECTED = (CommandError, ConfigError, StateError, ValueError, OSError)
 
 port_option = click.option(
     "--port",
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
         click.echo(error.format_message(), err=True)
     except click.ClickException as error:
         click.echo(f"local: {error.format_message()}", err=True)
-    except FAULTS as error:
+    except EXPECTED as error:
         click.echo("\n".join(f"local: {line}" for line in str(error).splitlines()), err=True)
     except (KeyboardInterrupt, asyncio.CancelledError, click.Abort):
         return 130
@@ -124,11 +126,12 @@ def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> i
     With --debug, each function waits for a debugger on a port of its own, in the order of serverless.yml.
     """
     console = Console(stderr=True, highlight=False)
-    log = (lambda line: console.print(line, style="dim", markup=False, soft_wrap=True)) if verbose else _ignore
+    log = partial(console.print, style="dim", markup=False, soft_wrap=True) if verbose else None
     ports, options = Ports(port, port + 1, port + 2, port + 3), Options(debugging=Debugging(debug, _terminal()))
     cloud = Cloud(project, state, os.environ, ports, log, options)
     cloud.feed.listen(lambda activity: show(console, activity))
-    asyncio.run(_serve(cloud, console, port))
+    with suppress(asyncio.CancelledError):
+        _run(_serve(cloud, console, port))
     return 0
 
 
@@ -149,7 +152,7 @@ def invoke(function: str, event_file: str, port: int, state: Path, project: Path
     if outcome is None:
         options = Options(debugging=Debugging(debug, _terminal()))
         try:
-            cloud = Cloud(project, state, os.environ, Ports(), _ignore, options)
+            cloud = Cloud(project, state, os.environ, options=options)
         except StateError as error:
             raise CommandError(str(error) if debug else f"nothing on port {port} (LOCAL_PORT), and {error}") from error
         if debug:
@@ -224,9 +227,6 @@ def reset(state: Path) -> None:
 
 
 async def _serve(cloud: Cloud, console: Console, port: int) -> None:
-    stopped = asyncio.Event()
-    for name in SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
     try:
         await cloud.start()
     except OSError as error:
@@ -238,28 +238,32 @@ async def _serve(cloud: Cloud, console: Console, port: int) -> None:
         click.echo(f"ready gateway={cloud.gateway} media={cloud.media} cos={cloud.cos} ci={cloud.ci}")
         for line in (*hints(cloud), *notes(cloud.config)):
             console.print(line, markup=False, style="dim", soft_wrap=True)
-        await stopped.wait()
+        await asyncio.Event().wait()
     finally:
         await cloud.stop()
 
 
 async def _invoke_privately(cloud: Cloud, function: str, event: object) -> dict[str, Any]:
-    await cloud.start()
-    try:
-        return (await cloud.invoke(function, event))._asdict()
-    except KeyError as error:
-        raise CommandError(error.args[0]) from error
-    finally:
-        await cloud.stop()
+    async with cloud:
+        try:
+            return (await cloud.invoke(function, event))._asdict()
+        except KeyError as error:
+            raise CommandError(error.args[0]) from error
 
 
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine; a signal cancels it, so that it can clean up."""
+    """Run a coroutine. The first signal cancels it; further ones are ignored, so that it can clean up."""
 
     async def guarded() -> T:
-        task = asyncio.ensure_future(coroutine)
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(coroutine)
+
+        def stop() -> None:
+            for name in SIGNALS:
+                loop.add_signal_handler(name, lambda: None)
+            task.cancel()
+
         for name in SIGNALS:
-            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+            loop.add_signal_handler(name, stop)
         return await task
 
     return asyncio.run(guarded())
@@ -287,10 +291,6 @@ def _read_event(name: str) -> object:
 def _terminal() -> int | None:
     """A file descriptor of the terminal on stdin; None if stdin is no terminal."""
     return os.dup(sys.stdin.fileno()) if sys.stdin.isatty() else None
-
-
-def _ignore(_: str) -> None:
-    """Drop a log line: it is printed elsewhere, or not wanted."""
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from local.scf.deployed import Deployed
 from local.scf.deployed_timers import DeployedTimers
 from local.scf.functions_api import CODE_PATH
 from local.scf.gateway import URL_PREFIX, Gateway
+from local.scf.instance import Log
 from local.scf.invoke_api import InvokeActions
 from local.scf.packages import Packages
 from local.scf.project import find_python, function_spec, read_project
@@ -71,7 +72,7 @@ class Options(NamedTuple):
     debugging: Debugging = Debugging()
 
 
-DEFAULTS = Options()
+ANY_PORTS, DEFAULTS = Ports(), Options()
 
 
 class Cloud:
@@ -87,8 +88,8 @@ class Cloud:
         root: Path,
         state: Path,
         environ: Mapping[str, str],
-        ports: Ports,
-        log: Callable[[str], None],
+        ports: Ports = ANY_PORTS,
+        log: Log | None = None,
         options: Options = DEFAULTS,
     ) -> None:
         self.gateway = self.media = self.cos = self.ci = ""
@@ -140,7 +141,7 @@ class Cloud:
         """Listen. Functions are loaded when they are first called. Raises OSError if a port is taken."""
         try:
             await self._start_servers()
-        except OSError:
+        except BaseException:
             await self.stop()
             raise
         self.account.gateway = self.gateway
@@ -150,6 +151,13 @@ class Cloud:
                 spec = spec._replace(debug=self.options.debugging.port + number)
             most = 1 if spec.debug else self.options.max_instances
             self._functions[name] = Function(spec, lambda: keys.ROLE, most, self._log)
+
+    async def __aenter__(self) -> Cloud:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
     async def _start_servers(self) -> None:
         media, ports = self.media_front, self._ports

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from local.cloud import Bundle, Cloud, Options, Ports
+from local.cloud import Bundle, Cloud, Options
 from local.cos.store import CosStore
 from local.faults import Faulty
 from local.media.service import MediaService
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks, documented
 from local.media.timeline import Record
+from local.scf.runtime import Outcome
 from local.server import Reply, Request
 
 #: The most firings of the timer: more mean that the sweep makes no progress.
@@ -37,7 +38,6 @@ FAULTS = (
     {"kind": "code", "value": 4400},
     {"kind": "code", "value": 6000},
 )
-REPORT = re.compile(r"Report RequestId:\S+ Duration:(\S+)ms Memory:\S+MB MemUsage:([\d.]+)MB")
 
 
 class Order(NamedTuple):
@@ -146,23 +146,22 @@ async def run(
     The objects in `state` are removed first. `bundle` replaces the checkout's functions. Raises ValueError if the sweep
     makes no progress.
     """
-    log, api = _Log(), CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION, order.outputs)
+    outcomes: list[Outcome] = []
+    api = CountingApi(VIDEO_ACTION if order.kind == "video" else AUDIO_ACTION, order.outputs)
     settings = {"CONCURRENCY": str(order.concurrency)}
-    cloud = Cloud(root, state, settings, Ports(), log.take, Options(bundle, order.instances))
+    cloud = Cloud(root, state, settings, options=Options(bundle, order.instances))
+    cloud.feed.listen(lambda activity: outcomes.append(activity.outcome) if activity.outcome else None)
     _prepare(cloud, api, order)
-    await cloud.start()
-    started, ticks = time.perf_counter(), 0
-    killed: list[float] = []
-    killer = asyncio.create_task(_kill(cloud, order, killed))
-    try:
+    async with cloud:
+        started, ticks = time.perf_counter(), 0
+        killed: list[float] = []
+        killer = asyncio.create_task(_kill(cloud, order, killed))
         while await _tick(cloud, order, lambda: progress(len(api.final))):
             ticks += 1
             if ticks > MOST_TICKS:
                 raise ValueError("the sweep does not end")
         seconds = time.perf_counter() - started
-    finally:
         killer.cancel()
-        await cloud.stop()
     return Figures(
         order,
         seconds,
@@ -170,12 +169,12 @@ async def run(
         lost=order.ids - _final_results(cloud.store, order),
         repeated=api.repeated,
         calls=len(api.call_ms),
-        invocations=len(log.durations),
-        errors=log.errors,
+        invocations=len(outcomes),
+        errors=sum(not outcome.ok for outcome in outcomes),
         killed=len(killed),
         call_ms=api.call_ms,
-        invocation_ms=log.durations,
-        memory_mb=log.memory,
+        invocation_ms=[outcome.duration_ms for outcome in outcomes],
+        memory_mb=[outcome.memory_mb for outcome in outcomes],
     )
 
 
@@ -225,22 +224,6 @@ def _final_results(store: CosStore, order: Order) -> int:
             vid for vid, record in tasks.items() if (record["vid"], record["status"]) == (vid, final_status(vid))
         )
     return len(final)
-
-
-class _Log:
-    """Collects durations, memory and errors from SCF's log lines."""
-
-    def __init__(self) -> None:
-        self.durations: list[float] = []
-        self.memory: list[float] = []
-        self.errors = 0
-
-    def take(self, line: str) -> None:
-        """Read one line."""
-        if found := REPORT.match(line):
-            self.durations.append(float(found.group(1)))
-            self.memory.append(float(found.group(2)))
-        self.errors += line.startswith("ERROR RequestId:")
 
 
 def _percentiles(milliseconds: list[float]) -> str:

@@ -14,7 +14,7 @@ import aiohttp
 from rich.console import Console
 from rich.text import Text
 
-from local.cloud import Bundle, Cloud, Options, Ports
+from local.cloud import Bundle, Cloud, Options
 from local.cos.store import CosStore
 from local.scf.runtime import Outcome
 
@@ -28,34 +28,33 @@ LONGEST_ROUTE = 100
 NOTES = re.compile(r"\.(added|found)/")
 
 
-class Sample(NamedTuple):
-    """A sample event. Its file is named `<function>.<case>.<status>.json`; `promise` is that status."""
+class Promise(NamedTuple):
+    """A sample event, and the status that its file's name promises: `<function>.<case>.<status>.json`."""
 
     function: str
     case: str
-    promise: int
-    content: dict[str, Any]
-
-
-class Received(NamedTuple):
-    """A reply: the route of the event, the HTTP status (or its equivalent) and the reply itself."""
-
-    route: str
     status: int
-    reply: object
+    event: dict[str, Any]
+
+    @property
+    def of_a_document(self) -> bool:
+        """Whether the event asks for the example of one of the two documents."""
+        return (self.function, self.case) in DOCUMENTS
 
 
 class Replay(NamedTuple):
-    """An event, its reply and its invocation (None if no function was invoked)."""
+    """What became of an event: its route, the HTTP status or its equivalent, the reply, and the invocation if any."""
 
-    event: Sample
-    received: Received
+    promise: Promise
+    route: str
+    status: int
+    reply: object
     outcome: Outcome | None
 
     @property
     def kept(self) -> bool:
-        """Whether the status is the one that the event's name promises."""
-        return self.received.status == self.event.promise
+        """Whether the status is the promised one."""
+        return self.status == self.promise.status
 
 
 async def run(root: Path, state: Path, console: Console, verbose: bool = False, bundle: Bundle | None = None) -> bool:
@@ -68,20 +67,16 @@ async def run(root: Path, state: Path, console: Console, verbose: bool = False, 
     """
     replays: list[Replay] = []
     for backend, folder in (("api2", root / "events"), ("ci", root / "events" / "ci")):
-        events = sorted((read_event(path) for path in folder.glob("*.json")), key=_reading_order)
-        cloud = Cloud(root, state / backend, {"BACKEND": backend}, Ports(), _ignore, Options(bundle))
+        promises = sorted((read_promise(path) for path in folder.glob("*.json")), key=_reading_order)
+        cloud = Cloud(root, state / backend, {"BACKEND": backend}, options=Options(bundle))
         cloud.store.clear()
         given = _give_objects(cloud.store, folder / "objects")
-        await cloud.start()
-        console.print(
-            f"\nA local cloud: gateway {cloud.gateway}, {_upstream(cloud, backend)}, COS {cloud.cos}", soft_wrap=True
-        )
-        try:
-            for event in events:
-                replays.append(await _replay(cloud, event))
-                _show(console, replays[-1], verbose or (_is_documents(event) and backend == "api2"))
-        finally:
-            await cloud.stop()
+        async with cloud:
+            upstream = f"Cloud Infinite {cloud.ci}" if backend == "ci" else f"media API {cloud.media}"
+            console.print(f"\nA local cloud: gateway {cloud.gateway}, {upstream}, COS {cloud.cos}", soft_wrap=True)
+            for promise in promises:
+                replays.append(await _replay(cloud, promise))
+                _show(console, replays[-1], verbose or (promise.of_a_document and backend == "api2"))
         written = [key for key in cloud.store.list().keys if key not in given and not NOTES.search(key)]
         console.print(f"Written to COS, below {cloud.store.path('x').parent}:", soft_wrap=True)
         console.print("".join(f"  {key}\n" for key in written), end="", markup=False, soft_wrap=True)
@@ -99,10 +94,6 @@ def _summary(console: Console, replays: list[Replay]) -> bool:
     return not broken
 
 
-def _upstream(cloud: Cloud, backend: str) -> str:
-    return f"Cloud Infinite {cloud.ci}" if backend == "ci" else f"media API {cloud.media}"
-
-
 def _give_objects(store: CosStore, folder: Path) -> set[str]:
     """Store the files of a folder under the functions' prefix, and return the keys."""
     for path in sorted(folder.rglob("*.json")):
@@ -111,34 +102,20 @@ def _give_objects(store: CosStore, folder: Path) -> set[str]:
     return set(store.list().keys)
 
 
-def _reading_order(event: Sample) -> tuple[bool, bool, int, str]:
+def _reading_order(promise: Promise) -> tuple[bool, bool, int, str]:
     """Sort key: the documents' own events first, then video before audio, and successes before refusals."""
-    return not _is_documents(event), event.function != "query-video", event.promise, event.case
-
-
-def _is_documents(event: Sample) -> bool:
-    return (event.function, event.case) in DOCUMENTS
-
-
-async def _replay(cloud: Cloud, event: Sample) -> Replay:
-    """Replay an event; the cloud's last activity has its invocation."""
-    received = await replay(cloud, event)
-    return Replay(event, received, cloud.feed.kept[-1].outcome if cloud.feed.kept else None)
+    return not promise.of_a_document, promise.function != "query-video", promise.status, promise.case
 
 
 def _show(console: Console, replayed: Replay, in_full: bool) -> None:
     """Print one line for a reply: promise kept or not, event, status, time and memory, route."""
-    event, received, _ = replayed
+    promise, route, status, reply, outcome = replayed
     mark = Text("✓ ", "green") if replayed.kept else Text("✗ ", "bold red")
-    promised = "" if replayed.kept else f", promised {event.promise}"
-    words = f"{event.function}.{event.case}  {received.status}{promised}  {_effort(replayed.outcome)}  {received.route}"
+    promised = "" if replayed.kept else f", promised {promise.status}"
+    words = f"{promise.function}.{promise.case}  {status}{promised}  {_effort(outcome)}  {route}"
     console.print(Text.assemble(mark, words), soft_wrap=True)
     if in_full:
-        text = (
-            received.reply
-            if isinstance(received.reply, str)
-            else json.dumps(received.reply, indent=2, ensure_ascii=False)
-        )
+        text = reply if isinstance(reply, str) else json.dumps(reply, indent=2, ensure_ascii=False)
         console.print("\n".join(f"    {line}" for line in text.splitlines()), markup=False, soft_wrap=True)
 
 
@@ -150,55 +127,48 @@ def _effort(outcome: Outcome | None) -> str:
     return f"{outcome.duration_ms:.0f} ms, {started}, {outcome.memory_mb:.0f} MB"
 
 
-def _ignore(_: str) -> None:
-    """Drop a log line: each outcome has its own log."""
-
-
-def read_event(path: Path) -> Sample:
+def read_promise(path: Path) -> Promise:
     """Return a sample event. Raises ValueError naming the file if its name or content is malformed."""
     try:
-        function, case, promise = path.stem.split(".")
-        return Sample(function, case, int(promise), json.loads(path.read_text(encoding="utf-8")))
+        function, case, status = path.stem.split(".")
+        return Promise(function, case, int(status), json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ValueError(f"{path.name}: a name like query-video.timer.200.json and JSON inside are needed") from error
 
 
-async def replay(cloud: Cloud, event: Sample) -> Received:
+async def _replay(cloud: Cloud, promise: Promise) -> Replay:
     """Send one event by its real route: through its timer, over HTTP, or as a direct invocation."""
-    content = event.content
-    if content.get("Type") == "Timer":
-        outcome = await cloud.fire(content["TriggerName"], content["Message"])
-        return _direct(outcome, f"timer {content['TriggerName']}")
-    if "httpMethod" in content:
-        return await _over_http(cloud, event)
-    return _direct(await cloud.invoke(event.function, content), "direct invocation")
-
-
-def _direct(outcome: Outcome, route: str) -> Received:
+    event = promise.event
+    if "httpMethod" in event:
+        return await _over_http(cloud, promise)
+    if event.get("Type") == "Timer":
+        route, outcome = f"timer {event['TriggerName']}", await cloud.fire(event["TriggerName"], event["Message"])
+    else:
+        route, outcome = "direct invocation", await cloud.invoke(promise.function, event)
     if not outcome.ok:
-        return Received(route, outcome.status, outcome.error)
+        return Replay(promise, route, outcome.status, outcome.error, outcome)
     code = outcome.result.get("code", 0) if isinstance(outcome.result, Mapping) else 0
-    return Received(route, STATUS_OF_CODE.get(code, 500), outcome.result)
+    return Replay(promise, route, STATUS_OF_CODE.get(code, 500), outcome.result, outcome)
 
 
-async def _over_http(cloud: Cloud, event: Sample) -> Received:
+async def _over_http(cloud: Cloud, promise: Promise) -> Replay:
     """Send the HTTP request that a gateway or function URL event stands for."""
-    content = event.content
-    base = cloud.gateway if "requestContext" in content else f"{cloud.gateway}/_url/{event.function}"
-    query = urlencode(content.get("queryString") or {}, doseq=True, safe=",")
-    body = (content.get("body") or "").encode()
-    if content.get("isBase64Encoded"):
+    event = promise.event
+    base = cloud.gateway if "requestContext" in event else f"{cloud.gateway}/_url/{promise.function}"
+    query = urlencode(event.get("queryString") or {}, doseq=True, safe=",")
+    body = (event.get("body") or "").encode()
+    if event.get("isBase64Encoded"):
         body = base64.b64decode(body)
     dropped = {"host", "content-length", "connection"}
-    headers = {name: value for name, value in (content.get("headers") or {}).items() if name.lower() not in dropped}
-    url = base + content["path"] + (f"?{query}" if query else "")
+    headers = {name: value for name, value in (event.get("headers") or {}).items() if name.lower() not in dropped}
+    url = base + event["path"] + (f"?{query}" if query else "")
     async with (
         aiohttp.ClientSession() as session,
-        session.request(content["httpMethod"], url, data=body, headers=headers) as response,
+        session.request(event["httpMethod"], url, data=body, headers=headers) as response,
     ):
         text = await response.text()
-        # Otherwise it is a table, a page, or the empty body of a HEAD.
-        reply = json.loads(text) if text and response.content_type == "application/json" else text
-        route = f"{content['httpMethod']} {url.removeprefix(cloud.gateway)}"
-        shown = route if len(route) <= LONGEST_ROUTE else f"{route[:LONGEST_ROUTE]}…"
-        return Received(shown, response.status, reply)
+    # Otherwise it is a table, a page, or the empty body of a HEAD.
+    reply = json.loads(text) if text and response.content_type == "application/json" else text
+    route = f"{event['httpMethod']} {url.removeprefix(cloud.gateway)}"
+    shown = route if len(route) <= LONGEST_ROUTE else f"{route[:LONGEST_ROUTE]}…"
+    return Replay(promise, shown, response.status, reply, cloud.feed.kept[-1].outcome)

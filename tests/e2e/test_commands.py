@@ -102,13 +102,13 @@ def test_run_checks_the_promise_of_every_event(here: int, capsys: pytest.Capture
 def test_run_reports_a_broken_promise(
     here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    read = replay.read_event
+    read = replay.read_promise
 
-    def promising_too_much(path: Path) -> replay.Sample:
-        event = read(path)
-        return event._replace(promise=200) if event.case == "gateway-bad-id" else event
+    def promising_too_much(path: Path) -> replay.Promise:
+        promise = read(path)
+        return promise._replace(status=200) if promise.case == "gateway-bad-id" else promise
 
-    monkeypatch.setattr(replay, "read_event", promising_too_much)
+    monkeypatch.setattr(replay, "read_promise", promising_too_much)
     assert main(["run"]) == 1
     assert "400, promised 200" in capsys.readouterr().out
 
@@ -117,7 +117,7 @@ def test_an_event_whose_name_promises_nothing_is_refused(tmp_path: Path) -> None
     path = tmp_path / "event.json"
     path.write_text("{}")
     with pytest.raises(ValueError, match=r"event\.json: a name like"):
-        replay.read_event(path)
+        replay.read_promise(path)
 
 
 def test_invoke_on_a_private_cloud(here: int, capsys: pytest.CaptureFixture[str]) -> None:
