@@ -110,7 +110,7 @@ class Cloud:
         self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
         self.media_service = MediaService(MediaTasks())
         self.media_front = Faulty(self.media_service, self.media_service.routes)
-        self.cos_front = Faulty(self._buckets)
+        self.cos_front = Faulty(self.buckets)
         ci = CiService(CiJobs())
         self.ci_front = Faulty(ci, ci.routes)
         self._make_account()
@@ -126,7 +126,7 @@ class Cloud:
             raise
         self.packages = Packages(state / ".scf" / "code", self.account.codes())
         self.store = CosStore(state)
-        self._buckets = Buckets(state, self.store)
+        self.buckets = Buckets(state, self.store)
 
     def _make_account(self) -> None:
         """Set up API 3.0 and the functions that are deployed with it."""
@@ -193,13 +193,14 @@ class Cloud:
 
         Raises KeyError, with the names of all functions, for an unknown name.
         """
-        if ":" in name:
-            return await self.deployed.invoke(name, event, trigger, request_id)
-        if name not in self._functions:
+        if ":" not in name and name not in self._functions:
             raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self._functions)}")
         timer = event.get("TriggerName") if trigger == "timer" and isinstance(event, dict) else None
         with self.feed.invocation(f"timer {timer}" if timer else "invoke", name, event) as activity:
-            outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
+            if ":" in name:
+                outcome = await self.deployed.invoke(name, event, trigger, request_id)
+            else:
+                outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
             activity.outcome = outcome
         return outcome
 
@@ -217,12 +218,15 @@ class Cloud:
         In the real cloud the API has a host of its own; here its requests are known by path and signature.
         """
         if is_call(request):
-            return await self.scf_front.handle(request)
-        if request.path.startswith(URL_PREFIX) and (reply := await self.deployed.url(request)):
+            call = self.feed.begin(f"API {request.headers.get('x-tc-action', '')}".rstrip())
+            reply = await self.scf_front.handle(request)
+            self.feed.end(call, reply.status)
             return reply
         target = request.path + (f"?{request.query}" if request.query else "")
         with self.feed.request(f"{request.method} {target}") as activity:
-            reply = await self._gateway.handle(request)
+            at_url = request.path.startswith(URL_PREFIX)
+            deployed = await self.deployed.url(request, self.invoke) if at_url else None
+            reply = deployed or await self._gateway.handle(request)
             self.feed.end(activity, reply.status, reply)
         return reply
 
@@ -250,7 +254,7 @@ class Cloud:
 
     async def _cos_url(self, bucket: str) -> str:
         """Return the URL of a bucket. The first has COS's port; others get a port when it is needed."""
-        service = self._buckets.service(bucket)
+        service = self.buckets.services.get(bucket)
         if bucket == keys.BUCKET or service is None:
             return self.cos
         async with self._opening:

@@ -84,7 +84,7 @@ class Feed:
     @contextmanager
     def request(self, route: str) -> Iterator[Activity]:
         """Record an HTTP request; an invocation inside the block belongs to it."""
-        activity = self._begin(route)
+        activity = self.begin(route)
         token = self._current.set(activity)
         try:
             yield activity
@@ -95,7 +95,7 @@ class Feed:
     def invocation(self, route: str, function: str, event: object) -> Iterator[Activity]:
         """Record an invocation: as part of the current HTTP request, or as an activity of its own."""
         request = self._current.get()
-        activity = request or self._begin(route)
+        activity = request or self.begin(route)
         activity.function, activity.event = function, _shortened(event)
         yield activity
         if activity.outcome and request is None:
@@ -110,7 +110,8 @@ class Feed:
         activity.milliseconds = (time.time() - activity.began) * 1000
         self._tell(activity)
 
-    def _begin(self, route: str) -> Activity:
+    def begin(self, route: str) -> Activity:
+        """Record the begin of an activity; no invocation belongs to it."""
         self._number += 1
         activity = Activity(self._number, route)
         self.kept.append(activity)

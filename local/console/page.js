@@ -120,7 +120,9 @@ function showDetail(number) {
 
 function sendAgain() {
   const activity = activities.get(chosen);
-  byId("send-function").value = activity.function;
+  const functions = byId("send-function");
+  functions.value = activity.function;
+  if (!functions.value) functions.append(element("option", activity.function, { selected: true }));  // a deployed one
   byId("send-event").value = activity.event;
   byId("send").scrollIntoView();
   byId("send-event").focus();
@@ -228,13 +230,13 @@ async function showObjects() {
   const objects = await ask("objects");
   byId("objects-none").hidden = objects.length > 0;
   byId("object-rows").replaceChildren(...objects.map((each) => {
-    const path = `objects/${encodeURIComponent(each.key)}`;
+    const path = `objects/${each.bucket}/${encodeURIComponent(each.key)}`;
     const link = element("a", "Download", { href: `/_local/${path}`, download: each.key.split("/").pop() });
     const remove = async () => { await ask(path, { method: "DELETE" }); await showObjects(); };
     const actions = inCell([
       button("Read", () => readObject(path), `Read ${each.key}`), " ", link, " ", button("Delete", remove, `Delete ${each.key}`),
     ], "plain");
-    return row(element("code", each.key), inCell(String(each.size), "number"), inCell(new Date(each.modified * 1000).toLocaleString(), "plain"), actions);
+    return row(each.bucket, element("code", each.key), inCell(String(each.size), "number"), inCell(new Date(each.modified * 1000).toLocaleString(), "plain"), actions);
   }));
 }
 

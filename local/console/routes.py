@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from local.console.feed import SHOWN, Activity
 from local.console.samples import read_samples
-from local.cos.store import StoredObject
+from local.cos.store import CosStore, StoredObject
 from local.scf.account import Function
 from local.scf.runtime import Outcome
 from local.scf.triggers_api import url_description, url_name
-from local.server import Reply, Request, Route, json_reply
+from local.server import LOCAL, Reply, Request, Route, json_reply
 
 if TYPE_CHECKING:
     from local.cloud import Cloud
-    from local.faults import Faulty
 
-PAGE = Path(__file__).with_name("page.html")
+#: The files of the page, by path.
+PAGE = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
 #: The page can load only its own script and style.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-}
+TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
 
 
 def console_routes(cloud: Cloud) -> list[Route]:
     """Return the routes of the console: the page and its API."""
     console = ConsoleApi(cloud)
     return [
-        Route("GET", "/_local/", lambda _: _file(PAGE)),
-        Route("GET", "/_local/page.js", lambda _: _file(PAGE.with_suffix(".js"))),
-        Route("GET", "/_local/page.css", lambda _: _file(PAGE.with_suffix(".css"))),
+        *(Route("GET", f"{LOCAL}{path}", _file(name)) for path, name in PAGE.items()),
         Route("GET", "/_local/project", console.project),
         Route("GET", "/_local/deployed", console.deployed),
         Route("GET", "/_local/activities", console.activities),
@@ -47,11 +42,18 @@ def console_routes(cloud: Cloud) -> list[Route]:
         Route("POST", "/_local/invoke/{function}", console.invoke),
         Route("POST", "/_local/fire/{timer}", console.fire),
         Route("GET", "/_local/objects", console.objects),
-        Route("GET", "/_local/objects/{key:.+}", console.read_object),
-        Route("DELETE", "/_local/objects/{key:.+}", console.delete_object),
-        Route("GET", "/_local/services/{service}/{what}", console.ask_service),
-        Route("POST", "/_local/services/{service}/{what}", console.ask_service),
+        Route("GET", "/_local/objects/{bucket}/{key:.+}", console.read_object),
+        Route("DELETE", "/_local/objects/{bucket}/{key:.+}", console.delete_object),
+        *_services(cloud),
     ]
+
+
+def _services(cloud: Cloud) -> Iterator[Route]:
+    """Yield the local paths of each service, below `services/` since the page can't call another origin."""
+    fronts = {"media": cloud.media_front, "cos": cloud.cos_front, "ci": cloud.ci_front, "scf": cloud.scf_front}
+    for name, front in fronts.items():
+        for route in front.routes:
+            yield route._replace(path=f"{LOCAL}services/{name}/{route.path.removeprefix(LOCAL)}")
 
 
 class ConsoleApi:
@@ -123,46 +125,39 @@ class ConsoleApi:
             return json_reply({"error": str(error.args[0])}, 400)
 
     def objects(self, _: Request) -> Reply:
-        """List the objects in COS, at most a thousand."""
-        store = self._cloud.store
-        return json_reply([_described(store.head(key)) for key in store.list().keys])
+        """List the objects of all buckets, at most a thousand of each."""
+        described = [
+            _described(name, service.store.head(key))
+            for name, service in self._cloud.buckets.services.items()
+            for key in service.store.list().keys
+        ]
+        return json_reply(described)
 
     def read_object(self, request: Request) -> Reply:
         """Return the content of an object as plain text, so that a browser never runs it."""
         try:
-            stored = self._cloud.store.get(_key(request))
+            stored = self._store(request).get(_key(request))
         except KeyError:
             return json_reply({"error": "there is no such object"}, 404)
-        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
-        return Reply(200, headers, stored.body)
+        return Reply(200, {"Content-Type": "text/plain; charset=utf-8", **NO_SNIFFING}, stored.body)
 
     def delete_object(self, request: Request) -> Reply:
         """Delete an object."""
-        self._cloud.store.delete(_key(request))
+        try:
+            self._store(request).delete(_key(request))
+        except KeyError:
+            return json_reply({"error": "there is no such bucket"}, 404)
         return json_reply({})
 
-    async def ask_service(self, request: Request) -> Reply:
-        """Pass a request on to a local path of another service: the page can't call another origin."""
-        services: Mapping[str, Faulty] = {
-            "media": self._cloud.media_front,
-            "cos": self._cloud.cos_front,
-            "ci": self._cloud.ci_front,
-            "scf": self._cloud.scf_front,
-        }
-        service = services.get(request.parameters["service"])
-        wanted = (request.method, f"/_local/{request.parameters['what']}")
-        for route in service.routes if service else ():
-            if (route.method, route.path) == wanted:
-                answer = route.handle(request)
-                return answer if isinstance(answer, Reply) else await answer
-        return json_reply({"error": f"there is no {request.method} {request.path}"}, 404)
+    def _store(self, request: Request) -> CosStore:
+        return self._cloud.buckets.services[request.parameters["bucket"]].store
 
 
 def as_json(activity: Activity) -> dict[str, Any]:
     """Return an activity as JSON for the page; very long texts are cut."""
     outcome, reply = activity.outcome, activity.reply
     shown = outcome.error or outcome.result if outcome else None
-    body = reply.body.decode(errors="replace") if reply else json.dumps(shown, ensure_ascii=False)
+    body = reply.body.decode(errors="replace") if reply else json.dumps(shown, ensure_ascii=False) if outcome else ""
     return {
         "number": activity.number,
         "route": activity.route,
@@ -209,18 +204,20 @@ def _deployed(function: Function) -> dict[str, object]:
     }
 
 
-def _described(stored: StoredObject) -> dict[str, object]:
-    return {"key": stored.key, "size": stored.size, "modified": stored.modified}
+def _described(bucket: str, stored: StoredObject) -> dict[str, object]:
+    return {"bucket": bucket, "key": stored.key, "size": stored.size, "modified": stored.modified}
 
 
 def _key(request: Request) -> str:
-    return unquote(request.path.removeprefix("/_local/objects/"))
+    return unquote(request.path.split("/", 4)[4])
 
 
-def _file(path: Path) -> Reply:
+def _file(name: str) -> Callable[[Request], Reply]:
+    path = Path(__file__).with_name(name)
     headers = {
         "Content-Type": f"{TYPES[path.suffix]}; charset=utf-8",
         "Content-Security-Policy": POLICY,
         "Cache-Control": "no-store",
+        **NO_SNIFFING,
     }
-    return Reply(200, {**headers, "X-Content-Type-Options": "nosniff"}, path.read_bytes())
+    return lambda _: Reply(200, headers, path.read_bytes())

@@ -26,14 +26,14 @@ NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?-([0-9]+)")
 class Buckets:
     """The buckets below `folder`; `first` always exists, and answers any Host that is not COS's.
 
-    `calls` counts requests by operation. `clock` gives Unix time in seconds.
+    `services` has the service of each bucket, `calls` counts requests by operation. `clock` gives Unix time in seconds.
     """
 
     def __init__(self, folder: Path, first: CosStore, clock: Callable[[], float] = time.time) -> None:
         self.calls: Counter[str] = Counter()
         self._folder = folder
         self._clock = clock
-        self._services = {keys.BUCKET: self._serve(keys.BUCKET, first)}
+        self.services = {keys.BUCKET: self._serve(keys.BUCKET, first)}
         for path in sorted(folder.glob(f"*-{keys.APP_ID}")):
             if path.name != keys.BUCKET and NAME.fullmatch(path.name):
                 self._open(path.name)
@@ -41,17 +41,13 @@ class Buckets:
     def handle(self, request: Request) -> Reply:
         """Answer one request."""
         name, region = bucket_of(request.headers.get("host", "")) or (keys.BUCKET, keys.REGION)
-        if region == keys.REGION and name in self._services:
-            return self._services[name].handle(request)
+        if region == keys.REGION and name in self.services:
+            return self.services[name].handle(request)
         return answered(lambda _: self._no_bucket(name, region, request), request, self._clock())
 
     def error(self, code: str) -> Reply:
         """Return the reply for an error code of 436/7730; InternalError for any other."""
-        return self._services[keys.BUCKET].error(code)
-
-    def service(self, name: str) -> CosService | None:
-        """Return the service of one bucket, None if there is no such bucket."""
-        return self._services.get(name)
+        return self.services[keys.BUCKET].error(code)
 
     def _no_bucket(self, name: str, region: str, request: Request) -> Reply:
         """Answer GET Service, or a request for an unknown bucket. Raises CosError."""
@@ -75,7 +71,7 @@ class Buckets:
             raise CosError("InvalidBucketName")
         if matched[1] != keys.APP_ID:  # another account's: the code is not documented
             raise CosError("AccessDenied")
-        if len(self._services) >= MAX_BUCKETS:
+        if len(self.services) >= MAX_BUCKETS:
             raise CosError("TooManyBuckets")
         acl = request.headers.get("x-cos-acl", "private")
         others = [header for header in request.headers if header.startswith("x-cos-") and header not in _PLAIN]
@@ -84,7 +80,7 @@ class Buckets:
         self._open(name)
 
     def _open(self, name: str) -> None:
-        self._services[name] = self._serve(name, CosStore(self._folder, name))
+        self.services[name] = self._serve(name, CosStore(self._folder, name))
 
     def _serve(self, name: str, store: CosStore) -> CosService:
         service = CosService(store, name, clock=self._clock)
@@ -92,7 +88,7 @@ class Buckets:
         return service
 
     def _created(self) -> dict[str, str]:
-        times = {name: (self._folder / name).stat().st_ctime for name in self._services}
+        times = {name: (self._folder / name).stat().st_ctime for name in self.services}
         return {name: f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}
 
 

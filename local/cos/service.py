@@ -42,7 +42,7 @@ class CosService:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.calls: Counter[str] = Counter()
-        self._store = store
+        self.store = store
         self._bucket = bucket
         self._region = region
         self._clock = clock
@@ -87,13 +87,13 @@ class CosService:
         # third parties, unconfirmed.
         replace = headers.get("x-cos-forbid-overwrite", "").lower() != "true"
         try:
-            stored = self._store.put(target.key, target.body, _metadata(headers), replace=replace)
+            stored = self.store.put(target.key, target.body, _metadata(headers), replace=replace)
         except FileExistsError as error:
             raise CosError("FileAlreadyExists") from error
         return Reply(200, _checksums(stored))
 
     def _get(self, target: Target) -> Reply:
-        stored = self._found(self._store.get, target.key)
+        stored = self._found(self.store.get, target.key)
         headers = {**_object_headers(stored), **_overrides(target.query)}
         if not_modified(stored, target.headers):
             return _not_modified(headers)
@@ -104,7 +104,7 @@ class CosService:
         return Reply(206, {**headers, "Content-Range": content_range}, stored.body[first:end])
 
     def _head(self, target: Target) -> Reply:
-        stored = self._found(self._store.head, target.key)
+        stored = self._found(self.store.head, target.key)
         headers = _object_headers(stored)
         if not_modified(stored, target.headers):
             return _not_modified(headers)
@@ -113,12 +113,12 @@ class CosService:
 
     def _delete(self, target: Target) -> Reply:
         # All samples show 204 (436/7743); 204 for a missing object is invented.
-        self._store.delete(target.key)
+        self.store.delete(target.key)
         return Reply(204)
 
     def _list(self, target: Target) -> Reply:
         query = _list_query(target.query)
-        page = self._store.list(query.prefix, query.delimiter, query.marker, query.max_keys)
+        page = self.store.list(query.prefix, query.delimiter, query.marker, query.max_keys)
         body = list_body(self._bucket, query, page, self._heads(page.keys))
         return Reply(200, {**XML_HEADERS, "x-cos-bucket-region": self._region}, body)
 
@@ -132,7 +132,7 @@ class CosService:
         """Return the objects of a page, without those that were deleted meanwhile."""
         for key in listed:
             with suppress(KeyError):
-                yield self._store.head(key)
+                yield self.store.head(key)
 
     def _found(self, read: Callable[[str], StoredObject], key: str) -> StoredObject:
         try:

@@ -24,6 +24,8 @@ from local.server import JSON_HEADERS, Reply, Request
 Start = Callable[[FunctionSpec, bool], Function]
 #: Adds the addresses of the local services to a version's environment.
 Complete = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
+#: Invokes `<function>:<version or alias>` with an event.
+Invoke = Callable[[str, object], Awaitable[Outcome]]
 
 
 class _Running:
@@ -75,7 +77,7 @@ class Deployed:
             if running.retired and not running.calls:
                 self._close(running)
 
-    async def url(self, request: Request) -> Reply | None:
+    async def url(self, request: Request, invoke: Invoke) -> Reply | None:
         """Answer a request to the URL of a deployed function; None if there is no such open URL."""
         name, _, rest = request.path.removeprefix(URL_PREFIX).partition("/")
         name = unquote(name)
@@ -90,7 +92,7 @@ class Deployed:
                 return Reply(403, JSON_HEADERS, json.dumps({"message": message}).encode())
             if description.net_config.enable_extranet:
                 event = url_event(request._replace(path=f"/{rest}"))
-                return url_reply(await self.invoke(f"{function.function_name}:{trigger.qualifier}", event))
+                return url_reply(await invoke(f"{function.function_name}:{trigger.qualifier}", event))
         return None
 
     def tidy(self) -> None:

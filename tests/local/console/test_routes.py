@@ -11,6 +11,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from local.keys import APP_ID, BUCKET, PERMANENT
+from shared.signing.cos import CosAuth
 from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.local.scf.test_triggers_api import URL
 from tests.support.desk import NAME, desk
@@ -33,7 +35,7 @@ def get(cloud: LiveCloud, path: str) -> Any:
 def test_the_page_and_its_files_have_a_policy_without_exceptions(cloud: LiveCloud) -> None:
     for path, kind in (("", "html"), ("page.js", "javascript"), ("page.css", "css")):
         response = cloud.get(f"/_local/{path}")
-        assert kind in response.headers["Content-Type"]
+        assert response.headers["Content-Type"] == f"text/{kind}; charset=utf-8"
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         assert "unsafe" not in response.headers["Content-Security-Policy"]
 
@@ -65,6 +67,21 @@ def test_what_is_deployed_has_its_open_urls_and_its_timers(tmp_path: Path) -> No
         assert requests.get(account.cloud.gateway + function["urls"][0], timeout=30).json()["code"] == 1
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")
+def test_calls_of_the_api_show_and_so_do_invocations_of_what_is_deployed(tmp_path: Path) -> None:
+    with desk(tmp_path) as account:
+        account.create()
+        account.scf("CreateTrigger", **URL)
+        account.scf("Invoke", ClientContext='{"a": 1}')
+        requests.get(f"{account.cloud.gateway}/_url/{NAME}/x", timeout=30)
+        activities = requests.get(f"{account.cloud.gateway}/_local/activities", timeout=30).json()
+        call, invocation, request = activities[-3:]
+        assert (call["route"], call["status"], call["reply"]) == ("API Invoke", 200, "")
+        assert (invocation["route"], json.loads(invocation["event"])) == ("invoke", {"a": 1})
+        assert (request["route"], json.loads(request["event"])["path"]) == (f"GET /_url/{NAME}/x", "/x")
+        assert (invocation["function"], request["function"]) == (f"{NAME}:$LATEST", f"{NAME}:$DEFAULT")
+
+
 def test_an_invocation_shows_with_event_reply_log_and_timing(cloud: LiveCloud) -> None:
     cloud.get("/query-video", params={"vids": VIDEO})
     activity = get(cloud, "activities")[-1]
@@ -90,12 +107,14 @@ def test_activities_are_streamed_as_they_happen(cloud: LiveCloud) -> None:
     ]
 
 
-def test_objects_are_listed_read_and_deleted(cloud: LiveCloud) -> None:
+@pytest.mark.parametrize("bucket", [BUCKET, f"other-{APP_ID}"])
+def test_objects_are_listed_read_and_deleted(cloud: LiveCloud, bucket: str) -> None:
     key = "media-query/a b/ü.json"
-    cloud.cloud.store.put(key, b'{"a": 1}', {})
-    (described,) = [each for each in get(cloud, "objects") if each["key"] == key]
+    requests.put(cloud.cloud.cos, headers={"Host": f"{bucket}.localhost"}, auth=CosAuth(PERMANENT), timeout=60)
+    cloud.cloud.buckets.services[bucket].store.put(key, b'{"a": 1}', {})
+    (described,) = [each for each in get(cloud, "objects") if (each["bucket"], each["key"]) == (bucket, key)]
     assert described["size"] == 8
-    path = f"/_local/objects/{quote(key, safe='')}"
+    path = f"/_local/objects/{bucket}/{quote(key, safe='')}"
     response = cloud.get(path)
     assert (response.text, response.headers["X-Content-Type-Options"]) == ('{"a": 1}', "nosniff")
     assert requests.delete(cloud.cloud.gateway + path, timeout=60).status_code == 200
@@ -125,6 +144,8 @@ def test_tasks_are_listed_as_they_can_be_added(cloud: LiveCloud) -> None:
         ("GET", "services/media/nothing", 404),
         ("GET", "services/nothing/calls", 404),
         ("GET", "nothing", 404),
+        ("GET", "objects/nothing-1/key", 404),
+        ("DELETE", "objects/nothing-1/key", 404),
     ],
 )
 def test_unknown_paths_are_reported(cloud: LiveCloud, method: str, path: str, status: int) -> None:

@@ -58,10 +58,8 @@ def test_buckets_keep_their_objects_apart_and_on_disk(buckets: Buckets, tmp_path
     again = Buckets(tmp_path, CosStore(tmp_path), clock=lambda: NOW)
     for host in (host_of(OTHER), f"{OTHER}.localhost:9002", f"{OTHER}.cos.localhost"):
         assert ask(again, "GET", host, "/key") == (200, "other")
-    alone = again.service(OTHER)
-    assert alone is not None
-    assert alone.calls is again.calls
-    assert again.service("absent-1") is None
+    assert set(again.services) == {BUCKET, OTHER}
+    assert again.services[OTHER].calls is again.calls
 
 
 def test_buckets_are_listed(buckets: Buckets) -> None:
