@@ -17,7 +17,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 try:
     import click
@@ -137,17 +137,20 @@ def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> i
 
 @cli.command(cls=Named)
 @click.argument("function")
-@click.option("--event", "event_file", required=True, metavar="FILE", help="A JSON file; - for standard input.")
+@click.option("--event", "file", type=click.File(encoding="utf-8"), required=True, help="JSON; - for standard input.")
 @port_option
 @state_option
 @project_option
 @debug_option
-def invoke(function: str, event_file: str, port: int, state: Path, project: Path, debug: int) -> int:
+def invoke(function: str, file: TextIO, port: int, state: Path, project: Path, debug: int) -> int:
     """Invoke FUNCTION once, on the running local cloud or a private one.
 
     SCF's log lines go to stderr, the value as JSON to stdout; the exit status is 1 when the function failed.
     """
-    event = _read_event(event_file)
+    try:
+        event = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{file.name} is not JSON: {error}") from error
     outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
     if outcome is None:
         options = Options(debugging=Debugging(debug, _terminal()))
@@ -276,16 +279,6 @@ def _report(outcome: Mapping[str, Any]) -> int:
     failed = outcome["error"] is not None
     click.echo(json.dumps(outcome["error"] if failed else outcome["result"], indent=2, ensure_ascii=False))
     return 1 if failed else 0
-
-
-def _read_event(name: str) -> object:
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        return json.loads(text)
-    except OSError as error:
-        raise CommandError(f"{name} can't be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise CommandError(f"{name} is not JSON: {error}") from error
 
 
 def _terminal() -> int | None:

@@ -79,8 +79,9 @@ class Cloud:
     """The local cloud. `gateway`, `media`, `cos` and `ci` are URLs once `start` has returned.
 
     The gateway's URL serves API 3.0 too, COS's serves CI too, for requests with CI's Host. `root` is the project,
-    `state` the state directory; settings in `environ` override serverless.yml; `log` gets each line of the functions'
-    logs. Raises ConfigError, and StateError if the state directory can't be used.
+    `functions` are those of its serverless.yml, `state` is the state directory; settings in `environ` override
+    serverless.yml; `log` gets each line of the functions' logs. Raises ConfigError, and StateError if the state directory
+    can't be used.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Cloud:
         self._log = log
         self._ports = ports
         self.options = options
-        self._functions: dict[str, Function] = {}
+        self.functions: dict[str, Function] = {}
         self._servers: list[Server] = []
         self._bucket_servers: dict[str, Server] = {}
         self._opening = asyncio.Lock()
@@ -150,7 +151,7 @@ class Cloud:
             if self.options.debugging.port:
                 spec = spec._replace(debug=self.options.debugging.port + number)
             most = 1 if spec.debug else self.options.max_instances
-            self._functions[name] = Function(spec, lambda: keys.ROLE, most, self._log)
+            self.functions[name] = Function(spec, lambda: keys.ROLE, most, self._log)
 
     async def __aenter__(self) -> Cloud:
         await self.start()
@@ -181,7 +182,7 @@ class Cloud:
         await self.asynchronous.stop()
         for gateway in self._servers[-1:]:  # first, so that waiting clients do not see the functions end
             await gateway.stop()
-        for function in self._functions.values():
+        for function in self.functions.values():
             await function.close()
         await self.deployed.stop()
         for server in (*self._servers[:-1], *self._bucket_servers.values()):
@@ -193,20 +194,16 @@ class Cloud:
 
         Raises KeyError, with the names of all functions, for an unknown name.
         """
-        if ":" not in name and name not in self._functions:
-            raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self._functions)}")
+        if ":" not in name and name not in self.functions:
+            raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self.functions)}")
         timer = event.get("TriggerName") if trigger == "timer" and isinstance(event, dict) else None
         with self.feed.invocation(f"timer {timer}" if timer else "invoke", name, event) as activity:
             if ":" in name:
                 outcome = await self.deployed.invoke(name, event, trigger, request_id)
             else:
-                outcome = await self._functions[name].invoke(event, trigger=trigger, request_id=request_id)
+                outcome = await self.functions[name].invoke(event, trigger=trigger, request_id=request_id)
             activity.outcome = outcome
         return outcome
-
-    def kill_one(self, name: str) -> bool:
-        """Kill a busy instance of a function; return whether there was one."""
-        return self._functions[name].kill_one()
 
     async def fire(self, name: str, message: str | None = None) -> Outcome:
         """Fire a timer of serverless.yml now, with its own message or another one."""
@@ -249,8 +246,11 @@ class Cloud:
     async def _local_services(self, environment: Mapping[str, str]) -> Mapping[str, str]:
         """Return the environment of a deployed function, with the local services where it names no others."""
         bucket = environment.get("COS_BUCKET", keys.BUCKET)
-        services = {"MEDIA_API_URL": self.media, "CI_URL": self.ci, "INVOKE_URL": self.gateway}
-        return {**services, "COS_URL": await self._cos_url(bucket), **environment}
+        return {**self._services(await self._cos_url(bucket)), **environment}
+
+    def _services(self, cos: str) -> dict[str, str]:
+        """Return the settings that name the local services, `cos` being the URL of the bucket."""
+        return {"MEDIA_API_URL": self.media, "COS_URL": cos, "CI_URL": self.ci, "INVOKE_URL": self.gateway}
 
     async def _cos_url(self, bucket: str) -> str:
         """Return the URL of a bucket. The first has COS's port; others get a port when it is needed."""
@@ -269,12 +269,9 @@ class Cloud:
     def _spec(self, name: str) -> FunctionSpec:
         own = self.config.functions[name].environment
         local = {
-            "MEDIA_API_URL": self.media,
-            "COS_URL": self.cos,
-            "CI_URL": self.ci,
+            **self._services(self.cos),
             "COS_BUCKET": keys.BUCKET,
             "COS_REGION": keys.REGION,
-            "INVOKE_URL": self.gateway,
             "HTTP_WRITES": own.get("HTTP_WRITES") or "open",  # on loopback only
         }
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}

@@ -203,7 +203,7 @@ async def _kill(cloud: Cloud, order: Order, killed: list[float]) -> None:
     """Kill busy instances at random intervals; append the time of each kill to `killed`."""
     while len(killed) < order.kills:
         await asyncio.sleep(random.uniform(0, MOST_BETWEEN_KILLS))  # noqa: S311 - any moment will do
-        if cloud.kill_one(f"query-{order.kind}"):
+        if cloud.functions[f"query-{order.kind}"].kill_one():
             killed.append(time.perf_counter())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from local.config.document import Document, Place, named
 from local.config.models import Part
@@ -92,8 +92,8 @@ def unknown(part: Part, place: Place) -> Iterator[Place]:
     yield from ((*place, key) for key in part.model_extra or {})
     for name, field in type(part).model_fields.items():
         value, inner = getattr(part, name), (*place, field.alias or name)
-        if isinstance(value, BaseModel):
-            yield from unknown(value, inner)  # type: ignore[arg-type] # every model here is a Part
+        if isinstance(value, Part):
+            yield from unknown(value, inner)
         elif isinstance(value, list):
             for number, item in enumerate(value):
                 if isinstance(item, Part):

@@ -236,7 +236,7 @@ async function showObjects() {
     const actions = inCell([
       button("Read", () => readObject(path), `Read ${each.key}`), " ", link, " ", button("Delete", remove, `Delete ${each.key}`),
     ], "plain");
-    return row(each.bucket, element("code", each.key), inCell(String(each.size), "number"), inCell(new Date(each.modified * 1000).toLocaleString(), "plain"), actions);
+    return row(inCell(each.bucket, "plain"), element("code", each.key), inCell(String(each.size), "number"), inCell(new Date(each.modified * 1000).toLocaleString(), "plain"), actions);
   }));
 }
 

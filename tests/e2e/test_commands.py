@@ -133,7 +133,7 @@ def test_invoke_on_a_private_cloud(here: int, capsys: pytest.CaptureFixture[str]
     ("arguments", "said"),
     [
         (["invoke", "query-movie", "--event", DIRECT], "there are: query-video, query-audio"),
-        (["invoke", "query-video", "--event", "/none.json"], "/none.json can't be read"),
+        (["invoke", "query-video", "--event", "/none.json"], "'/none.json': No such file or directory"),
         (["invoke", "query-video", "--event", str(ROOT / "README.md")], "is not JSON"),
         (["fire", "collect-video"], "make serve"),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import crcmod  # type: ignore[import-untyped]
+import crcmod
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
