@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from local import keys
 from local.ci.jobs import CiJobs
-from local.ci.service import CiService, CosAndCi
+from local.ci.service import CiService, cos_and_ci
 from local.console.feed import Feed
 from local.console.routes import console_routes
 from local.cos.buckets import Buckets
@@ -34,7 +34,7 @@ from local.scf.runtime import Function, FunctionSpec, Outcome
 from local.scf.services import finder, services
 from local.scf.timer import Timers
 from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json_reply
-from local.state import StateLock
+from local.state import locked
 from shared.settings import NAMES
 
 #: Settings of the functions that the environment can set; it overrides serverless.yml.
@@ -79,9 +79,8 @@ class Cloud:
     """The local cloud. `gateway`, `media`, `cos` and `ci` are URLs once `start` has returned.
 
     The gateway's URL serves API 3.0 too, COS's serves CI too, for requests with CI's Host. `root` is the project,
-    `functions` are those of its serverless.yml, `state` is the state directory; settings in `environ` override
-    serverless.yml; `log` gets each line of the functions' logs. Raises ConfigError, and StateError if the state directory
-    can't be used.
+    `functions` are those of its serverless.yml; settings in `environ` override that file. `state` is the state directory,
+    `log` gets each line of the functions' logs. Raises ConfigError, and StateError if `state` can't be used.
     """
 
     def __init__(
@@ -118,12 +117,11 @@ class Cloud:
 
     def _open(self, state: Path) -> None:
         """Lock the state directory and read its content."""
-        self._lock = StateLock(state)
-        self._lock.take()
+        self._lock = locked(state)
         try:
             self.account = Account(state / ".scf")
         except BaseException:
-            self._lock.release()
+            self._lock.close()
             raise
         self.packages = Packages(state / ".scf" / "code", self.account.codes())
         self.store = CosStore(state)
@@ -163,8 +161,8 @@ class Cloud:
     async def _start_servers(self) -> None:
         media, ports = self.media_front, self._ports
         self.media = f"{await self._listen(media.handle, ports.media, media.routes)}/v2/index.php"
-        cos = CosAndCi(self.cos_front, self.ci_front)
-        self.cos = await self._listen(cos.handle, ports.cos, self.cos_front.routes, too_large())
+        cos = cos_and_ci(self.cos_front, self.ci_front)
+        self.cos = await self._listen(cos, ports.cos, self.cos_front.routes, too_large())
         self.ci = await self._listen(self.ci_front.handle, ports.ci, self.ci_front.routes)
         routes = [*self.scf_front.routes, *console_routes(self)]
         self.gateway = await self._listen(self._answer, ports.gateway, routes)
@@ -187,7 +185,7 @@ class Cloud:
         await self.deployed.stop()
         for server in (*self._servers[:-1], *self._bucket_servers.values()):
             await server.stop()
-        self._lock.release()
+        self._lock.close()
 
     async def invoke(self, name: str, event: object, trigger: str = "", request_id: str = "") -> Outcome:
         """Invoke a function of serverless.yml, or a deployed one, `<function>:<version or alias>`, with an event.

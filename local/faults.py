@@ -6,7 +6,6 @@ A fault spoils a finished reply: the signature was checked, and the nonce is use
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,7 +14,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from local.config.document import named
-from local.server import Reply, Request, Route, json_reply
+from local.server import Reply, Request, Route, json_reply, takes_json
 
 
 class Service(Protocol):
@@ -64,13 +63,14 @@ class Faults:
         self._chance = chance
         self._faults: list[Fault] = []
 
-    def replace(self, specs: object) -> None:
-        """Replace the faults by a list of `{"kind", "value", "rate", "times"}`. Raises ValueError."""
+    def replace(self, specs: object) -> int:
+        """Replace the faults by a list of `{"kind", "value", "rate", "times"}`; return how many. Raises ValueError."""
         try:
             self._faults = _FAULTS.validate_python(specs)
         except ValidationError as error:
             problems = (f"faults{named(each['loc'])}: {each['msg']}" for each in error.errors())
             raise ValueError("; ".join(problems)) from error
+        return len(self.in_force())
 
     def in_force(self) -> list[dict[str, object]]:
         """Return the faults that can still occur, in the form that `replace` takes."""
@@ -95,7 +95,7 @@ class Faulty:
         self.service = service
         self.faults = Faults()
         self.routes = (
-            Route("POST", "/_local/faults", self._set_faults),
+            Route("POST", "/_local/faults", takes_json(lambda specs: {"faults": self.faults.replace(specs)})),
             Route("GET", "/_local/faults", lambda _: json_reply(self.faults.in_force())),
             Route("GET", "/_local/calls", lambda _: json_reply(self.service.calls)),
             *routes,
@@ -111,13 +111,6 @@ class Faulty:
             else:
                 reply = self._spoiled(reply, fault)
         return reply
-
-    def _set_faults(self, request: Request) -> Reply:
-        try:
-            self.faults.replace(json.loads(request.body))
-        except (ValueError, RecursionError) as error:
-            return json_reply({"error": str(error)}, 400)
-        return json_reply({"faults": len(self.faults.in_force())})
 
     def _spoiled(self, reply: Reply, fault: Fault) -> Reply:
         if fault.kind == "http":

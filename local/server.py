@@ -81,6 +81,18 @@ def json_reply(value: object, status: int = 200) -> Reply:
     return Reply(status, JSON_HEADERS, json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
+def takes_json(take: Callable[[object], object]) -> Callable[[Request], Reply]:
+    """Return the handler of a route for a JSON body; `take` returns the answer, and raises ValueError for a 400."""
+
+    def handle(request: Request) -> Reply:
+        try:
+            return json_reply(take(json.loads(request.body)))
+        except (ValueError, RecursionError) as error:
+            return json_reply({"error": str(error)}, 400)
+
+    return handle
+
+
 TOO_LARGE = json_reply({"error": f"a body can have at most {MAX_BODY} bytes here"}, 413)
 
 

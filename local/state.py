@@ -20,44 +20,27 @@ class StateError(Exception):
     """The state directory can't be used; the message is one line that names LOCAL_STATE or the file."""
 
 
-class StateLock:
-    """The lock on a state directory; the system releases it when the process ends, even if it is killed."""
+def locked(directory: Path) -> IO[str]:
+    """Lock a state directory, created if needed, until the returned file is closed; the system does so at the latest.
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._file: IO[str] | None = None
-
-    def take(self) -> None:
-        """Lock the directory, created if needed. Raises StateError if another cloud uses it or it can't be written."""
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            file = (self._directory / LOCK).open("w")
-        except OSError as error:
-            raise StateError(f"{self._directory} can't be written ({error.strerror}); see LOCAL_STATE") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise StateError(f"{self._directory} is in use by another local cloud; see LOCAL_STATE") from error
-        self._file = file
-
-    def release(self) -> None:
-        """Release the directory, if it was locked."""
-        if self._file:
-            self._file.close()
-            self._file = None
-
-    def __enter__(self) -> StateLock:
-        self.take()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
+    Raises StateError if another cloud uses it or it can't be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / LOCK).open("w")
+    except OSError as error:
+        raise StateError(f"{directory} can't be written ({error.strerror}); see LOCAL_STATE") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise StateError(f"{directory} is in use by another local cloud; see LOCAL_STATE") from error
+    return file
 
 
 def export_state(directory: Path, target: Path) -> int:
     """Write the content of a state directory to a zip file; return the number of files. Raises StateError, OSError."""
-    with StateLock(directory), _opened(target) as archive:
+    with locked(directory), _opened(target) as archive:
         # Folders are included: an empty one can be a bucket.
         paths = [path for path in sorted(directory.rglob("*")) if path.name != LOCK and path != target]
         for path in paths:
@@ -80,7 +63,7 @@ def import_state(directory: Path, source: Path) -> int:
 
     Raises StateError, also for a file that `export_state` has not written; then nothing is changed.
     """
-    with StateLock(directory):
+    with locked(directory):
         incoming = directory / ".importing"
         try:
             _unpack(source, incoming)
@@ -112,7 +95,7 @@ def _unpack(source: Path, incoming: Path) -> None:
 
 def reset_state(directory: Path) -> None:
     """Remove the content of a state directory. Raises StateError, OSError."""
-    with StateLock(directory):
+    with locked(directory):
         _empty(directory, None)
 
 

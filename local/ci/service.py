@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import secrets
 import time
@@ -16,7 +15,7 @@ from local.cos.replies import XML_HEADERS, CosError, answered, xml
 from local.cos.signature import check_signature
 from local.cos.target import Target, bare_host, bucket_of, target_of
 from local.faults import Faulty
-from local.server import Reply, Request, Route, json_reply
+from local.server import Handler, Reply, Request, Route, json_reply, takes_json
 
 JOBS_PATH = "/_local/jobs"
 #: The session token of a request to CI: the official clients' header, no page names it (cos-python-sdk-v5).
@@ -72,8 +71,8 @@ class CiService:
         self.calls: Counter[str] = Counter()
         self._jobs = jobs
         self.routes = (
-            Route("POST", JOBS_PATH, self._add_jobs),
-            Route("GET", JOBS_PATH, lambda _: json_reply(self._jobs.listed())),
+            Route("POST", JOBS_PATH, takes_json(lambda spec: {"jobs": jobs.add(spec)})),
+            Route("GET", JOBS_PATH, lambda _: json_reply(jobs.listed())),
         )
         self._clock = clock
 
@@ -150,25 +149,16 @@ class CiService:
         except CosError as error:
             raise CiError(SIGNATURE_ERRORS[error.code]) from error
 
-    def _add_jobs(self, request: Request) -> Reply:
-        try:
-            return json_reply({"jobs": self._jobs.add(json.loads(request.body))})
-        except (ValueError, RecursionError) as error:
-            return json_reply({"error": str(error)}, 400)
 
+def cos_and_ci(cos: Faulty, ci: Faulty) -> Handler:
+    """Return the handler of COS's port: it passes requests with CI's host or query on to CI, which has a port too."""
 
-class CosAndCi:
-    """The port of COS: passes requests with CI's host or query on to CI. On loopback, CI has a port of its own too."""
-
-    def __init__(self, cos: Faulty, ci: Faulty) -> None:
-        self._cos = cos
-        self._ci = ci
-
-    async def handle(self, request: Request) -> Reply:
-        """Pass one request on to COS or CI."""
+    async def handle(request: Request) -> Reply:
         is_ci_host = ".ci." in bare_host(request.headers.get("host", ""))
         asks_ci = "ci-process=videoinfo" in request.query.split("&")
-        return await (self._ci if is_ci_host or asks_ci else self._cos).handle(request)
+        return await (ci if is_ci_host or asks_ci else cos).handle(request)
+
+    return handle
 
 
 def _reply(nodes: Mapping[str, object]) -> Reply:

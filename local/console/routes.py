@@ -11,13 +11,14 @@ from urllib.parse import quote, unquote
 from local.console.feed import SHOWN, Activity
 from local.console.samples import read_samples
 from local.cos.store import CosStore, StoredObject
-from local.scf.account import Function
+from local.scf.account import Function, Settings
 from local.scf.runtime import Outcome
 from local.scf.triggers_api import url_description, url_name
 from local.server import LOCAL, Reply, Request, Route, json_reply
 
 if TYPE_CHECKING:
     from local.cloud import Cloud
+    from local.config import FunctionConfig
 
 #: The files of the page, by path.
 PAGE = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
@@ -67,11 +68,7 @@ class ConsoleApi:
         config = self._cloud.config
         functions = [
             {
-                "name": function.alias,
-                "handler": function.handler,
-                "runtime": function.runtime,
-                "memory": function.memory_size,
-                "timeout": function.timeout,
+                **_settings(function.alias, function),
                 "apis": [f"{api.method} {api.path}" for api in config.apis if api.function == function.alias],
                 "urls": [f"/_url/{url.function}/" for url in config.urls if url.function == function.alias],
                 "timers": [
@@ -82,13 +79,11 @@ class ConsoleApi:
             }
             for function in config.functions.values()
         ]
-        cloud = self._cloud
-        urls = {"gateway": cloud.gateway, "media": cloud.media, "cos": cloud.cos, "ci": cloud.ci}
         samples = [
             {"name": each.path.stem, "function": each.function, "event": each.event}
             for each in read_samples(self._cloud.root)
         ]
-        return json_reply({"name": config.name, "functions": functions, "samples": samples, "urls": urls})
+        return json_reply({"name": config.name, "functions": functions, "samples": samples})
 
     def deployed(self, _: Request) -> Reply:
         """The functions that are deployed to this cloud, as `project` has its own; a closed URL is left out."""
@@ -175,21 +170,24 @@ def _effort(outcome: Outcome) -> dict[str, Any]:
     return {
         "requestId": outcome.request_id,
         "log": outcome.log,
-        "functionStatus": outcome.status,
         "initMs": outcome.init_ms,
-        "durationMs": outcome.duration_ms,
         "memoryMb": outcome.memory_mb,
     }
 
 
-def _deployed(function: Function) -> dict[str, object]:
-    settings = function.running or function.settings
+def _settings(name: str, settings: FunctionConfig | Settings) -> dict[str, object]:
     return {
-        "name": function.function_name,
+        "name": name,
         "handler": settings.handler,
         "runtime": settings.runtime,
         "memory": settings.memory_size,
         "timeout": settings.timeout,
+    }
+
+
+def _deployed(function: Function) -> dict[str, object]:
+    return {
+        **_settings(function.function_name, function.running or function.settings),
         "apis": [],
         "urls": [
             f"/_url/{quote(url_name(function, each))}/"

@@ -38,13 +38,11 @@ class CosService:
         self,
         store: CosStore,
         bucket: str = keys.BUCKET,
-        region: str = keys.REGION,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.calls: Counter[str] = Counter()
         self.store = store
         self._bucket = bucket
-        self._region = region
         self._clock = clock
         self._operations: Mapping[str, Callable[[Target], Reply]] = {
             "PutObject": self._put,
@@ -66,7 +64,7 @@ class CosService:
 
     def _answer(self, request: Request) -> Reply:
         # The host names this bucket, in this region (436/6224).
-        if bucket_of(request.headers.get("host", "")) not in (None, (self._bucket, self._region)):
+        if bucket_of(request.headers.get("host", "")) not in (None, (self._bucket, keys.REGION)):
             raise CosError("NoSuchBucket")
         target = target_of(request)
         action = action_of(target)
@@ -120,10 +118,10 @@ class CosService:
         query = _list_query(target.query)
         page = self.store.list(query.prefix, query.delimiter, query.marker, query.max_keys)
         body = list_body(self._bucket, query, page, self._heads(page.keys))
-        return Reply(200, {**XML_HEADERS, "x-cos-bucket-region": self._region}, body)
+        return Reply(200, {**XML_HEADERS, "x-cos-bucket-region": keys.REGION}, body)
 
     def _head_bucket(self, _: Target) -> Reply:
-        return Reply(200, {"x-cos-bucket-region": self._region})
+        return Reply(200, {"x-cos-bucket-region": keys.REGION})
 
     def _put_bucket(self, _: Target) -> Reply:
         raise CosError("BucketAlreadyOwnedByYou")

@@ -17,7 +17,7 @@ from werkzeug.http import parse_options_header
 
 from local.keys import KNOWN, same
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks
-from local.server import Reply, Request, Route, json_reply
+from local.server import Reply, Request, Route, json_reply, takes_json
 from shared.signing.api2 import API2_PATH, HMAC_SHA1, api2_signature, api2_string_to_sign
 
 Params = dict[str, str]
@@ -85,8 +85,8 @@ class MediaService:
         self._clock = clock
         self.nonces = Nonces()
         self.routes = (
-            Route("POST", TASKS_PATH, self._add_tasks),
-            Route("GET", TASKS_PATH, lambda _: json_reply(self._tasks.listed())),
+            Route("POST", TASKS_PATH, takes_json(lambda spec: {"tasks": tasks.add(spec)})),
+            Route("GET", TASKS_PATH, lambda _: json_reply(tasks.listed())),
         )
         self._actions = {VIDEO_ACTION: self._get_vp_result, AUDIO_ACTION: self._get_ctsaudio_info}
 
@@ -173,12 +173,6 @@ class MediaService:
             # No document shows the answer to an unknown id; 5000 is the tables' "resource does not exist".
             raise ApiError(5000, f"no task of vid {params['vid']}")
         return record
-
-    def _add_tasks(self, request: Request) -> Reply:
-        try:
-            return json_reply({"tasks": self._tasks.add(json.loads(request.body))})
-        except (ValueError, RecursionError) as error:
-            return json_reply({"error": str(error)}, 400)
 
 
 class Nonces:

@@ -21,7 +21,7 @@ import requests
 
 from local import replay
 from local.__main__ import main
-from local.state import StateLock
+from local.state import locked
 from tests.support.paths import DOCUMENTS, ROOT
 
 DIRECT = str(ROOT / "events" / "query-video.direct.200.json")
@@ -151,7 +151,7 @@ def test_what_can_not_be_done_is_said_in_one_line(
 def test_a_cloud_on_another_port_is_looked_for_by_its_port(
     here: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with StateLock(tmp_path / "state"):
+    with locked(tmp_path / "state"):
         assert main(["invoke", "query-video", "--event", DIRECT]) == 2
         private = capsys.readouterr().err
         assert main(["fire", "collect-video"]) == 2

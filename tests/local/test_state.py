@@ -9,7 +9,7 @@ import pytest
 
 from local.__main__ import main
 from local.cos.store import CosStore
-from local.state import StateError, StateLock, export_state, import_state, reset_state
+from local.state import StateError, export_state, import_state, locked, reset_state
 
 
 @pytest.fixture
@@ -25,18 +25,18 @@ def content(state: Path) -> dict[str, bytes]:
 
 
 def test_a_directory_is_held_by_one_at_a_time(state: Path) -> None:
-    with StateLock(state):
-        for action in (StateLock(state).take, lambda: reset_state(state), lambda: export_state(state, state / "x.zip")):
+    with locked(state):
+        for action in (lambda: locked(state), lambda: reset_state(state), lambda: export_state(state, state / "x.zip")):
             with pytest.raises(StateError, match=r"in use by another local cloud; see LOCAL_STATE"):
                 action()
-    with StateLock(state):
+    with locked(state):
         assert content(state) == {"a/b.json": b"[1]"}
 
 
 def test_a_directory_that_can_not_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="LOCAL_STATE"):
-        StateLock(tmp_path / "file" / "state").take()
+        locked(tmp_path / "file" / "state")
 
 
 def test_an_import_replaces_the_state_by_the_export(state: Path, tmp_path: Path) -> None:
@@ -102,6 +102,6 @@ def test_the_commands(state: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert content(state) == {}
     assert main(["state", "import", str(tmp_path / "out.zip"), *options]) == 0
     assert content(state) == {"a/b.json": b"[1]"}
-    with StateLock(state):
+    with locked(state):
         assert main(["state", "reset", *options]) == 2
     assert capsys.readouterr().err.count("\n") == 1

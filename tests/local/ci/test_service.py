@@ -16,7 +16,7 @@ from requests import Request as Made
 from local import keys
 from local.ci import jobs as ci_jobs
 from local.ci.jobs import CiJobs
-from local.ci.service import ERRORS, CiService, CosAndCi
+from local.ci.service import ERRORS, CiService, cos_and_ci
 from local.cos.service import CosService
 from local.cos.store import CosStore
 from local.faults import Faulty
@@ -187,10 +187,13 @@ def test_jobs_that_can_not_be_added(service: CiService, body: bytes) -> None:
 
 def test_cos_s_port_serves_both(service: CiService, tmp_path: Any) -> None:
     cos = CosService(CosStore(tmp_path), clock=lambda: NOW)
-    port = CosAndCi(Faulty(cos), Faulty(service))
+    port = cos_and_ci(Faulty(cos), Faulty(service))
 
     def ask(request: Request) -> Reply:
-        return asyncio.run(port.handle(request))
+        async def answer() -> Reply:
+            return await port(request)
+
+        return asyncio.run(answer())
 
     assert fromstring(ask(signed(JOB)).body).tag == "Response"
     assert fromstring(ask(signed(INFO, host=COS_HOST, auth=CosAuth)).body).tag == "Response"
