@@ -40,6 +40,7 @@ ERRORS = {
     "NotImplemented": 501,
     "ServiceUnavailable": 503,
 }
+REFUSED = "The request is refused."
 #: CI's codes for COS's signature errors. The mapping is invented: no page gives it.
 SIGNATURE_ERRORS = {
     "InvalidAccessKeyId": "SecretidNotExist",
@@ -84,22 +85,18 @@ class CiService:
                 return answered(lambda _: self._media_info(target), request, self._clock())
             return _reply(self._describe(target))
         except CiError as error:
-            return self._refusal(error.code, error.detail)
+            return self.error(error.code, error.detail or REFUSED)
         except CosError:  # text that is not UTF-8 can't be signed; the code is invented
             return self.error("InvalidArgument")
 
-    def error(self, code: str) -> Reply:
+    def error(self, code: str, detail: str = REFUSED) -> Reply:
         """Return the reply for a code of CI's table; InternalError for any other.
 
         Unlike COS's, CI's errors have no Resource (1045/43611).
         """
-        return self._refusal(code, "")
-
-    def _refusal(self, code: str, detail: str) -> Reply:
         code = code if code in ERRORS else "InternalError"
         request_id = _request_id()
-        message = detail or "The request is refused."
-        nodes = {"Code": code, "Message": message, "RequestId": request_id, "TraceId": request_id}
+        nodes = {"Code": code, "Message": detail, "RequestId": request_id, "TraceId": request_id}
         return Reply(ERRORS[code], _headers(request_id), xml("Error", nodes))
 
     def _describe(self, request: Target) -> dict[str, object]:

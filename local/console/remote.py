@@ -27,8 +27,8 @@ async def ask_running(port: int, path: str, event: object) -> dict[str, Any] | N
             answer: dict[str, Any] = await response.json()
     except aiohttp.ClientConnectorError:
         return None
-    except aiohttp.ClientError as error:
-        raise CommandError(f"what answers on port {port} is no local cloud; see LOCAL_PORT") from error
+    except aiohttp.ClientError:
+        answer = {}
     if "error" not in answer:
         raise CommandError(f"what answers on port {port} is no local cloud; see LOCAL_PORT")
     if response.status != 200:
