@@ -79,8 +79,8 @@ class Cloud:
     """The local cloud. `gateway`, `media`, `cos` and `ci` are URLs once `start` has returned.
 
     The gateway's URL serves API 3.0 too, COS's serves CI too, for requests with CI's Host. `root` is the project,
-    `functions` are those of its serverless.yml; settings in `environ` override it. `log` gets each line of the functions'
-    logs. Raises ConfigError, and StateError if the directory `state` can't be used.
+    `functions` are those of its serverless.yml; settings in `environ` override it. `log` gets each line of their logs.
+    Raises ConfigError, and StateError if the directory `state` can't be used.
     """
 
     def __init__(
