@@ -24,16 +24,6 @@ FORM = "application/x-www-form-urlencoded"
 ALL_WAYS = [(method, name) for method in ("GET", "POST") for name in ("HmacSHA1", "HmacSHA256")]
 
 
-class Clock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now: float = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def official(
     method: str = "GET",
     signature_method: str = "HmacSHA1",

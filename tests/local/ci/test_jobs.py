@@ -8,20 +8,14 @@ import pytest
 
 from local.ci import jobs as ci_jobs
 from local.ci.jobs import STEP, CiJobs
+from tests.support.clock import Clock
 
 NAMES = [name for name in vars(ci_jobs) if name.isupper() and str(getattr(ci_jobs, name)).startswith("j")]
 
 
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000)
 
 
 @pytest.fixture

@@ -6,16 +6,20 @@ import pytest
 
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks
-from tests.support.media import (
-    Clock,
-)
+from tests.support.clock import Clock
+from tests.support.media import NOW
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture
-def service(clock: Clock) -> MediaService:
-    return MediaService(MediaTasks(clock), clock)
+def tasks(clock: Clock) -> MediaTasks:
+    return MediaTasks(clock)
+
+
+@pytest.fixture
+def service(tasks: MediaTasks, clock: Clock) -> MediaService:
+    return MediaService(tasks, clock)

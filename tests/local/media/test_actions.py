@@ -12,13 +12,13 @@ from local.media.service import WINDOW, MediaService
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, VIDEO_SUCCEEDS, documented
 from local.server import Request
 from shared.signing.credentials import Credentials
+from tests.support.clock import Clock
 from tests.support.media import (
     ALL_WAYS,
     AUDIO,
     NOW,
     OTHER_VIDEO,
     VIDEO,
-    Clock,
     answer,
     changed,
     code,

@@ -15,6 +15,7 @@ from local.media.service import REAL_HOSTS, WINDOW, MediaService
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks, documented
 from local.server import Request
 from shared.signing.credentials import Credentials
+from tests.support.clock import Clock
 from tests.support.media import (
     AUDIO,
     FORM,
@@ -22,7 +23,6 @@ from tests.support.media import (
     NOW,
     OTHER_VIDEO,
     VIDEO,
-    Clock,
     answer,
     changed,
     code,

@@ -10,30 +10,8 @@ import pytest
 
 from local.media import tasks as media_tasks
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION, MediaTasks, documented
-
-VIDEO = "a72c30a65853dc1466ec9ef681e7b76b1530600996"
-AUDIO = "6e50fd43c6f20d56c88d1c1d8f6db2641503390019"
-STARTED = 1_700_000_000.0
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.now = STARTED
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def tasks(clock: Clock) -> MediaTasks:
-    return MediaTasks(clock)
+from tests.support.clock import Clock
+from tests.support.media import AUDIO, NOW, VIDEO
 
 
 def found(tasks: MediaTasks, action: str, vid: str) -> dict[str, Any]:
@@ -90,7 +68,7 @@ def test_demo_tasks_take_their_course(
     example = documented(action)["data"]
     fields = list(example[0] if isinstance(example, list) else example)
     for number, status in enumerate(course):
-        clock.now = STARTED + number * media_tasks.STEP
+        clock.now = NOW + number * media_tasks.STEP
         record = found(tasks, action, vid)
         assert (record["vid"], record["status"]) == (vid, status)
         assert list(record) == fields
@@ -104,10 +82,10 @@ def _name(vid: str) -> str:
 
 
 def test_a_step_comes_at_its_second_and_not_before(tasks: MediaTasks, clock: Clock) -> None:
-    clock.now = STARTED + 3 * media_tasks.STEP - 0.001
+    clock.now = NOW + 3 * media_tasks.STEP - 0.001
     record = found(tasks, VIDEO_ACTION, media_tasks.VIDEO_SUCCEEDS)
     assert (record["status"], record["finish_time"]) == (3, None)
-    clock.now = STARTED + 3 * media_tasks.STEP
+    clock.now = NOW + 3 * media_tasks.STEP
     record = found(tasks, VIDEO_ACTION, media_tasks.VIDEO_SUCCEEDS)
     assert (record["create_time"], record["finish_time"]) == ("2023-11-15 06:13:21", "2023-11-15 06:13:51")
 
@@ -168,7 +146,7 @@ def test_a_timeline_counts_from_the_adding_in_order_of_time(tasks: MediaTasks, c
     tasks.add({"vid": "one", "status": 1, "timeline": steps})
     seen = []
     for seconds in (0, 0.5, 19.9, 20):
-        clock.now = STARTED + 1000 + seconds
+        clock.now = NOW + 1000 + seconds
         seen.append(found(tasks, VIDEO_ACTION, "one"))
     assert seen == [
         {"vid": "one", "status": 1, "note": "new"},
