@@ -151,7 +151,7 @@ def cos_and_ci(cos: Faulty, ci: Faulty) -> Handler:
     """Return the handler of COS's port: it passes requests with CI's host or query on to CI, which has a port too."""
 
     async def handle(request: Request) -> Reply:
-        is_ci_host = ".ci." in bare_host(request.headers.get("host", ""))
+        is_ci_host = ".ci." in "." + bare_host(request.headers.get("host", ""))
         asks_ci = "ci-process=videoinfo" in request.query.split("&")
         return await (ci if is_ci_host or asks_ci else cos).handle(request)
 

@@ -10,11 +10,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from local import keys
+from local.cos.operations import check_emulated
 from local.cos.replies import XML_HEADERS, CosError, answered, common_headers, service_body
 from local.cos.service import CosService
 from local.cos.signature import check_signature
 from local.cos.store import CosStore
-from local.cos.target import bucket_of, target_of
+from local.cos.target import Target, bucket_of, target_of
 from local.server import Reply, Request
 
 #: Buckets of an account (specifications and limits, 436/14518).
@@ -52,17 +53,30 @@ class Buckets:
     def _no_bucket(self, name: str, region: str, request: Request) -> Reply:
         """Answer GET Service, or a request for an unknown bucket. Raises CosError."""
         target = target_of(request)
-        at_root = not target.key and not target.query
-        is_creation, is_list = request.method == "PUT" and at_root, request.method == "GET" and at_root and not name
-        if not is_creation and not is_list:
+        if request.method == "GET" and not name and not target.key:
+            return self._list(target)
+        if request.method != "PUT" or target.key or target.query:
             raise CosError("NoSuchBucket")
-        self.calls["PutBucket" if is_creation else "GetService"] += 1
+        self.calls["PutBucket"] += 1
         check_signature(target, self._clock())
-        headers = common_headers(self._clock())
-        if is_list:
-            return Reply(200, {**headers, **XML_HEADERS}, service_body(keys.APP_ID, keys.REGION, self._created()))
         self._create(name, region, request)
-        return Reply(200, headers)
+        return Reply(200, common_headers(self._clock()))
+
+    def _list(self, target: Target) -> Reply:
+        """GET Service (436/8291): list all buckets. Raises CosError.
+
+        The official client always sends an empty marker and a large max-keys; a page of the list is not emulated.
+        """
+        self.calls["GetService"] += 1
+        check_signature(target, self._clock())
+        check_emulated("GetService", target)
+        marker, most = target.query.get("marker"), target.query.get("max-keys", "2000")
+        if marker or not re.fullmatch("[0-9]{1,4}", most) or int(most) < len(self.services):
+            raise CosError("NotImplemented", "A part of the list of buckets is not emulated by the local COS.")
+        times = {name: (self._folder / name).stat().st_ctime for name in self.services}
+        created = {name: f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}
+        headers = {**common_headers(self._clock()), **XML_HEADERS}
+        return Reply(200, headers, service_body(keys.APP_ID, keys.REGION, created))
 
     def _create(self, name: str, region: str, request: Request) -> None:
         """PUT Bucket (436/7738): create a private bucket without options. Raises CosError."""
@@ -86,10 +100,6 @@ class Buckets:
         service = CosService(store, name, clock=self._clock)
         service.calls = self.calls
         return service
-
-    def _created(self) -> dict[str, str]:
-        times = {name: (self._folder / name).stat().st_ctime for name in self.services}
-        return {name: f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items()}
 
 
 #: Headers that PUT Bucket accepts.

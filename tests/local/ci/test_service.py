@@ -198,4 +198,5 @@ def test_cos_s_port_serves_both(service: CiService, tmp_path: Any) -> None:
     assert fromstring(ask(signed(JOB)).body).tag == "Response"
     assert fromstring(ask(signed(INFO, host=COS_HOST, auth=CosAuth)).body).tag == "Response"
     assert code(ask(signed(JOB, host=COS_HOST, auth=CosAuth))) == (404, "NoSuchKey"), "a key like any other"
+    assert code(ask(signed("/mediabucket", host=f"ci.{keys.REGION}.myqcloud.com"))) == (501, "NotImplemented")
     assert (service.calls["DescribeMediaJob"], cos.calls) == (1, {"GetObject": 1})

@@ -102,14 +102,16 @@ def test_an_account_has_a_limit_of_buckets(buckets: Buckets) -> None:
 
 def test_tencents_client_creates_and_fills_a_bucket(tmp_path: Path) -> None:
     with desk(tmp_path) as opened:
-        address, port = opened.cloud.cos.removeprefix("http://").split(":")
-        config = CosConfig(
-            Region=REGION, SecretId=PERMANENT[0], SecretKey=PERMANENT[1], Scheme="http", IP=address, Port=int(port)
-        )
+        proxy = {"http": opened.cloud.cos}
+        config = CosConfig(Region=REGION, SecretId=PERMANENT[0], SecretKey=PERMANENT[1], Scheme="http", Proxies=proxy)
         client = CosS3Client(config)
         assert not client.bucket_exists(OTHER)
         client.create_bucket(OTHER)
         assert client.bucket_exists(OTHER)
+        assert {each["Name"] for each in client.list_buckets()["Buckets"]["Bucket"]} == {BUCKET, OTHER}
+        for part in ({"Marker": BUCKET}, {"MaxKeys": 1}, {"MaxKeys": "9" * 9}, {"Region": REGION}):
+            with pytest.raises(CosServiceError, match="NotImplemented"):
+                client.list_buckets(**part)
         with pytest.raises(CosServiceError, match="BucketAlreadyOwnedByYou"):
             client.create_bucket(OTHER)
         client.put_object(Bucket=OTHER, Key="key", Body=b"x")
