@@ -82,7 +82,7 @@ class CiService:
         try:
             target = target_of(request)
             if target.query.get("ci-process") == "videoinfo":
-                return answered(lambda _: self._media_info(target), request, self._clock())
+                return answered(lambda: self._media_info(target), request, self._clock())
             return _reply(self._describe(target))
         except CiError as error:
             return self.error(error.code, error.detail or REFUSED)

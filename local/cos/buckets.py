@@ -44,7 +44,7 @@ class Buckets:
         name, region = bucket_of(request.headers.get("host", "")) or (keys.BUCKET, keys.REGION)
         if region == keys.REGION and name in self.services:
             return self.services[name].handle(request)
-        return answered(lambda _: self._no_bucket(name, region, request), request, self._clock())
+        return answered(lambda: self._no_bucket(name, region, request), request, self._clock())
 
     def error(self, code: str) -> Reply:
         """Return the reply for an error code of 436/7730; InternalError for any other."""

@@ -97,11 +97,11 @@ def common_headers(now: float) -> dict[str, str]:
     return {"Server": "tencent-cos", "x-cos-request-id": base64.b64encode(request_id.encode()).decode()}
 
 
-def answered(answer: Callable[[Request], Reply], request: Request, now: float) -> Reply:
+def answered(answer: Callable[[], Reply], request: Request, now: float) -> Reply:
     """Return the answer to a request, or its error as a reply. A reply to HEAD has no body (436/7745)."""
     resource = request.headers.get("host", "") + request.path
     try:
-        reply = answer(request)
+        reply = answer()
     except CosError as error:
         reply = error_reply(error.code, resource, now, error.detail)
     except OSError:

@@ -34,12 +34,7 @@ class CosService:
     gives Unix time in seconds.
     """
 
-    def __init__(
-        self,
-        store: CosStore,
-        bucket: str = keys.BUCKET,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, store: CosStore, bucket: str = keys.BUCKET, clock: Callable[[], float] = time.time) -> None:
         self.calls: Counter[str] = Counter()
         self.store = store
         self._bucket = bucket
@@ -56,14 +51,14 @@ class CosService:
 
     def handle(self, request: Request) -> Reply:
         """Answer one request."""
-        return answered(self._answer, request, self._clock())
+        return answered(lambda: self._answer(request), request, self._clock())
 
     def error(self, code: str) -> Reply:
         """Return the reply for an error code of 436/7730; InternalError for any other."""
         return error_reply(code, self._bucket, self._clock())
 
     def _answer(self, request: Request) -> Reply:
-        # The host names this bucket, in this region (436/6224).
+        # A host of COS names a bucket and its region (436/6224).
         if bucket_of(request.headers.get("host", "")) not in (None, (self._bucket, keys.REGION)):
             raise CosError("NoSuchBucket")
         target = target_of(request)
