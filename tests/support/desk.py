@@ -123,10 +123,10 @@ class Desk:
 
 
 def package(code: str, file: str = "index.py") -> str:
-    """A zip with one file, as Base64."""
+    """A zip with one file, as Base64: the same text whenever it is made, so that every process collects the same tests."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(file, code)
+        archive.writestr(zipfile.ZipInfo(file), code)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
