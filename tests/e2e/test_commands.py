@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +100,16 @@ def test_run_checks_the_promise_of_every_event(here: int, capsys: pytest.Capture
 
 
 def test_run_reports_a_broken_promise(
-    here: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    here: int, quick_root: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    read = replay.read_promise
-
-    def promising_too_much(path: Path) -> replay.Promise:
-        promise = read(path)
-        return promise._replace(status=200) if promise.case == "gateway-bad-id" else promise
-
-    monkeypatch.setattr(replay, "read_promise", promising_too_much)
+    root, name = quick_root(30), "query-video.gateway-bad-id"
+    (root / "events").mkdir()
+    (root / "events" / f"{name}.200.json").symlink_to(ROOT / "events" / f"{name}.400.json")
+    monkeypatch.setattr("local.__main__.ROOT", root)
     assert main(["run"]) == 1
-    assert "400, promised 200" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "400, promised 200" in out
+    assert "0 of 1 replies are what their events' names promise." in out
 
 
 def test_an_event_whose_name_promises_nothing_is_refused(tmp_path: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shlex
-import subprocess
-import sys
 from itertools import takewhile
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,21 +81,20 @@ def commands() -> set[tuple[str, str]]:
     return set(COMMAND.findall(code))
 
 
-def help_of(module: str, words: list[str]) -> str:
+def help_of(module: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """What a command says of itself. Its name are as many of the words before the first option as it knows."""
     names = list(takewhile(lambda word: re.fullmatch("[a-z][a-z-]*", word), words))
+    main = importlib.import_module(f"{module}.__main__").main
     for count in range(len(names), -1, -1):
-        line = [sys.executable, "-m", module, *names[:count], "--help"]
-        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return " ".join([*names[:count], done.stdout])
+        if main([*names[:count], "--help"]) == 0:
+            return " ".join([*names[:count], capsys.readouterr().out])
     raise AssertionError(f"{module} has no help")
 
 
 @pytest.mark.parametrize(("module", "typed"), sorted(commands()))
-def test_commands_that_are_shown_exist(module: str, typed: str) -> None:
+def test_commands_that_are_shown_exist(module: str, typed: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = typed.split()
-    help_text = help_of(module, words)
+    help_text = help_of(module, words, capsys)
     assert words[:1] == [word for word in words[:1] if word in help_text.split()]
     options = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert options <= set(re.findall(r"--[a-z-]+", help_text))

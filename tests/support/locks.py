@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from itertools import product
 from pathlib import Path
@@ -53,6 +54,7 @@ def _pins(text: str) -> Iterator[Pin]:
         yield Pin(canonicalize_name(requirement.name), pinned[1], requirement.marker, tuple(hashes))
 
 
+@cache  # each is looked up once for every Python and system
 def installed(name: str, version: str) -> list[Requirement] | None:
     """Return the needs of a release that is installed in just this version."""
     try:

@@ -14,7 +14,8 @@ from tests.support.bucket import ADDED, RESULTS, WATCH, WATCHED, Api, Bucket, Ob
 from tests.support.results import load_part
 from tests.support.wire import task
 
-pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
+# What is large reaches no line that small tests do not, and counting lines takes longer than sweeping.
+pytestmark = [pytest.mark.usefixtures(one_after_the_other.__name__), pytest.mark.no_cover]
 
 
 class Quick(Bucket):

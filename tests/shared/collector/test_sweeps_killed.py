@@ -22,7 +22,8 @@ from tests.support.bucket import (  # fmt: skip
 from tests.support.interleaving import At, Killed, die
 from tests.support.wire import task
 
-pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
+# Thousands of sweeps reach no line that the tests of each module do not, and counting lines takes longer than sweeping.
+pytestmark = [pytest.mark.usefixtures(one_after_the_other.__name__), pytest.mark.no_cover]
 
 Tasks = Mapping[str, Record]
 TASKS: Tasks = {"x": task("x"), "y": task("y", 4), "z": task("z", 3)}
