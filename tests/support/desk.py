@@ -123,7 +123,7 @@ class Desk:
 
 
 def package(code: str, file: str = "index.py") -> str:
-    """A zip with one file, as Base64: the same text whenever it is made, so that every process collects the same tests."""
+    """A zip with one file, as Base64. It bears no time: it is part of tests' names, which are the same everywhere."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo(file), code)
