@@ -10,8 +10,10 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from tests.browser.window import Window
-from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.support import chromium
+from tests.support.live import LiveCloud, live, shared_cloud
+
+__all__ = ["chrome", "live", "shared_cloud", "window"]
 
 CHROMIUM = chromium.find()
 #: Without a Chromium there is nothing to collect; tests/conftest.py says how to get one.
@@ -37,20 +39,6 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
     driver = webdriver.Chrome(options=options, service=Service(CHROMIUM.driver))
     yield driver
     driver.quit()
-
-
-@pytest.fixture(scope="session")
-def session_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCloud]:
-    """One cloud for all tests; each uses it through `live`."""
-    with live_cloud(tmp_path_factory.mktemp("state")) as live:
-        yield live
-
-
-@pytest.fixture
-def live(session_cloud: LiveCloud) -> Iterator[LiveCloud]:
-    """The cloud, without faults before and after the test."""
-    yield session_cloud
-    session_cloud.media("faults", json=[])
 
 
 @pytest.fixture

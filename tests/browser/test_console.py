@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from contextlib import closing
 
 import pytest
 
 from tests.browser.window import Window
-from tests.e2e.conftest import LiveCloud
 from tests.local.scf.test_triggers_api import URL
-from tests.support.desk import NAME, Clock, Desk
+from tests.support.clock import Clock
+from tests.support.desk import NAME, NOW, Desk
+from tests.support.live import LiveCloud
 
 VIDEO = "a72c30a65853dc1466ec9ef681e7b76b1530600996"
 #: As WCAG counts it: text and what is behind it, for each visible text of the page.
@@ -115,8 +114,7 @@ def test_an_event_that_is_not_json_is_reported_and_not_sent(console: Window) -> 
 def test_what_is_deployed_is_listed_while_it_is_there(
     console: Window, live: LiveCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with closing(asyncio.new_event_loop()) as unused:
-        account = Desk(live.cloud, Clock(), unused, [])
+    account = Desk(live, Clock(NOW))
     monkeypatch.setattr(live.cloud.account, "clock", account.clock)
     account.create()
     account.scf("CreateTrigger", **URL)

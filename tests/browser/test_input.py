@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from tests.browser.window import Window
-from tests.e2e.conftest import LiveCloud
+from tests.support.live import LiveCloud
 from tests.support.tasks import vid, video
 
 A, B = vid(1), vid(2)

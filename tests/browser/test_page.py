@@ -6,7 +6,7 @@ import pytest
 
 from shared.replies.table import COLUMNS
 from tests.browser.window import Window
-from tests.e2e.conftest import LiveCloud
+from tests.support.live import LiveCloud
 from tests.support.tasks import audio, vid, video
 
 RESULT = "http://test-1253125191.cossh.myqcloud.com/xfd/same.mp4.0-5-100-300.mp4"

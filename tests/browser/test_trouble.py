@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.window import Window
-from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.live import LiveCloud, live_cloud
 from tests.support.tasks import vid, video
 
 VIDS = [vid(number) for number in range(300)]

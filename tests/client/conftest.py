@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from shared.invocation import Deadline
-from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.live import LiveCloud, shared_cloud
+
+__all__ = ["function", "live", "pauses", "shared_cloud"]
 
 #: What a function says: the HTTP status, headers and the body, as JSON or as it is.
 Reply = tuple[int, dict[str, str], Any]
@@ -130,13 +132,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr("time.sleep", waited.append)
     monkeypatch.setattr(Deadline, "pause", lambda _, seconds: waited.append(seconds))
     return waited
-
-
-@pytest.fixture(scope="module")
-def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCloud]:
-    """One local cloud a module."""
-    with live_cloud(tmp_path_factory.mktemp("state")) as live:
-        yield live
 
 
 @pytest.fixture

@@ -10,14 +10,9 @@ import pytest
 from client import Outcome, ask
 from local import keys
 from local.ci import jobs
-from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.live import LiveCloud, shared_ci
 
-
-@pytest.fixture(scope="module")
-def shared_ci(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCloud]:
-    """One cloud whose functions ask Cloud Infinite."""
-    with live_cloud(tmp_path_factory.mktemp("ci"), BACKEND="ci") as cloud:
-        yield cloud
+__all__ = ["ci", "shared_ci"]
 
 
 @pytest.fixture

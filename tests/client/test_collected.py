@@ -13,7 +13,7 @@ from client.errors import ClientError
 from shared.settings import read_settings
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.client.conftest import done, some_time
-from tests.e2e.conftest import LiveCloud
+from tests.support.live import LiveCloud
 
 
 def store(live: LiveCloud, name: str, value: Any) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from client.__main__ import main
 from tests.client.conftest import FakeFunction, done, envelope, refusal
-from tests.e2e.conftest import LiveCloud
+from tests.support.live import LiveCloud
 from tests.support.paths import ROOT
 
 HEADER = ["备注", "vid", "outcome", "status", "create_time", "finish_time", "result", "error_code", "error_msg", "url"]

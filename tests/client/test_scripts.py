@@ -7,7 +7,7 @@ import pytest
 import client
 from client import ClientError, ask
 from tests.client.conftest import FakeFunction, done, envelope, refusal
-from tests.e2e.conftest import LiveCloud
+from tests.support.live import LiveCloud
 
 
 def test_outcomes_come_in_the_order_asked(function: FakeFunction) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.access import Access, Call, connect
 from deploy.errors import DeployError, Refused, Unanswered
-from tests.e2e.conftest import free_ports
+from tests.support.ports import free_ports
 
 APP = "application/json"
 

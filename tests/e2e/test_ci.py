@@ -21,8 +21,8 @@ from local import keys
 from local.ci import jobs as ci_jobs
 from local.media import tasks as media_tasks
 from shared.tasks import AUDIO, VIDEO
-from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.support import callers
+from tests.support.live import LiveCloud, live_cloud
 from tests.support.paths import ROOT
 from tests.support.record_schema import check_record
 
@@ -35,13 +35,6 @@ TROUBLE = [
     {"kind": "code", "value": "SlowDown", "rate": 0.05},
     {"kind": "code", "value": "InternalError", "rate": 0.05},
 ]
-
-
-@pytest.fixture(scope="module")
-def shared_ci(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCloud]:
-    """One cloud whose functions ask Cloud Infinite."""
-    with live_cloud(tmp_path_factory.mktemp("ci"), BACKEND="ci") as live:
-        yield live
 
 
 @pytest.fixture

@@ -75,12 +75,6 @@ def _connect(port: int) -> socket.socket:
     raise TimeoutError("nobody waits for a debugger")
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def test_a_debugger_stops_in_the_users_file_and_no_time_limit_holds(project: Path, free_port: int) -> None:
     index = project / "src" / "index.py"
     line = index.read_text().splitlines().index('    body = words.greet(os.environ["GREETING"], name)') + 1

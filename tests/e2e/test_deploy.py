@@ -25,9 +25,10 @@ from deploy.__main__ import Command, run
 from deploy.api import Clock
 from local.cloud import Ports
 from local.keys import BUCKET, PERMANENT, REGION
-from tests.e2e.conftest import LiveCloud, free_ports, live_cloud
 from tests.support import bundles
+from tests.support.live import LiveCloud, live_cloud
 from tests.support.paths import ROOT
+from tests.support.ports import free_ports
 
 VIDEO, AUDIO = (f"media-query-dev-media-query-query-{kind}" for kind in ("video", "audio"))
 #: Waits are shorter than a person's, and a function is busy for fewer seconds than in the local cloud of `make serve`.

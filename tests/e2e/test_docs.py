@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from shared.settings import NAMES, read_settings
-from tests.e2e.conftest import LiveCloud
 from tests.e2e.test_readme import possible_errors
 from tests.support.documents import Document, read, spans, without_comments
+from tests.support.live import LiveCloud
 from tests.support.paths import ROOT
 
 #: Files of this checkout that code names: in a span, or in a command.

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from local.cloud import Ports
-from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.live import LiveCloud, live_cloud
 from tests.support.paths import DOCUMENTS, ROOT
 
 VIDEO = json.loads((DOCUMENTS / "GetVpResult.json").read_text())

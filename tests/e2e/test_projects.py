@@ -11,8 +11,8 @@ import pytest
 from local.__main__ import main
 from local.config import ConfigError
 from local.scf.project import notes, read_project
-from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.support import projects
+from tests.support.live import LiveCloud, live_cloud
 
 
 @pytest.fixture

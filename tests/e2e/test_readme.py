@@ -10,8 +10,8 @@ import pytest
 from shared import errors
 from shared.errors import PARTLY_DONE
 from shared.tasks import MISSING, UNANSWERED, state
-from tests.e2e.conftest import LiveCloud
 from tests.support.documents import Document, read, spans, without_comments
+from tests.support.live import LiveCloud
 
 SAMPLE = re.compile(
     r"^curl (-X POST )?'http://127\.0\.0\.1:9000(/\S+)'\n```\n+```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL

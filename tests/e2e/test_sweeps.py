@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local import keys, load_test
-from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.live import LiveCloud, live_cloud
 from tests.support.paths import ROOT
 
 PREFIX = {"watch": "watch/video/", "results": "results/video/"}

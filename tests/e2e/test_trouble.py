@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from local.server import Reply, Request
-from tests.e2e.conftest import LiveCloud, live_cloud
+from tests.support.live import LiveCloud, live_cloud
 
 SIX_WAYS = [
     {"kind": "reset", "rate": 0.04},

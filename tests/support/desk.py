@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
-import threading
 import zipfile
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from tencentcloud.common.common_client import CommonClient
@@ -23,9 +21,11 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 from local.cloud import Cloud, Ports
 from local.keys import PERMANENT, REGION
 from shared.signing.credentials import Credentials
+from tests.support.clock import Clock
+from tests.support.live import LiveCloud, running
 from tests.support.paths import ROOT
 
-T = TypeVar("T")
+NOW = 1_700_000_000.0
 VERSIONS = {"scf": "2018-04-16", "cam": "2019-01-16", "sts": "2018-08-13"}
 NAME = "my-function"
 CODE = "def main(event, context):\n    return {'event': event, 'version': context['function_version'], 'code': 1}\n"
@@ -38,28 +38,14 @@ TRUST = {
 }
 
 
-class Clock:
-    """Unix time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Desk:
     """A running cloud, its clock and its clients."""
 
-    def __init__(self, cloud: Cloud, clock: Clock, loop: asyncio.AbstractEventLoop, log: list[str]) -> None:
-        self.cloud = cloud
+    def __init__(self, live: LiveCloud, clock: Clock) -> None:
+        self.cloud = live.cloud
+        self.log = live.log
+        self.wait = live.wait
         self.clock = clock
-        self.log = log
-        self._loop = loop
-
-    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the cloud's loop."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def scf(self, action: str, /, **parameters: object) -> dict[str, Any]:
         """Call an action of SCF on NAME, or on the FunctionName that is given."""
@@ -135,25 +121,17 @@ def variables(**values: str) -> dict[str, object]:
     return {"Variables": [{"Key": key, "Value": value} for key, value in values.items()]}
 
 
+async def _call(act: Callable[[], None]) -> None:
+    act()
+
+
 @contextmanager
 def desk(state: Path, timers: bool = False) -> Iterator[Desk]:
     """A cloud whose state lies in `state`, in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
     log: list[str] = []
-    try:
-        cloud, clock = Cloud(ROOT, state, {}, Ports(), log.append), Clock()
-        cloud.account.clock = clock
-        opened = Desk(cloud, clock, loop, log)
-        opened.wait(cloud.start())
-        try:
-            if timers:
-                loop.call_soon_threadsafe(cloud.start_timers)
-            yield opened
-        finally:
-            opened.wait(cloud.stop())
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    cloud, clock = Cloud(ROOT, state, {}, Ports(), log.append), Clock(NOW)
+    cloud.account.clock = clock
+    with running(cloud, log) as live:
+        if timers:
+            live.wait(_call(cloud.start_timers))
+        yield Desk(live, clock)

@@ -13,9 +13,9 @@ import requests
 
 from local.keys import APP_ID, BUCKET, PERMANENT
 from shared.signing.cos import CosAuth
-from tests.e2e.conftest import LiveCloud, live_cloud
 from tests.local.scf.test_triggers_api import URL
 from tests.support.desk import NAME, desk
+from tests.support.live import LiveCloud, live_cloud
 
 VIDEO = "a72c30a65853dc1466ec9ef681e7b76b1530600996"
 
