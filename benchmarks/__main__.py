@@ -40,13 +40,13 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="bench-") as work:
             _say("building the bundle and its peers")
             stage = lay_out(Path(work))
-            told = description(stage.python)
+            machine = description(stage.python)
             topics = asyncio.run(_measure(stage))
     except (BenchError, DeployError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
-    parts = (INTRODUCTION, f"{told}\n- Duration: {minutes} min {seconds} s\n", *map(markdown, topics))
+    parts = (INTRODUCTION, f"{machine}\n- Duration: {minutes} min {seconds} s\n", *map(markdown, topics))
     if os.environ.get("WRITE") == "1":
         RESULTS.write_text("\n".join(parts), encoding="utf-8")
         for chart in (chart for topic in topics for chart in topic.charts):

@@ -32,7 +32,7 @@ def certificate(key: RSA.RsaKey, host: str) -> bytes:
     name = der(SEQUENCE, der(SET, der(SEQUENCE, der(OID, COMMON_NAME), der(UTF8, host.encode()))))
     algorithm = der(SEQUENCE, der(OID, SHA256_RSA), b"\x05\x00")
     public = key.public_key().export_key("DER")
-    told = der(
+    to_be_signed = der(
         SEQUENCE,
         der(0xA0, der(INTEGER, b"\x02")),  # version 3
         der(INTEGER, b"\x01"),
@@ -43,8 +43,8 @@ def certificate(key: RSA.RsaKey, host: str) -> bytes:
         public,
         der(0xA3, der(SEQUENCE, *extensions(host, hashlib.sha256(public).digest()[:20]))),
     )
-    signature = pkcs1_15.new(key).sign(SHA256.new(told))
-    return der(SEQUENCE, told, algorithm, der(BITS, b"\x00", signature))
+    signature = pkcs1_15.new(key).sign(SHA256.new(to_be_signed))
+    return der(SEQUENCE, to_be_signed, algorithm, der(BITS, b"\x00", signature))
 
 
 def extensions(host: str, key_id: bytes) -> list[bytes]:
@@ -68,8 +68,8 @@ def der(tag: int, *parts: bytes) -> bytes:
     size = len(content)
     if size < 0x80:
         return bytes((tag, size)) + content
-    told = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(told))) + told + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content
 
 
 if __name__ == "__main__":

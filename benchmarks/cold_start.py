@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.charts import bar_chart
 from benchmarks.server import MediaProcess
-from benchmarks.stage import Stage, function_of, invoke, spec
+from benchmarks.stage import Stage, invoke, opened, spec
 from benchmarks.table import Bar, Topic, compared
 from local.ci.jobs import TRANSCODE
 from local.media.tasks import VIDEO_ACTION
@@ -86,10 +86,7 @@ def _contenders(stage: Stage, media: MediaProcess) -> Contenders:
 
 async def _cold_start(what: FunctionSpec, event: object) -> float:
     """Milliseconds of one cold start."""
-    function = function_of(what)
-    started = time.perf_counter()
-    try:
+    async with opened(what) as function:
+        started = time.perf_counter()
         await invoke(function, event)
         return (time.perf_counter() - started) * 1000
-    finally:
-        await function.close()

@@ -70,9 +70,9 @@ def _parts(stage: Stage, media: MediaProcess, vids: list[str]) -> dict[str, floa
     return sorted_out(done.stderr, float(done.stdout.splitlines()[-1]))
 
 
-def sorted_out(told: str, query_ms: float) -> dict[str, float]:
-    """Return milliseconds by part: of what `-X importtime` has told, and of a query, whose imports are among them."""
-    imports = [(name, int(took) / 1000) for took, name in IMPORT.findall(told)]
+def sorted_out(import_times: str, query_ms: float) -> dict[str, float]:
+    """Return milliseconds by part: from what `-X importtime` prints, and of a query, whose imports are among them."""
+    imports = [(name, int(took) / 1000) for took, name in IMPORT.findall(import_times)]
     names = [name for name, _ in imports]
     started, function = names.index("site") + 1, names.index("query_video") + 1
     parts = dict.fromkeys((START, LIBRARY, *PACKAGES.values()), 0.0)

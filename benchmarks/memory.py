@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from benchmarks.server import MediaProcess
-from benchmarks.stage import Stage, function_of, invoke, spec
+from benchmarks.stage import Stage, invoke, opened, spec
 from benchmarks.table import Bar, Topic, against
 from local.media.tasks import AUDIO_ACTION, VIDEO_ACTION
 
@@ -41,8 +41,5 @@ def _event(vids: list[str]) -> dict[str, object]:
 
 
 async def _peak(stage: Stage, media: MediaProcess, code_dir: Path, handler: str, event: object) -> float:
-    function = function_of(spec(stage, code_dir, handler, media))
-    try:
+    async with opened(spec(stage, code_dir, handler, media)) as function:
         return (await invoke(function, event)).memory_mb
-    finally:
-        await function.close()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from benchmarks.charts import Line, line_chart
@@ -59,23 +60,9 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:  # noqa: ARG001 -
     return Topic("Scale", NOTE, rows, _table(firings), (chart,))
 
 
-class _Log:
-    """What the functions say of their invocations."""
-
-    def __init__(self) -> None:
-        self.said: list[dict[str, int]] = []
-
-    def take(self, line: str) -> None:
-        """Read one line."""
-        if line.startswith('{"request_id"'):
-            self.said.append(json.loads(line))
-
-
 async def _firings(stage: Stage, shards: int) -> list[Firing]:
-    log = _Log()
-    cloud = _cloud(stage, log)
-    await cloud.start()
-    try:
+    log: list[str] = []
+    async with _cloud(stage, log) as cloud:
         message = {"watch": "watch/video/", "results": "results/video/"}
         _write_lists(cloud, range(shards), first=0)
         everything = await _fire(cloud, log, message, shards, EVERYTHING)
@@ -84,30 +71,29 @@ async def _firings(stage: Stage, shards: int) -> list[Firing]:
         nothing = await _fire(cloud, log, message, shards, NOTHING)
         _write_lists(cloud, range(max(1, shards // 100)), first=SHARDS[-1])
         little = await _fire(cloud, log, message, shards, LITTLE)
-    finally:
-        await cloud.stop()
     return [nothing, little, everything]
 
 
 async def _idle_of_one(stage: Stage) -> Firing:
-    log = _Log()
-    cloud = _cloud(stage, log)
-    await cloud.start()
-    try:
+    log: list[str] = []
+    async with _cloud(stage, log) as cloud:
         cloud.store.put("media-query/watch/video.json", _ids(0), JSON)
         for _ in range(3):  # the first asks, the second about what was pending, the third has nothing to do
             firing = await _fire(cloud, log, {}, 1, NOTHING)
-    finally:
-        await cloud.stop()
     return firing
 
 
-def _cloud(stage: Stage, log: _Log) -> Cloud:
-    state = Path(stage.archive).parent / "state"
-    cloud = Cloud(ROOT, state, {}, Ports(), log.take, Options(Bundle(stage.bundle, stage.python), INSTANCES))
+@asynccontextmanager
+async def _cloud(stage: Stage, log: list[str]) -> AsyncIterator[Cloud]:
+    state = stage.archive.parent / "state"
+    cloud = Cloud(ROOT, state, {}, Ports(), log.append, Options(Bundle(stage.bundle, stage.python), INSTANCES))
     cloud.media_front = CountingApi(VIDEO_ACTION)
     cloud.store.clear()
-    return cloud
+    await cloud.start()
+    try:
+        yield cloud
+    finally:
+        await cloud.stop()
 
 
 def _write_lists(cloud: Cloud, shards: range, first: int) -> None:
@@ -119,18 +105,18 @@ def _ids(block: int) -> bytes:
     return json.dumps([f"{number:032x}1600000000" for number in range(block * IDS, (block + 1) * IDS)]).encode()
 
 
-async def _fire(cloud: Cloud, log: _Log, message: dict[str, str], shards: int, to_do: str) -> Firing:
+async def _fire(cloud: Cloud, log: list[str], message: dict[str, str], shards: int, to_do: str) -> Firing:
     """Fire the timer and wait until all that it has set going is done."""
-    log.said.clear()
+    log.clear()
     started = time.perf_counter()
     outcome = await cloud.fire("collect-video", json.dumps(message) if message else "")
     await cloud.asynchronous.settle()
     seconds = time.perf_counter() - started
     if not outcome.ok:
         raise BenchError("\n".join(outcome.log))
-    sums = {name: sum(said.get(name, 0) for said in log.said) for name in ("cos_calls", "calls")}
-    memory = max(said["memory_mb"] for said in log.said)
-    return Firing(shards, to_do, sums["cos_calls"], sums["calls"], len(log.said), seconds, memory)
+    runs: list[dict[str, int]] = [json.loads(line) for line in log if line.startswith('{"request_id"')]
+    cos_calls, calls = (sum(run.get(name, 0) for run in runs) for name in ("cos_calls", "calls"))
+    return Firing(shards, to_do, cos_calls, calls, len(runs), seconds, max(run["memory_mb"] for run in runs))
 
 
 def _row(what: str, firing: Firing, most: int) -> Row:

@@ -31,8 +31,8 @@ class MediaProcess(NamedTuple):
     """A running media API, by the URL of its server; `tls` is the same with TLS, `ci` a running Cloud Infinite."""
 
     url: str
-    tls: str = ""
-    ci: str = ""
+    tls: str
+    ci: str
 
     @property
     def api(self) -> str:
@@ -80,12 +80,12 @@ class Repeating:
 
 
 @contextmanager
-def media_process(certificate: Path | None = None) -> Iterator[MediaProcess]:
-    """Run the media API as long as the context is open; with a certificate for `localhost` and its key also with TLS.
+def media_process(certificate: Path) -> Iterator[MediaProcess]:
+    """Run the media API as long as the context is open; `certificate` is one for `localhost`, and its key.
 
     It also ends when this process does, however that may be.
     """
-    command = [sys.executable, "-m", "benchmarks.server", *([str(certificate)] if certificate else [])]
+    command = [sys.executable, "-m", "benchmarks.server", str(certificate)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield MediaProcess(*json.loads(process.stdout.readline()))
@@ -96,8 +96,7 @@ async def _serve(certificate: str) -> None:
     front = Faulty(Repeating(service), service.routes)
     servers = [Server(front.handle, routes=front.routes), Server(Faulty(ci).handle)]
     url, ci_url = [await server.start() for server in servers]
-    tls = await _serve_tls(url, certificate) if certificate else ""
-    print(json.dumps([url, tls, ci_url]), flush=True)
+    print(json.dumps([url, await _serve_tls(url, certificate), ci_url]), flush=True)
     await asyncio.to_thread(sys.stdin.read)  # it ends with the process that started this one
     for server in servers:
         await server.stop()
@@ -126,4 +125,4 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1] if len(sys.argv) > 1 else ""))
+    asyncio.run(_serve(sys.argv[1]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,12 +113,17 @@ async def invoke(function: Function, event: object) -> Outcome:
     """Invoke a function. Raises BenchError when it failed or refused."""
     outcome = await function.invoke(event)
     result = outcome.result
-    told = result.get("code", result.get("statusCode", 0)) if isinstance(result, dict) else 0
-    if not outcome.ok or told not in (0, 200):
+    status = result.get("code", result.get("statusCode", 0)) if isinstance(result, dict) else 0
+    if not outcome.ok or status not in (0, 200):
         raise BenchError("\n".join(outcome.log))
     return outcome
 
 
-def function_of(what: FunctionSpec) -> Function:
-    """Return the function with the local cloud's run role; close it after use."""
-    return Function(what, lambda: keys.ROLE)
+@asynccontextmanager
+async def opened(what: FunctionSpec) -> AsyncIterator[Function]:
+    """A function with the local cloud's run role, without an instance before the block and after it."""
+    function = Function(what, lambda: keys.ROLE)
+    try:
+        yield function
+    finally:
+        await function.close()

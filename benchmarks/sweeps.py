@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from benchmarks.server import MediaProcess
 from benchmarks.stage import BenchError, Stage
 from benchmarks.table import Bar, Row, Topic, against
@@ -50,10 +48,12 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:  # noqa: ARG001 -
     million, killed, faulty = [await _swept(stage, order) for order in (MILLION, KILLED, FAULTY)]
     if million.repeated:
         raise BenchError(f"{million.repeated} ids were asked about again once final")
-    told = [_told("A million ids, 5% of all calls failing in six ways", million, _cost(million))]
-    told.append(_told(f"{KILLED.kills} instances killed with SIGKILL at random moments", killed))
-    told.append(_told("20% of all calls failing in six ways", faulty))
-    return Topic("Sweeps", "\n\n".join((NOTE, *told)), rows)
+    lists = (
+        _list("A million ids, 5% of all calls failing in six ways", million, _cost(million)),
+        _list(f"{KILLED.kills} instances killed with SIGKILL at random moments", killed),
+        _list("20% of all calls failing in six ways", faulty),
+    )
+    return Topic("Sweeps", "\n\n".join((NOTE, *lists)), rows)
 
 
 async def _memory(stage: Stage, order: load_test.Order, most: float) -> Row:
@@ -65,7 +65,7 @@ async def _memory(stage: Stage, order: load_test.Order, most: float) -> Row:
 
 async def _swept(stage: Stage, order: load_test.Order) -> load_test.Figures:
     """Sweep to the end. Raises BenchError when anything was lost."""
-    bundle, state = Bundle(stage.bundle, stage.python), Path(stage.archive).parent / "state"
+    bundle, state = Bundle(stage.bundle, stage.python), stage.archive.parent / "state"
     outcome = await load_test.run(ROOT, state, order, lambda _: None, bundle)
     if outcome.lost:
         raise BenchError(f"{outcome.lost} of {order.ids} ids have not the result that they should")
@@ -82,5 +82,5 @@ def _cost(outcome: load_test.Figures) -> str:
     )
 
 
-def _told(what: str, outcome: load_test.Figures, *more: str) -> str:
+def _list(what: str, outcome: load_test.Figures, *more: str) -> str:
     return "\n".join((f"{what}:", "", *(f"- {line}" for line in (*outcome.lines(), *more))))

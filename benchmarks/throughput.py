@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks.charts import Chart, Line, line_chart
 from benchmarks.server import MediaProcess
-from benchmarks.stage import Stage, function_of, invoke, spec
+from benchmarks.stage import Stage, invoke, opened, spec
 from benchmarks.table import Row, Topic, against
 from local.media.tasks import AUDIO_ACTION
 
@@ -37,17 +37,16 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:
 async def _row(stage: Stage, media: MediaProcess, vids: list[str], in_flight: int, times: int) -> tuple[Row, float]:
     """The row of so many calls in flight, and the ids a second."""
     asked = vids[: max(200, 20 * in_flight)]
-    function = function_of(spec(stage, stage.bundle, "query_audio.main_handler", media, CONCURRENCY=str(in_flight)))
-    try:
+    what = spec(stage, stage.bundle, "query_audio.main_handler", media, CONCURRENCY=str(in_flight))
+    async with opened(what) as function:
         await invoke(function, {"vids": asked[:in_flight]})  # opens the connections
         took = [(await invoke(function, {"vids": asked})).duration_ms / 1000 for _ in range(times)]
-    finally:
-        await function.close()
     # With a whole number of rounds the ideal is exactly in_flight / DELAY.
     ideal = len(asked) / (math.ceil(len(asked) / in_flight) * DELAY)
-    what = f"{in_flight} in flight, {len(asked)} ids, {times} times"
     rates = [len(asked) / seconds for seconds in took]
-    return against(what, rates, ideal, "/s"), statistics.median(rates)
+    return against(f"{in_flight} in flight, {len(asked)} ids, {times} times", rates, ideal, "/s"), statistics.median(
+        rates
+    )
 
 
 def _chart(measured: Sequence[tuple[Row, float]]) -> Chart:

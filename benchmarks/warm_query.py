@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.server import MediaProcess
-from benchmarks.stage import Stage, function_of, invoke, spec
+from benchmarks.stage import Stage, invoke, opened, spec
 from benchmarks.table import Bar, Topic, compared
 from local.media.tasks import VIDEO_ACTION
 
@@ -25,11 +25,8 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:
         "headers": {"accept": "*/*", "user-agent": "curl/7.88.1", "x-api-scheme": "https"},
         "requestContext": {"httpMethod": "ANY", "path": "/query-video", "stage": "release"},
     }
-    function = function_of(spec(stage, stage.probes, "cpu_blocks.main_handler", media))
-    try:
+    async with opened(spec(stage, stage.probes, "cpu_blocks.main_handler", media)) as function:
         outcome = await invoke(function, {"event": event, "url": media.same, "blocks": BLOCKS, "calls": CALLS})
-    finally:
-        await function.close()
     cpu = outcome.result
     assert isinstance(cpu, dict)
     ours, bare = ([seconds * 1e6 for seconds in cpu[name]] for name in ("ours", "requests"))

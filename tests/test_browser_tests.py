@@ -20,17 +20,17 @@ def collected(path: str) -> str:
 
 
 def test_without_a_chromium_they_are_left_out(tmp_path: Path) -> None:
-    said = collected(str(tmp_path))
-    assert chromium.HOW_TO_GET_ONE in said
-    assert "no tests collected" in said
+    output = collected(str(tmp_path))
+    assert chromium.HOW_TO_GET_ONE in output
+    assert "no tests collected" in output
 
 
 def test_with_one_they_are_collected(tmp_path: Path) -> None:
     for name in ("chromium", "chromedriver"):
         (tmp_path / name).touch(0o755)
-    said = collected(str(tmp_path))
-    assert chromium.HOW_TO_GET_ONE not in said
-    assert "test_a_thousand_ids" in said
+    output = collected(str(tmp_path))
+    assert chromium.HOW_TO_GET_ONE not in output
+    assert "test_a_thousand_ids" in output
 
 
 def test_a_browser_without_its_driver_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

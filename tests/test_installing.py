@@ -63,7 +63,7 @@ def test_a_python_that_does_not_exist(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cases", "told"),
+    ("cases", "message"),
     [
         ("*) exit 127;;", "'{}' does not start; name one"),
         ("*assert*) exit 1;; *version_info*) echo 3.9.18; exit;;", "'{}' is Python 3.9.18, which is too old; name one"),
@@ -74,11 +74,11 @@ def test_a_python_that_does_not_exist(tmp_path: Path) -> None:
         ("*'-m venv'*) echo one; echo no space left; exit 1;;", "'{}' could not make {}/venv: no space left\n"),
     ],
 )
-def test_a_python_that_will_not_do(cases: str, told: str, tmp_path: Path) -> None:
+def test_a_python_that_will_not_do(cases: str, message: str, tmp_path: Path) -> None:
     python = stub(tmp_path / "python3", cases)
     done = sh("environment.sh", tmp_path / "venv", python)
     assert done.returncode == 1
-    assert done.stderr.startswith(told.format(python, tmp_path))
+    assert done.stderr.startswith(message.format(python, tmp_path))
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "venv" / ".python").exists()
 

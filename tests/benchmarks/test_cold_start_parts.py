@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.cold_start_parts import LIBRARY, QUERY, START, sorted_out
 
-TOLD = """import time: self [us] | cumulative | imported package
+PRINTED = """import time: self [us] | cumulative | imported package
 import time:      1000 |       1000 |   encodings
 import time:      2000 |       3000 | site
 import time:       500 |        500 |     json.decoder
@@ -21,7 +21,7 @@ import time:        50 |         50 | zlib
 
 
 def test_imports_are_sorted_by_package_and_taken_off_the_query_that_makes_them() -> None:
-    assert sorted_out(TOLD, 2.3) == pytest.approx(
+    assert sorted_out(PRINTED, 2.3) == pytest.approx(
         {
             START: 3.0,
             LIBRARY: 0.85,

@@ -90,17 +90,17 @@ def test_a_table_is_not_asked_about_when_no_column_is_chosen(window: Window, liv
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "words"),
     [
         ("ids.xlsx", "PK\x03\x04\x14\x00\x06", "ids.xlsx is not a text file. Save the table as CSV first."),
         ("empty.csv", " \r\n", "There is no id in it."),
         ("large.csv", "a\n" * 50_001, "A page takes 50,000 rows, and these are 50,001."),
     ],
 )
-def test_invalid_input_is_explained(window: Window, name: str, content: str, said: str) -> None:
+def test_invalid_input_is_explained(window: Window, name: str, content: str, words: str) -> None:
     window.open()
     window.drop(name, content)
-    window.until(lambda: window.text("message").startswith(said))
+    window.until(lambda: window.text("message").startswith(words))
     assert window.element("question").is_displayed()
 
 

@@ -13,7 +13,7 @@ RESULT = "http://test-1253125191.cossh.myqcloud.com/xfd/same.mp4.0-5-100-300.mp4
 FAILED = {"status": 4, "error_code": 122, "error_msg": "the source file can not be decoded", "result": None}
 
 
-#: Notes what is said of the progress, each time that it changes.
+#: Keeps the text of the progress, each time that it changes.
 WATCH = """
 window.seen = [];
 new MutationObserver(() => seen.push(count.textContent)).observe(count, {childList: true});

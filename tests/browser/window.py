@@ -50,11 +50,15 @@ class Window:
         self._do("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
         self._do("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
         self.speak("en-US,en")
-        # What an earlier tab left is read, and so gone.
-        driver.get_log("browser")  # type: ignore[no-untyped-call]
+        self._log()  # what an earlier tab left is read, and so gone
 
     def _do(self, command: str, **options: object) -> None:
         self.driver.execute_cdp_cmd(command, options)
+
+    def _log(self) -> list[dict[str, Any]]:
+        """Take the lines out of the browser's log."""
+        entries: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call] # by Selenium
+        return entries
 
     def speak(self, languages: str) -> None:
         """Set the languages that the browser prefers."""
@@ -143,6 +147,5 @@ class Window:
     def complaints(self) -> Sequence[str]:
         """What the policy refused and what the script threw; a reply with an error status is neither."""
         refused = [str(one) for one in self.driver.execute_script("return window.refused || []")]
-        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
-        log = [str(entry["message"]) for entry in entries if entry["source"] != "network"]
+        log = [str(entry["message"]) for entry in self._log() if entry["source"] != "network"]
         return [*refused, *log]

@@ -61,14 +61,14 @@ def test_the_bundle_alone_serves_every_event(tmp_path: Path, capsys: pytest.Capt
             print(f"\nNo Python {wanted} starts on this machine: the bundle was run on {version}.")
     assert "No module named 'requests'" in run(python, "import requests", tmp_path).stderr
 
-    before, said = snapshot(code), io.StringIO()
+    before, screen = snapshot(code), io.StringIO()
     make_read_only(code)
     try:
-        kept = asyncio.run(replay.run(ROOT, tmp_path / "state", Console(file=said), bundle=Bundle(code, python)))
+        kept = asyncio.run(replay.run(ROOT, tmp_path / "state", Console(file=screen), bundle=Bundle(code, python)))
     finally:
         make_writable(code)
-    assert kept, said.getvalue()
+    assert kept, screen.getvalue()
     events = len([*(ROOT / "events").glob("*.json"), *(ROOT / "events" / "ci").glob("*.json")])
     assert events
-    assert f"{events} of {events} replies" in said.getvalue()
+    assert f"{events} of {events} replies" in screen.getvalue()
     assert snapshot(code) == before

@@ -129,7 +129,7 @@ def test_invoke_on_a_private_cloud(here: int, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "words"),
     [
         (["invoke", "query-movie", "--event", DIRECT], "there are: query-video, query-audio"),
         (["invoke", "query-video", "--event", "/none.json"], "'/none.json': No such file or directory"),
@@ -138,12 +138,12 @@ def test_invoke_on_a_private_cloud(here: int, capsys: pytest.CaptureFixture[str]
     ],
 )
 def test_what_can_not_be_done_is_said_in_one_line(
-    here: int, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    here: int, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert printed.err.startswith("local: ")
-    assert said in printed.err
+    assert words in printed.err
     assert printed.err.count("\n") == 1
 
 

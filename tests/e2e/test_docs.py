@@ -82,7 +82,7 @@ def commands() -> set[tuple[str, str]]:
 
 
 def help_of(module: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """What a command says of itself. Its name are as many of the words before the first option as it knows."""
+    """The help of a command, whose name is as many of the words before the first option as it knows."""
     names = list(takewhile(lambda word: re.fullmatch("[a-z][a-z-]*", word), words))
     main = importlib.import_module(f"{module}.__main__").main
     for count in range(len(names), -1, -1):

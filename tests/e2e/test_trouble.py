@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -94,11 +95,11 @@ def test_a_dead_api_is_a_502_in_time(tmp_path: Path, quick_root: Callable[[int],
 def test_a_hung_api_is_a_504_in_time(tmp_path: Path, quick_root: Callable[[int], Path]) -> None:
     with live_cloud(tmp_path / "state", quick_root(2)) as live:
         live.media("faults", json=[{"kind": "delay", "value": 3600}])
-        for function, field in (("query-video", "vids"), ("query-audio", "vid")):
-            response = live.get(f"/{function}", params={field: "x"})
-            assert (response.status_code, response.json()["code"]) == (504, 6000)
-        outcome = live.fire("collect-video", "x")
-        assert outcome.status == 430  # the function itself gave up; 433 would be SCF's kill
+        with ThreadPoolExecutor() as at_once:
+            paths = ("/query-video?vids=x", "/query-audio?vid=x")
+            replies, firing = at_once.map(live.get, paths), at_once.submit(live.fire, "collect-video", "x")
+            assert [(reply.status_code, reply.json()["code"]) for reply in replies] == [(504, 6000)] * 2
+        assert firing.result().status == 430  # the function itself gave up; 433 would be SCF's kill
         live.media("faults", json=[])
 
 

@@ -45,8 +45,8 @@ class Bucket:
         self.now = float(NOW)
         self.numbers = count()
         self.lag = lag
-        #: Every final record that an API has told anyone.
-        self.told: dict[str, Record] = {}
+        #: Every final record that an API has answered with.
+        self.answered: dict[str, Record] = {}
         self._history: dict[str, list[tuple[float, bytes | None]]] = {}
 
     def store(self, name: str, value: object, age: float = 0.0) -> None:
@@ -182,7 +182,7 @@ class Api:
         if isinstance(task, QueryError):
             raise task
         if task and is_final(task):
-            self._bucket.told[vid] = task
+            self._bucket.answered[vid] = task
         return {vid: task} if task else {}
 
     def joined(self, kind: Kind, records: Mapping[str, Record]) -> dict[str, Record]:

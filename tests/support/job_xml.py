@@ -47,5 +47,5 @@ OLD_VID = "6e50fd43c6f20d56c88d1c1d8f6db2641503390019"
 
 
 def audio(state: str, created: str = "", ended: str = "", names: tuple[str, ...] = ("x",)) -> dict[str, object]:
-    told = f"<Code>{state}</Code><Message>why</Message><CreationTime>{created}</CreationTime><EndTime>{ended}</EndTime>"
-    return to_record(AUDIO, ID, job(told, state, written(*names)))
+    head = f"<Code>{state}</Code><Message>why</Message><CreationTime>{created}</CreationTime><EndTime>{ended}</EndTime>"
+    return to_record(AUDIO, ID, job(head, state, written(*names)))

@@ -1,4 +1,4 @@
-"""Ports for programs that are told theirs before they start."""
+"""Ports for programs that get theirs from whoever starts them."""
 
 from __future__ import annotations
 

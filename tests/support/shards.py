@@ -67,10 +67,10 @@ def fire(
 
 def counts(watched: int = 0, succeeded: int = 0, pending: int = 0, missing: int = 0) -> dict[str, int]:
     """What a summary counts."""
-    told = {"watched": watched, "succeeded": succeeded, "failed": 0, "pending": pending, "deleted": 0}
-    return {**told, "missing": missing}
+    counts = {"watched": watched, "succeeded": succeeded, "failed": 0, "pending": pending, "deleted": 0}
+    return {**counts, "missing": missing}
 
 
 def spreading(shards: int = 0, due: int = 0, invoked: int = 0, swept: int = 0) -> dict[str, int]:
-    """What a firing says beside that of its shards."""
+    """What a firing returns beside the summary of its shards."""
     return {"shards": shards, "due": due, "invoked": invoked, "swept": swept}

@@ -85,8 +85,8 @@ class Cos(Service):
         if first >= len(body):
             return cos_error(416, "InvalidRange")
         part = body[first : last + 1]
-        told = f"bytes {first}-{first + len(part) - 1}/{len(body)}"
-        return 206, {**etag, "Content-Range": told}, part
+        content_range = f"bytes {first}-{first + len(part) - 1}/{len(body)}"
+        return 206, {**etag, "Content-Range": content_range}, part
 
     def _etag(self, key: str) -> dict[str, str]:
         return {"ETag": f'"{hashlib.md5(self.objects[key]).hexdigest()}"'}

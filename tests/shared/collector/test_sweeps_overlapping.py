@@ -77,7 +77,7 @@ def fresh() -> Bucket:
 def with_results() -> Bucket:
     bucket = fresh()
     bucket.store(RESULTS, stored("old"), age=100)
-    bucket.told["old"] = task("old")
+    bucket.answered["old"] = task("old")
     return bucket
 
 
@@ -86,7 +86,7 @@ def with_a_note(age: float) -> Bucket:
     bucket = fresh()
     bucket.store(RESULTS, stored(), age=100)
     bucket.store(f"{FOUND}2023-killed.json", note("old"), age)
-    bucket.told["old"] = task("old")
+    bucket.answered["old"] = task("old")
     return bucket
 
 
@@ -131,8 +131,8 @@ def test_sweeps_within_a_sweep_take_nothing_from_it_nor_it_from_them(
         for pause in (2 * STALE, *([KEPT] if "parts" in bucket.json(RESULTS) else [])):
             bucket.now += pause
             summary = sweep(bucket, NOBODY)
-        assert bucket.final() == bucket.told
-        assert counted(summary, "succeeded", "failed") == len(bucket.told)
+        assert bucket.final() == bucket.answered
+        assert counted(summary, "succeeded", "failed") == len(bucket.answered)
         if not at.fired:
             return
 
@@ -158,7 +158,7 @@ def test_ids_that_are_added_amid_a_sweep_are_asked_about_next(start: Callable[[]
             sweep(bucket, NOBODY)
             bucket.now += 2 * STALE
         sweep(bucket, {vid: task(vid) for vid in ("new-1", "new-2", "both", "person", "x")})
-        assert bucket.final().keys() >= {"new-1", "new-2", "both", "person", "x", *bucket.told}
+        assert bucket.final().keys() >= {"new-1", "new-2", "both", "person", "x", *bucket.answered}
 
 
 def late_sweep(bucket: Bucket, tasks: Tasks) -> Callable[[Hook], object]:
@@ -258,7 +258,7 @@ def test_in_any_order_nothing_is_lost(draw: st.DataObject, answers: list[Tasks],
     for _ in range(4):  # time for parts to be mended and for notes to go
         bucket.now += KEPT + 1
         sweep(bucket, NOBODY)
-    assert bucket.final().keys() >= bucket.told.keys()
+    assert bucket.final().keys() >= bucket.answered.keys()
     everything = {vid: task(vid) for vid in "uvwxyz"}
     sweep(bucket, everything)
     assert bucket.final().keys() >= play.added | set(person)
