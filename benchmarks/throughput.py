@@ -44,9 +44,8 @@ async def _row(stage: Stage, media: MediaProcess, vids: list[str], in_flight: in
     # With a whole number of rounds the ideal is exactly in_flight / DELAY.
     ideal = len(asked) / (math.ceil(len(asked) / in_flight) * DELAY)
     rates = [len(asked) / seconds for seconds in took]
-    return against(f"{in_flight} in flight, {len(asked)} ids, {times} times", rates, ideal, "/s"), statistics.median(
-        rates
-    )
+    row = against(f"{in_flight} in flight, {len(asked)} ids, {times} times", rates, ideal, "/s")
+    return row, statistics.median(rates)
 
 
 def _chart(measured: Sequence[tuple[Row, float]]) -> Chart:

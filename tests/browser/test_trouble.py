@@ -1,4 +1,4 @@
-"""An API that fails, a quota that is used up, tokens, limits, hostile records: the page puts it in words, and nothing runs."""
+"""An API that fails, a used-up quota, tokens, limits, hostile records: the page explains, and runs nothing."""
 
 from __future__ import annotations
 

@@ -7,14 +7,15 @@ import errno
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local import keys, load_test
+from local.server import Reply, Request
 from tests.support.live import LiveCloud, live_cloud
 from tests.support.paths import ROOT
 
@@ -100,20 +101,10 @@ def test_an_event_that_arrives_twice_is_harmless(tmp_path: Path) -> None:
     with live_cloud(tmp_path) as live:
         give_shards(live)
         # A spoiled reply makes the function invoke again what SCF has already taken.
-        live.wait(_post(live, [{"kind": "reset", "times": 2}]))
+        assert live.post("/_local/faults", json=[{"kind": "reset", "times": 2}]).ok
         assert live.collect("collect-video", PREFIX)["invoked"] == 3
         settle(live)
         assert stored_vids(live) == set(VIDS)
-
-
-async def _post(live: LiveCloud, faults: object) -> None:
-    import aiohttp
-
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{live.cloud.gateway}/_local/faults", json=faults) as response,
-    ):
-        assert response.status == 200
 
 
 def test_ids_added_by_callers_are_swept(live: LiveCloud) -> None:
@@ -160,19 +151,22 @@ def test_keys_that_expire_fail_the_sweep_and_renewed_ones_finish_it(
     live: LiveCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live.media("tasks", json=[{"vid": vid, "status": 5} for vid in VIDS])
-    live.media("faults", json=[{"kind": "delay", "value": 0.1}])
     message = {"vids": VIDS, "results": "results/expired.json"}
-    before = live.media("calls").get("GetCtsaudioInfo", 0)
-    with monkeypatch.context() as patch, ThreadPoolExecutor() as background:
-        sweeping = background.submit(live.fire, "collect-audio", message)
-        while live.media("calls").get("GetCtsaudioInfo", 0) < before + 20:
-            assert not sweeping.done()
-        patch.delitem(keys.KNOWN, keys.ROLE.secret_id)
-        outcome = sweeping.result()
-        assert outcome.status == 430
-        assert "KeysRejected" in json.dumps(outcome.error)
+    service, calls = live.cloud.media_service, count(1)
+    handle = service.handle
+
+    with monkeypatch.context() as patch:
+
+        def expiring(request: Request) -> Reply:
+            if next(calls) == 20:
+                patch.delitem(keys.KNOWN, keys.ROLE.secret_id)
+            return handle(request)
+
+        patch.setattr(service, "handle", expiring)
+        outcome = live.fire("collect-audio", message)
+    assert outcome.status == 430
+    assert "KeysRejected" in json.dumps(outcome.error)
     assert live.stored("media-query/results/expired.json") is None
-    live.media("faults", json=[])
     assert live.collect("collect-audio", message)["succeeded"] == len(VIDS)
 
 

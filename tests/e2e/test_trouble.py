@@ -13,15 +13,16 @@ import pytest
 from local.server import Reply, Request
 from tests.support.live import LiveCloud, live_cloud
 
+#: One call in nine fails. That one fails eight times in a row, and is given up, happens once in 30 million calls.
 SIX_WAYS = [
-    {"kind": "reset", "rate": 0.04},
-    {"kind": "http", "value": 503, "rate": 0.04},
-    {"kind": "truncate", "rate": 0.04},
-    {"kind": "garbage", "rate": 0.04},
-    {"kind": "code", "value": 4400, "rate": 0.04},
-    {"kind": "code", "value": 6000, "rate": 0.04},
+    {"kind": "reset", "rate": 0.02},
+    {"kind": "http", "value": 503, "rate": 0.02},
+    {"kind": "truncate", "rate": 0.02},
+    {"kind": "garbage", "rate": 0.02},
+    {"kind": "code", "value": 4400, "rate": 0.02},
+    {"kind": "code", "value": 6000, "rate": 0.02},
 ]
-VIDS = [f"{number:032x}1600000000" for number in range(300)]
+VIDS = [f"{number:032x}1600000000" for number in range(100)]
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def nonces(small_batches: LiveCloud, monkeypatch: pytest.MonkeyPatch) -> list[st
 
 
 @pytest.mark.parametrize("function", ["query-video", "query-audio"])
-def test_with_one_call_in_five_failing_every_id_is_answered(
+def test_with_one_call_in_nine_failing_every_id_is_answered(
     small_batches: LiveCloud, nonces: list[str], function: str
 ) -> None:
     live = small_batches
@@ -55,7 +56,7 @@ def test_with_one_call_in_five_failing_every_id_is_answered(
     live.media("faults", json=SIX_WAYS)
     reply = live.call(function, {"vids": VIDS})
     assert [record["vid"] for record in reply["data"]] == VIDS
-    # Of 300 calls some fail for certain, so some were made again.
+    # Of 100 calls some fail: that none does happens once in 100,000 runs.
     assert len(nonces) == len(set(nonces)) > len(VIDS)
 
 
