@@ -62,6 +62,7 @@ lock: $(VENV)/.dev ## renew the pinned dependencies in requirements/
 
 clean: ## remove what the other commands have created
 	rm -rf $(VENV) .local dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # One stamp for each lock: its packages are installed once, and again when the lock or the environment changes.
 $(VENV)/.%: requirements/%.txt requirements/install.sh $(VENV)/.python
