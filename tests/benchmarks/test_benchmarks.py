@@ -76,7 +76,7 @@ def test_the_cpu_is_named_by_its_model(tmp_path: Path) -> None:
     assert cpu_model(tmp_path / "cpuinfo") == "Some CPU @ 3 GHz"
 
 
-def test_a_topic_goes_on_with_what_else_there_is_and_its_pictures() -> None:
+def test_more_text_and_pictures_follow_the_table() -> None:
     chart = bar_chart("a.svg", "A picture", {"a": 1}, "ms")
     text = markdown(Topic("Title", "A note.", [against("fast", [1.0], 1.0, "ms")], "More.", (chart,)))
     assert text.endswith("|  |  |\n\nMore.\n\n![A picture](a.svg)\n")

@@ -96,7 +96,7 @@ def ask(bundle: Path, *urls: str) -> list[Any]:
     return [json.loads(line.removeprefix("reply ")) for line in done.stdout.splitlines() if line.startswith("reply ")]
 
 
-def test_replies_are_read_and_errors_are_told_as_ever(bundle: Path, tmp_path: Path) -> None:
+def test_replies_are_read_and_errors_reported_as_in_the_checkout(bundle: Path, tmp_path: Path) -> None:
     with server(tmp_path / "server.pem") as url:
         trusted = bundle / "certifi" / "cacert.pem"
         before = trusted.read_text()

@@ -75,7 +75,7 @@ def test_make_help_names_the_client() -> None:
     assert "there/bin/python -m client --help" in printed
 
 
-def test_what_is_to_be_tried_succeeds(served: subprocess.Popen[str], here: int) -> None:
+def test_what_serve_suggests_works(served: subprocess.Popen[str], here: int) -> None:
     assert served.stderr is not None
     hints = dict(re.split(r"  +", served.stderr.readline().strip(), maxsplit=1) for _ in range(5))
     assert list(hints) == ["the console", "an API", "a URL", "an event", "a timer"]
@@ -137,7 +137,7 @@ def test_invoke_on_a_private_cloud(here: int, capsys: pytest.CaptureFixture[str]
         (["fire", "collect-video"], "make serve"),
     ],
 )
-def test_what_can_not_be_done_is_said_in_one_line(
+def test_what_can_not_be_done_is_reported_in_one_line(
     here: int, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
@@ -174,7 +174,7 @@ def test_a_function_that_fails_is_exit_1(here: int, tmp_path: Path, capsys: pyte
     assert "vids" in printed.out
 
 
-def test_serve_answers_until_it_is_told_to_stop(
+def test_serve_answers_until_it_is_stopped(
     served: subprocess.Popen[str], here: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f"http://127.0.0.1:{here}"
@@ -209,7 +209,7 @@ def test_serve_in_this_process(here: int, monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().out.startswith("ready gateway=")
 
 
-def test_a_taken_port_is_said_with_the_setting(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_taken_port_is_reported_with_the_setting_to_change(here: int, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", here + 3)):
         assert main(["serve"]) == 2
     assert capsys.readouterr().err == (
@@ -217,7 +217,7 @@ def test_a_taken_port_is_said_with_the_setting(here: int, capsys: pytest.Capture
     )
 
 
-def test_a_state_that_can_not_be_written_is_said_with_the_setting(
+def test_a_state_that_can_not_be_written_is_reported_with_the_setting_to_change(
     here: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -268,7 +268,7 @@ def test_an_event_from_standard_input(
     assert json.loads(capsys.readouterr().out)["code"] == 0
 
 
-def test_load_test_tells_its_figures(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_load_test_prints_its_figures(here: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["load-test", "--ids", "200", "--shard-size", "50", "--delay", "0", "--faults", "0.1"]) == 0
     out = capsys.readouterr().out
     assert "200 video ids in 4 shards" in out
@@ -281,7 +281,7 @@ def test_load_test_refuses_odd_numbers(here: int, number: str, capsys: pytest.Ca
     assert "--ids" in capsys.readouterr().err
 
 
-def test_a_port_on_which_something_else_answers_is_told(here: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_on_which_something_else_answers_is_reported(here: int, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", here)) as server:
         answering = threading.Thread(target=_answer_text, args=(server,))
         answering.start()

@@ -148,7 +148,7 @@ def test_what_differs_from_the_cloud_is_noted(tmp_path: Path) -> None:
     assert "price: its URL asks for CAM signatures" in found
 
 
-def test_code_that_is_not_in_the_project_is_said(tmp_path: Path) -> None:
+def test_code_that_is_not_in_the_project_is_reported(tmp_path: Path) -> None:
     root = projects.multi(tmp_path / "project")
     path = root / "serverless.yml"
     path.write_text(path.read_text().replace("src: list", "src: lost"))

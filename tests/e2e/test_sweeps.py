@@ -187,7 +187,7 @@ def test_a_damaged_watch_object_is_named_and_kept(live: LiveCloud) -> None:
     assert live.cloud.store.get("media-query/watch/odd.json").body == b"[1,"
 
 
-def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(
+def test_a_sweep_that_runs_out_of_time_is_resumed_by_the_next(
     tmp_path: Path, quick_root: Callable[[int], Path]
 ) -> None:
     with live_cloud(tmp_path / "state", quick_root(2), BATCH_SIZE="1", CONCURRENCY="1") as live:
