@@ -109,7 +109,7 @@ class Desk:
 
 
 def package(code: str, file: str = "index.py") -> str:
-    """A zip with one file, as Base64. It bears no time: it is part of tests' names, which are the same everywhere."""
+    """A zip with one file, as Base64; the same at any time, since it is part of tests' names."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo(file), code)
