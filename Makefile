@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
-# Containers often set this. Then each process compiles all that it imports, and a cold start takes twice as long.
+# Containers often set this. Then each process, and each cold start of the local cloud, compiles what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run serve test test-only lint package plan deploy rollback remove bench lock clean

@@ -121,7 +121,7 @@ def test_the_table_fills_as_answers_come(window: Window, live: LiveCloud, thousa
 
 
 def test_asking_can_be_stopped_and_continued(window: Window, live: LiveCloud, thousand: list[str]) -> None:
-    live.media("faults", json=[{"kind": "delay", "value": 2}])
+    live.media("faults", json=[{"kind": "delay", "value": 60}])
     window.open()
     window.ask(*thousand[:998])
     window.press("stop")
