@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from deploy.access import Call
 from deploy.api import AccountApi, Clock
@@ -76,12 +77,12 @@ def wanted_function(alias: str, bundle: str = BUNDLE, **environment: str) -> Wan
     )
 
 
-def wanted(*functions: WantedFunction, **changes: object) -> Wanted:
+def wanted(*functions: WantedFunction, **changes: Any) -> Wanted:
     """What is deployed: two functions unless others are given."""
     document = {"version": "2.0", "statement": [{"effect": "allow", "action": ["x"], "resource": ["*"]}]}
     both = functions or (wanted_function("video"), wanted_function("audio"))
     whole = Wanted(PROJECT, CODE, "media-1250000000", "run", f"run-{PROJECT}", document, both)
-    return whole._replace(**changes)  # type: ignore[arg-type] # fields of Wanted
+    return whole._replace(**changes)
 
 
 def plan_of(account: Call, want: Wanted) -> Plan:
@@ -90,7 +91,7 @@ def plan_of(account: Call, want: Wanted) -> Plan:
 
 
 def deploy(account: Call, want: Wanted) -> Ears:
-    """Deploy and return what was said."""
+    """Deploy and return what was shown."""
     ears, api = Ears(), AccountApi(account, FakeClock().clock)
     carry_out(lambda: plan_deploy(want, read_account(api, want)), api, ears)
     return ears
