@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from requests import Session
 
+from benchmarks.certificate import write_certificate
 from shared.invocation import Deadline
 from shared.net import connections
 from shared.net.connections import HOSTS, ONE_PIECE, Attempt, BoundedAdapter, BoundedSocket
@@ -46,6 +49,7 @@ def sends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def session() -> Session:
     made = Session()
     made.mount("http://", BoundedAdapter())
+    made.mount("https://", BoundedAdapter())
     return made
 
 
@@ -100,3 +104,21 @@ def test_a_closed_session_leaves_no_connection(server: Upstream) -> None:
         made.get(server.url)
     gc.collect()
     assert server.left_alone()
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_an_unknown_certificate_is_refused_whatever_the_caller_says(tmp_path: Path, verify: bool) -> None:
+    write_certificate(tmp_path / "server.pem", "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    requests_seen: list[bytes] = []
+
+    def script(line: Line) -> None:
+        with context.wrap_socket(line.sock, server_side=True) as sock:
+            requests_seen.append(sock.recv(1))
+
+    with upstream(script) as server, session() as made, attempt():
+        with pytest.raises(requests.exceptions.SSLError):
+            made.get(f"https://localhost:{server.port}", verify=verify)
+        assert server.left_alone()
+    assert requests_seen == []
