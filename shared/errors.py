@@ -7,6 +7,8 @@ from __future__ import annotations
 
 #: The platform's own code for a batch that succeeded in part (public error codes, 213/6982).
 PARTLY_DONE = 5400
+#: What the message says when a reply is too large to be returned. The client looks for it and asks in smaller queries.
+ASK_FOR_FEWER = "ask for fewer ids"
 
 
 class QueryError(Exception):

@@ -131,9 +131,10 @@ class BoundedConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         try:
             return self._connected(_thread.attempt)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
         except OSError as error:
-            late = isinstance(error, TimeoutError)
-            raise (ConnectTimeoutError if late else NewConnectionError)(self, f"no connection to {self.host}") from error
+            raise NewConnectionError(self, f"no connection to {self.host}") from error
 
     def _connected(self, attempt: Attempt) -> BoundedSocket:
         failure = OSError("no address")
