@@ -41,7 +41,7 @@ def read_ids(given: object, field: str, form: IdForm) -> tuple[str, ...]:
     found: list[str] = []
     for value in given if isinstance(given, list) else [given]:
         for part in _parts(value):
-            if not (isinstance(part, str) and form.pattern.fullmatch(part)):
+            if not form.matches(part):
                 raise BadInput(f"{field}: number {len(found) + 1} is not an id ({form.words})")
             found.append(part)
     return tuple(found)

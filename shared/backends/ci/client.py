@@ -16,7 +16,7 @@ from shared.net.limiter import Pace
 from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.settings import Settings
 from shared.signing.cos import CiAuth, CosAuth
-from shared.tasks import AUDIO, IdForm, Kind, Record
+from shared.tasks import AUDIO, JOB_IDS, Kind, Record
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -51,7 +51,7 @@ class CloudInfinite:
     one record that has an output for each job: an audio task of API 2.0 had several outputs too.
     """
 
-    ids = IdForm(re.compile(r"j[0-9a-f]{32}"), "a job id: 'j' and 32 hexadecimal digits, in lower case")
+    ids = JOB_IDS
 
     def __init__(self, settings: Settings, invocation: Invocation) -> None:
         self._settings = settings

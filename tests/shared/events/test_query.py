@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -138,7 +137,7 @@ def test_ids_to_watch(settings: Settings, kind: Kind, event: Event, expected: tu
 
 
 def test_ids_are_those_of_the_back_end(settings: Settings) -> None:
-    form = IdForm(re.compile("j[0-9]"), "j and a digit")
+    form = IdForm("j[0-9]", "j and a digit")
     assert read_query(get(vids="j1,j2"), VIDEO, settings, form).vids == ("j1", "j2")
     with pytest.raises(BadInput, match=r"vids: number 2 is not an id \(j and a digit\)"):
         read_query(get(vids=f"j1,{A}"), VIDEO, settings, form)
