@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from shared.errors import OutOfTime, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
-from shared.net.connections import Attempt, BoundedAdapter
+from shared.net.connections import BoundedAdapter, attempt
 
 #: The most attempts at one call. When one call in five fails, eight attempts leave 1 in 400,000 unanswered.
 ATTEMPTS = 8
@@ -79,7 +79,7 @@ def send(
     signed = auth(request.copy())
     try:
         with (
-            Attempt(deadline, ATTEMPT_TIMEOUT),
+            attempt(deadline, ATTEMPT_TIMEOUT),
             warm_session().send(signed, stream=True, timeout=timeout) as response,
         ):
             body = _read_body(response, most, upstream)

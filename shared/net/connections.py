@@ -10,8 +10,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
 from math import inf
 from typing import Any
@@ -40,26 +40,13 @@ ONE_PIECE = 64 * 1024
 
 
 class Attempt:
-    """One attempt at a call, as a `with` block in the calling thread.
-
-    urllib3 passes only a number of seconds to a connection, so a socket finds its attempt through the thread. When the
-    deadline is called off, in whatever thread, the socket is shut, which ends a wait on it.
-    """
+    """One attempt at a call: the time and the socket that it has."""
 
     def __init__(self, deadline: Deadline, longest: float) -> None:
         self.deadline = deadline
         self.most_bytes = inf  # that may still come
         self._longest = longest
         self._socket: BoundedSocket | None = None
-
-    def __enter__(self) -> Attempt:
-        _thread.attempt = self
-        self.deadline.on_call_off(self._shut)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.deadline.forget(self._shut)
-        del _thread.attempt
 
     def left(self) -> float:
         """Return the seconds that a wait may take. Raises TimeoutError when none are left."""
@@ -73,7 +60,8 @@ class Attempt:
         sock.attempt = self
         self._socket = sock
 
-    def _shut(self) -> None:
+    def shut(self) -> None:
+        """Shut the socket, unless another attempt has it by now: that ends a wait on it, in whatever thread."""
         sock = self._socket
         if sock is not None and sock.attempt is self:
             with suppress(OSError):  # closed already
@@ -86,6 +74,20 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
+
+
+@contextmanager
+def attempt(deadline: Deadline, longest: float) -> Iterator[None]:
+    """Make one attempt at a call in the calling thread, each of whose waits takes `longest` seconds at most.
+
+    urllib3 passes only a number of seconds to a connection, so a socket finds its attempt through the thread.
+    """
+    made = _thread.attempt = Attempt(deadline, longest)
+    try:
+        with deadline.calling(made.shut):
+            yield
+    finally:
+        del _thread.attempt
 
 
 class BoundedSocket(socket.socket):

@@ -12,7 +12,7 @@ from shared.backends.ci.records import join_audio, source_place, to_record
 from shared.errors import BadInput, KeysRejected, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.limiter import Pace
+from shared.net.limiter import Limiter
 from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.settings import Settings
 from shared.signing.cos import CiAuth, CosAuth
@@ -56,12 +56,11 @@ class CloudInfinite:
     def __init__(self, settings: Settings, invocation: Invocation) -> None:
         self._settings = settings
         self._invocation = invocation
-        self._pace = Pace(settings.concurrency)
+        self._limiter = Limiter(settings.concurrency)
         self._auth = CiAuth(settings.credentials, invocation.now)
         self._source_auth = CosAuth(settings.credentials, invocation.now)
-        self._tasks: dict[
-            str, tuple[object, ...]
-        ] = {}  # by job id: source and UserData, the same for all jobs of one audio task
+        #: By job id: source and UserData, which all jobs of one audio task have in common.
+        self._tasks: dict[str, tuple[object, ...]] = {}
 
     def batch_size(self, kind: Kind) -> int:
         """Return how many ids one call can ask about: one when a call about its source follows each."""
@@ -143,7 +142,7 @@ class CloudInfinite:
         request = prepare("GET", url, {})
 
         def attempt() -> Element:
-            with self._pace.call(deadline):
+            with self._limiter.call(deadline):
                 self._invocation.count("calls")
                 response = send(request, auth, deadline, UPSTREAM, MAX_XML)
             if response.status != 200:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import ssl
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from requests import Session
 from benchmarks.certificate import write_certificate
 from shared.invocation import Deadline
 from shared.net import connections
-from shared.net.connections import HOSTS, ONE_PIECE, Attempt, BoundedAdapter, BoundedSocket
+from shared.net.connections import HOSTS, ONE_PIECE, BoundedAdapter, BoundedSocket
 from tests.support.upstream import Line, Upstream, upstream
 
 
@@ -53,8 +54,8 @@ def session() -> Session:
     return made
 
 
-def attempt() -> Attempt:
-    return Attempt(Deadline(1e12), 60.0)
+def attempt() -> AbstractContextManager[None]:
+    return connections.attempt(Deadline(1e12), 60.0)
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, ONE_PIECE, 20 * ONE_PIECE])
