@@ -66,12 +66,8 @@ def code_of(event: Any, reply: Any) -> int:
     if source(event) == DIRECT:
         return int(reply["code"])
     assert reply["statusCode"] in STATUSES
-    told = (
-        json.loads(reply["body"].encode())
-        if "json" in reply["headers"].get("Content-Type", "") and reply["body"]
-        else {}
-    )
-    return int(told.get("code", 0))
+    is_envelope = "json" in reply["headers"].get("Content-Type", "") and reply["body"]
+    return int(json.loads(reply["body"].encode())["code"]) if is_envelope else 0
 
 
 @given(event=EVENTS, handler=HANDLERS, token=st.sampled_from(["", "unit-api-token"]))

@@ -252,7 +252,7 @@ def test_an_infinite_number_is_refused(net: Network) -> None:
     assert len(media.calls) == 2
 
 
-def test_a_hundred_unknown_ids_that_are_refused_as_a_whole_cost_a_few_calls(net: Network) -> None:
+def test_a_refused_batch_of_a_hundred_unknown_ids_costs_a_few_calls(net: Network) -> None:
     media = net.media({}, repeat(said(code=5000)))
     assert ask(net, vids=[f"id{number}" for number in range(100)]) == {}
     assert len(media.calls) == 9

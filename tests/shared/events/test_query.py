@@ -249,7 +249,7 @@ def test_which_kind_of_invocation_an_event_is(event: object, expected: str) -> N
     assert source(event) == expected
 
 
-def test_reading_leaves_the_event_as_it_is(settings: Settings) -> None:
+def test_reading_does_not_change_the_event(settings: Settings) -> None:
     event = post({"vids": [A]}, JSON, query={"vids": [B], "output": ["cos"]})
     before = json.dumps(event)
     assert isinstance(read_query(event, VIDEO, settings), Query)

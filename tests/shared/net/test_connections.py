@@ -59,7 +59,7 @@ def attempt() -> AbstractContextManager[None]:
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, ONE_PIECE, 20 * ONE_PIECE])
-def test_a_mounted_session_sends_and_reads_as_ever(server: Upstream, size: int) -> None:
+def test_a_mounted_session_sends_and_reads_as_usual(server: Upstream, size: int) -> None:
     body = "é" * size
     with session() as made, attempt():
         for _ in range(2):
@@ -76,7 +76,7 @@ def test_head_and_body_leave_in_one_piece(server: Upstream, sends: list[int]) ->
     assert len(sends) == 2
 
 
-def test_a_body_that_is_no_small_piece_is_not_copied(server: Upstream, sends: list[int]) -> None:
+def test_a_large_body_is_not_copied(server: Upstream, sends: list[int]) -> None:
     with session() as made, attempt():
         made.post(server.url, data=b"x" * ONE_PIECE)
     assert len(sends) == 2

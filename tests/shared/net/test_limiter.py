@@ -96,7 +96,7 @@ def test_a_throttled_call_is_still_raised() -> None:
     assert caught.value is BUSY
 
 
-def test_when_no_place_comes_free_the_time_is_over() -> None:
+def test_without_a_free_place_before_the_deadline_a_call_is_out_of_time() -> None:
     limiter = Limiter(2)
     with limiter.call(over()), limiter.call(over()), pytest.raises(OutOfTime), limiter.call(over()):
         raise AssertionError("there was a third place")
@@ -123,7 +123,7 @@ def burst(limiter: Limiter, size: int, throttled: int) -> None:
     for call in calls:
         call.__enter__()
     for call in calls[:throttled]:
-        assert not call.__exit__(Throttled, BUSY, None), "a throttled call is told"
+        assert not call.__exit__(Throttled, BUSY, None), "the exception goes on"
     for call in calls[throttled:]:
         call.__exit__(None, None, None)
 
@@ -155,7 +155,7 @@ def test_the_next_burst_halves_it_again() -> None:
     assert places(limiter) == 4
 
 
-def test_whoever_waits_goes_on_when_a_call_lands() -> None:
+def test_a_waiting_call_starts_when_another_ends() -> None:
     limiter, waiting, done = Limiter(1), threading.Event(), threading.Event()
 
     class Telling(Deadline):

@@ -135,14 +135,14 @@ def test_nothing_is_started_after_the_deadline(clock: Clock, deadline: Deadline,
     assert [type(result) for _, result in results[1:]] == [OutOfTime, OutOfTime]
 
 
-def test_no_time_at_all_asks_nothing(clock: Clock, deadline: Deadline) -> None:
+def test_without_time_nothing_is_asked(clock: Clock, deadline: Deadline) -> None:
     clock.now = NEVER + 1
     results = list(each([1, 2], lambda *_: pytest.fail("asked"), 2, deadline))
     assert [item for item, _ in results] == [1, 2]
     assert all(isinstance(result, OutOfTime) for _, result in results)
 
 
-def test_a_reader_that_stops_early_wakes_whoever_waits(deadline: Deadline) -> None:
+def test_a_reader_that_stops_early_wakes_waiting_calls(deadline: Deadline) -> None:
     """A call that pauses before it asks again, and one that waits for a place: both end, and nothing more is begun."""
     called: list[int] = []
     limiter, before = Limiter(1), set(threading.enumerate())

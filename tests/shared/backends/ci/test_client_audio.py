@@ -95,7 +95,7 @@ def test_source_facts_are_ci_s_media_info(net: CiNetwork) -> None:
 
 
 @pytest.mark.parametrize("turn", [refused(404, "NoSuchKey"), refused(400, "InvalidArgument"), said()])
-def test_a_source_that_is_gone_or_no_media_has_no_facts(net: CiNetwork, turn: Reply) -> None:
+def test_a_source_that_is_gone_or_not_media_has_no_media_info(net: CiNetwork, turn: Reply) -> None:
     def first(request: PreparedRequest) -> Reply:
         net.script.append(turn)
         return net.served(request)
