@@ -172,8 +172,9 @@ def test_a_warm_connection_keeps_to_the_deadline_of_the_call_that_uses_it() -> N
     [Line.hold, STALLS["slow header"], STALLS["a byte now and then"], STALLS["silent after its first bytes"]],
     ids=["silent", "slow header", "slow body", "silent body"],
 )
-def test_a_reader_that_stops_early_stops_the_calls(stop: str, script: Script) -> None:
-    """Long before the deadline, which never comes."""
+def test_a_reader_that_stops_early_stops_the_calls(monkeypatch: pytest.MonkeyPatch, stop: str, script: Script) -> None:
+    """Long before the deadline, and before the end of any wait: neither ever comes."""
+    monkeypatch.setattr("shared.net.client.ATTEMPT_TIMEOUT", 2 * NEVER)
     before = set(threading.enumerate())
     asked: list[int] = []
 
@@ -197,7 +198,8 @@ def test_a_reader_that_stops_early_stops_the_calls(stop: str, script: Script) ->
     assert set(asked) <= {0, 1, 2, 3}
 
 
-def test_a_call_that_fails_unforeseen_ends_the_others_and_no_more_are_made() -> None:
+def test_a_call_that_fails_unforeseen_ends_the_others_and_no_more_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.net.client.ATTEMPT_TIMEOUT", 2 * NEVER)
     asked: list[int] = []
 
     def call(item: int, until: Deadline) -> bytes:
