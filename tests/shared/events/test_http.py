@@ -45,6 +45,7 @@ TOKENS: list[tuple[str, object, bool]] = [
     ("secret", {"AUTHORIZATION": "Bearer secret"}, True),
     ("sécret 密", {"authorization": "Bearer sécret 密"}, True),
     ("secret", {}, False),
+    ("secret", {"authorization": "Bearer  secret"}, True),
     ("secret", None, False),
     ("secret", {"authorization": None}, False),
     ("secret", {"authorization": ""}, False),
