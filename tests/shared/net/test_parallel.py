@@ -153,7 +153,7 @@ def test_a_reader_that_stops_early_wakes_waiting_calls(deadline: Deadline) -> No
             with limiter.call(until):
                 raise AssertionError("there was a place")
         elif item:
-            until.pause(NEVER)
+            until.pause(2 * NEVER)
 
     with limiter.call(deadline):
         for _ in each(range(200), call, 3, deadline):
