@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Response(NamedTuple):
-    """A reply: status, headers with their names in lower case, decoded body."""
+    """A reply: status, headers whose names are found in any case, decoded body."""
 
     status: int
     headers: Mapping[str, str]
@@ -82,9 +82,7 @@ def send(
             attempt(deadline, ATTEMPT_TIMEOUT),
             warm_session().send(signed, stream=True, timeout=timeout) as response,
         ):
-            body = _read_body(response, most, upstream)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status_code, headers, body)
+            return Response(response.status_code, response.headers, _read_body(response, most, upstream))
     except (RequestException, HTTPError) as error:
         if isinstance(error, (Timeout, ReadTimeoutError)) or not deadline.remaining():
             raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error

@@ -55,6 +55,4 @@ class Limiter:
                 self._limit, self._halved_at = max(1.0, self._limit / 2), self._begun
             elif number > self._halved_at:
                 self._limit = min(self._most, self._limit + 1 / self._limit)
-            self._free.notify()
-            if self._in_flight < int(self._limit) - 1:
-                self._free.notify()
+            self._free.notify(2)  # the limit may have grown by one as well

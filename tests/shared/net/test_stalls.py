@@ -9,6 +9,7 @@ import gc
 import os
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
@@ -69,8 +70,9 @@ def descriptors() -> int:
 
 def none_left_since(before: set[threading.Thread]) -> bool:
     """Whether the threads that have started since then end. On a busy machine a thread takes its time."""
-    for thread in set(threading.enumerate()) - before:
-        thread.join(NEVER)
+    over = time.monotonic() + NEVER
+    while not set(threading.enumerate()) <= before and time.monotonic() < over:
+        time.sleep(0.01)
     return set(threading.enumerate()) <= before
 
 
