@@ -185,7 +185,7 @@ def test_a_reader_that_stops_early_stops_the_calls(monkeypatch: pytest.MonkeyPat
         return b"" if item == 0 else ask(server.url, until)
 
     def read() -> None:
-        for _ in each(range(20), call, 3, soon(NEVER)):
+        for _ in each(range(20), call, 3, soon(2 * NEVER)):
             while server.connections < 2:
                 """Both others are on their way."""
             if stop == "raises":
@@ -213,7 +213,7 @@ def test_a_call_that_fails_unforeseen_ends_the_others_and_no_more_are_made(monke
         return ask(server.url, until)
 
     with upstream(Line.hold) as server:
-        assert isinstance(outcome(lambda: list(each(range(200), call, 2, soon(NEVER)))), ZeroDivisionError)
+        assert isinstance(outcome(lambda: list(each(range(200), call, 2, soon(2 * NEVER)))), ZeroDivisionError)
         assert server.left_alone()
     assert asked == [0, 1] or asked == [1, 0]
 
