@@ -157,26 +157,27 @@ class CloudInfinite:
         return retrying(attempt, self._invocation, deadline)
 
     def _error(self, response: Response, auth: CosAuth) -> QueryError:
+        """The error for a reply. Our clock follows one that finds it wrong."""
         code = error_code(response.body)
         if code in CLOCK_CODES:
             self._invocation.follow(response.headers.get("date", ""))
         if auth is self._source_auth and response.status in NO_SOURCE:
             return _NoSource("no media info")
-        return _error(response.status, code)
+        return _in_our_words(response.status, code)
 
 
 class _NoSource(UpstreamFailed):
     """A source has no media info."""
 
 
-def _error(status: int, code: str) -> QueryError:
-    """The error for a status and a code, in our own words (error codes, CI 1045/43611)."""
-    said = f"{UPSTREAM} answered {status} {code if code in NAMED else ''}".rstrip()
+def _in_our_words(status: int, code: str) -> QueryError:
+    """The error for a status and a code (error codes, CI 1045/43611)."""
+    answer = f"{UPSTREAM} answered {status} {code if code in NAMED else ''}".rstrip()
     if status == 429 or code == "SlowDown":
         return Throttled(f"{UPSTREAM} is over its quota", retryable=True)
     if code in CLOCK_CODES or code in NOT_ALLOWED or (status in (401, 403) and code not in NOT_OUR_KEYS):
-        message = f"{said}: the function's keys or permissions do not allow it"
+        message = f"{answer}: the function's keys or permissions do not allow it"
         return KeysRejected(message, retryable=code in CLOCK_CODES)
     if code == "InvalidArgument":
         return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter")
-    return UpstreamFailed(said, retryable=(status >= 500 and status != 501) or code == "InternalError")
+    return UpstreamFailed(answer, retryable=(status >= 500 and status != 501) or code == "InternalError")
