@@ -64,8 +64,7 @@ class CloudInfinite:
 
     def batch_size(self, kind: Kind) -> int:
         """Return how many ids one call can ask about: one when a call about its source follows each."""
-        asks_sources = kind == AUDIO and self._settings.ci_source_info
-        return 1 if asks_sources else min(self._settings.batch_size, MOST_IDS)
+        return 1 if self._asks_sources(kind) else min(self._settings.batch_size, MOST_IDS)
 
     def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Answered:
         """Ask about up to `batch_size` jobs; return their records by id, or the error of one that has none.
@@ -103,6 +102,9 @@ class CloudInfinite:
         """Refuse a query without an id, with BadInput: CI has no call for that."""
         raise BadInput("vid: give the id of a job")
 
+    def _asks_sources(self, kind: Kind) -> bool:
+        return kind == AUDIO and self._settings.ci_source_info
+
     def _jobs(self, vids: Sequence[str], deadline: Deadline) -> Iterator[Element]:
         """The replies about some jobs. A reply that would be too large is asked for in halves."""
         try:
@@ -120,8 +122,8 @@ class CloudInfinite:
             self._tasks[vid] = (place, (job.findtext("Operation/UserData") or "").strip())
         try:
             source = None
-            if kind == AUDIO and self._settings.ci_source_info and place.bucket == self._settings.cos_bucket:
-                source = self._source(place.name or "", deadline)
+            if self._asks_sources(kind) and place.name and place.bucket == self._settings.cos_bucket:
+                source = self._source(place.name, deadline)
             return to_record(kind, vid, job, source)
         except QueryError as error:
             return error
