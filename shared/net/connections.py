@@ -230,10 +230,12 @@ class BoundedAdapter(HTTPAdapter):
     def __init__(self) -> None:
         super().__init__(max_retries=0)
         self._pool = lru_cache(maxsize=HOSTS)(_pool)
+        self._choosing = threading.Lock()  # the first calls of an instance start together, and share one pool
 
     def get_connection_with_tls_context(self, request: PreparedRequest, *_: Any, **__: Any) -> HTTPConnectionPool:
         """As in requests: the pool of the request's host."""
-        return self._pool("/".join(str(request.url).split("/", 3)[:3]))
+        with self._choosing:
+            return self._pool("/".join(str(request.url).split("/", 3)[:3]))
 
     def close(self) -> None:
         """As in requests: forget every pool, which closes its connections."""

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import gc
 import ssl
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 import requests
 from requests import Session
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util import Url, parse_url
 
 from benchmarks.certificate import write_certificate
 from shared.invocation import Deadline
 from shared.net import connections
+from shared.net.client import prepare
 from shared.net.connections import HOSTS, ONE_PIECE, BoundedAdapter, BoundedSocket
-from tests.support.upstream import Line, Upstream, upstream
+from tests.support.upstream import NEVER, Line, Upstream, upstream
 
 
 def echo(line: Line) -> None:
@@ -98,6 +104,22 @@ def test_more_hosts_than_pools_leave_no_connection_of_the_first(server: Upstream
     assert server.connections == 2
     gc.collect()
     assert server.left_alone()
+
+
+def test_calls_that_start_together_share_one_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter, together = BoundedAdapter(), threading.Barrier(8)
+
+    def slow(origin: str) -> Url:
+        time.sleep(0.01)  # others have their turn
+        return parse_url(origin)
+
+    def pool(_: int) -> HTTPConnectionPool:
+        together.wait(NEVER)
+        return adapter.get_connection_with_tls_context(prepare("GET", "http://host.example/path", {}))
+
+    monkeypatch.setattr(connections, "parse_url", slow)
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(pool, range(8)))) == 1
 
 
 def test_a_closed_session_leaves_no_connection(server: Upstream) -> None:
