@@ -31,11 +31,8 @@ class Api:
     def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
         """Return an outcome for each id, with one call. Raises ClientError if the API refuses the keys."""
         limit = Deadline(time.monotonic() + TIME_LIMIT)
-        deadline.on_call_off(limit.call_off)
-        try:
+        with deadline.calling(limit.call_off):
             answers = ask(self._backend, self._kind, vids, 1, limit)
-        finally:
-            deadline.forget(limit.call_off)
         for error in answers.failed.values():
             if isinstance(error, KeysRejected):
                 raise ClientError(error.message)

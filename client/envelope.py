@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from client.errors import ClientError
 from client.outcomes import Outcome, answered, missing, unanswered
-from shared.backends.ci.client import CloudInfinite
-from shared.errors import PARTLY_DONE
-from shared.tasks import Kind
+from shared.errors import ASK_FOR_FEWER, PARTLY_DONE
+from shared.tasks import JOB_IDS, Kind
 
 #: The envelope's codes after which another attempt can succeed: quota, and the API failing or out of time.
 QUOTA, FAILING = "4400", "6000"
-#: The form of ids of a function with BACKEND=ci.
-JOB_IDS = CloudInfinite.ids
 
 
 class TooManyError(Exception):
@@ -37,9 +34,9 @@ def read_reply(kind: Kind, vids: Sequence[str], status: int, body: bytes) -> lis
         return _outcomes(kind, vids, envelope)
     if code == "5000":
         return [missing(vid) for vid in vids]
-    if len(vids) > 1 and (status == 413 or (code == "4000" and "fewer ids" in message)):
+    if len(vids) > 1 and (status == 413 or (code == "4000" and ASK_FOR_FEWER in message)):
         raise TooManyError
-    if code == "4000" and JOB_IDS.words in message and not all(map(JOB_IDS.pattern.fullmatch, vids)):
+    if code == "4000" and JOB_IDS.words in message and not all(map(JOB_IDS.matches, vids)):
         raise OtherFormError
     if code == "4100" or envelope.get("codeDesc") == "Misconfigured":
         hint = " (--token, or MEDIA_QUERY_TOKEN)" if status == 401 else ""

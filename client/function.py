@@ -14,11 +14,11 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.exceptions import RequestException, SSLError
 
-from client.envelope import FAILING, JOB_IDS, QUOTA, OtherFormError, TooManyError, all_unanswered, read_reply
+from client.envelope import FAILING, QUOTA, OtherFormError, TooManyError, all_unanswered, read_reply
 from client.errors import ClientError
 from client.outcomes import Outcome, invalid
 from shared.invocation import Deadline
-from shared.tasks import UNANSWERED, VIDEO, VIDS, IdForm, Kind
+from shared.tasks import JOB_IDS, UNANSWERED, VIDEO, VIDS, IdForm, Kind
 
 #: The most ids of a request. GetCtsaudioInfo takes one id per call, so audio takes longer.
 VIDEO_IDS, AUDIO_IDS = 500, 100
@@ -66,7 +66,7 @@ class Function:
                 self.size = min(self.size, len(part) // 2)
             except OtherFormError:
                 self.ids = JOB_IDS
-                found.update({vid: invalid(vid, JOB_IDS) for vid in rest if not JOB_IDS.pattern.fullmatch(vid)})
+                found.update({vid: invalid(vid, JOB_IDS) for vid in rest if not JOB_IDS.matches(vid)})
                 rest = [vid for vid in rest if vid not in found]
         return [found[vid] for vid in vids]
 

@@ -78,7 +78,7 @@ def _function_settings(variables: Mapping[str, str], local: bool) -> Settings:
     if plain and not local:
         raise DeployError(f"{' and '.join(plain)} must be https: plain http reaches the local cloud only")
     try:
-        return read_settings({**variables, "SECRET_ID": "of the run role", "SECRET_KEY": "at run time"})
+        return read_settings({**variables, "SECRET_ID": "of-the-run-role", "SECRET_KEY": "at-run-time"})
     except Misconfigured as error:
         raise DeployError(str(error)) from error
 

@@ -5,8 +5,13 @@ Messages are for callers: they name the field or the setting, never a key, a hos
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 #: The platform's own code for a batch that succeeded in part (public error codes, 213/6982).
 PARTLY_DONE = 5400
+#: What the message says when a reply is too large to be returned. The client looks for it and asks in smaller queries.
+ASK_FOR_FEWER = "ask for fewer ids"
 
 
 class QueryError(Exception):
@@ -15,15 +20,12 @@ class QueryError(Exception):
     code = 6000
     http_status = 500
     description = "InternalError"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.retryable = retryable
-
-    def headers(self) -> dict[str, str]:
-        """Return the HTTP headers that go with this error."""
-        return {}
 
 
 class BadInput(QueryError):
@@ -33,17 +35,13 @@ class BadInput(QueryError):
 
 
 class MethodNotAllowed(QueryError):
-    """The HTTP method does not fit the request; `allowed` are the methods that do."""
+    """The HTTP method does not fit the request; `allowed` are the methods that do, as RFC 9110 requires with a 405."""
 
     code, http_status, description = 4000, 405, "MethodNotAllowed"
 
     def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
         super().__init__(message)
-        self.allowed = allowed
-
-    def headers(self) -> dict[str, str]:
-        """Return `Allow`, which RFC 9110 requires with a 405."""
-        return {"Allow": ", ".join(self.allowed)}
+        self.headers = {"Allow": ", ".join(allowed)}
 
 
 class NotFound(QueryError):
@@ -68,10 +66,7 @@ class Unauthorized(QueryError):
     """API_TOKEN is set and the caller did not send it."""
 
     code, http_status, description = 4100, 401, "Unauthorized"
-
-    def headers(self) -> dict[str, str]:
-        """Return `WWW-Authenticate`, which RFC 6750 requires with a 401."""
-        return {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})  # RFC 6750 requires it with a 401
 
 
 class Forbidden(QueryError):
@@ -87,13 +82,10 @@ class UnknownTask(QueryError):
 
 
 class Throttled(QueryError):
-    """The upstream's quota is used up for now."""
+    """The upstream's quota is used up for now. No document gives a waiting time; quotas count by second or minute."""
 
     code, http_status, description = 4400, 429, "QuotaExceeded"
-
-    def headers(self) -> dict[str, str]:
-        """Return `Retry-After`. Tencent documents no waiting time; its quotas count by the second or the minute."""
-        return {"Retry-After": "10"}
+    headers = MappingProxyType({"Retry-After": "10"})
 
 
 class KeysRejected(QueryError):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from shared.backends.base import Answers, Work, ask, start
-from shared.errors import PARTLY_DONE, BadInput, QueryError, UpstreamFailed
+from shared.errors import ASK_FOR_FEWER, PARTLY_DONE, BadInput, QueryError, UpstreamFailed
 from shared.events import http
 from shared.events.query import COS, CSV, HTTP, TIMER, WATCH, Query, as_event, read_query, source
 from shared.invocation import Context, Event, Invocation, peak_memory_mb
@@ -20,9 +20,11 @@ from shared.tasks import Kind
 #: The largest value that a function may return, in bytes (quota limits).
 MAX_RETURN = 6 * 1024 * 1024
 
+T = TypeVar("T")
 
-class Answer(NamedTuple):
-    """The answer to a query: the envelope, and the table that the caller gets instead when it asked for one."""
+
+class Reply(NamedTuple):
+    """The reply to a query: the envelope, and the table that the caller gets in its place if it asked for one."""
 
     envelope: Envelope
     table: str | None = None
@@ -31,6 +33,11 @@ class Answer(NamedTuple):
     def content(self) -> Envelope | str:
         """What the caller gets."""
         return self.envelope if self.table is None else self.table
+
+    @property
+    def http_status(self) -> int:
+        """The status over HTTP: 207 when some ids have no answer."""
+        return 207 if self.envelope["code"] == PARTLY_DONE else 200
 
 
 def handle(kind: Kind, event: object, context: Context) -> JsonObject | str:
@@ -43,39 +50,57 @@ def handle(kind: Kind, event: object, context: Context) -> JsonObject | str:
     invocation.facts.update(function=kind.function, trigger=trigger)
     try:
         if trigger == HTTP:
-            return _http(kind, as_event(event), invocation)
+            return _over_http(kind, as_event(event), invocation)
         if trigger == TIMER:
-            return _timer(kind, as_event(event), invocation)
-        return _direct(kind, event, invocation)
+            return _by_timer(kind, as_event(event), invocation)
+        return _directly(kind, event, invocation)
     finally:
         invocation.log()
 
 
-def _http(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
-    """The integrated response to an HTTP request. HEAD gets the response of GET without its body."""
+def _over_http(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
+    """The integrated response to an HTTP request. HEAD gets the response to GET without its body."""
     try:
-        reply = _http_answer(kind, event, invocation)
+        response = _response(kind, event, invocation)
     except Exception as error:  # noqa: BLE001 - every error is reported in the envelope
-        reply = http_refusal(_public(error, invocation))
-    return {**reply, "body": ""} if http.method(event) == "HEAD" else reply
+        response = http_refusal(_public_error(error, invocation))
+    return {**response, "body": ""} if http.method(event) == "HEAD" else response
 
 
-def _http_answer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
+def _by_timer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
+    """The summary of a sweep. Raises what goes wrong."""
+    try:
+        summary = _sweep(start(kind, invocation), event)
+    except Exception as error:
+        _public_error(error, invocation)
+        raise
+    invocation.facts.update(code=0, **summary, memory_mb=peak_memory_mb())
+    return summary
+
+
+def _directly(kind: Kind, event: object, invocation: Invocation) -> Envelope | str:
+    """The envelope or the table for a direct invocation, whose event may be any JSON value."""
+    try:
+        work = start(kind, invocation)
+        query = read_query(as_event(event), kind, work.settings, work.backend.ids)
+        return _returnable(_reply(work, query).content, query)
+    except Exception as error:  # noqa: BLE001 - every error is reported in the envelope
+        return refusal(_public_error(error, invocation))
+
+
+def _response(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
     http.check_path(event, kind.function)
-    ready = _without_query(kind, event)
-    if ready is not None:
+    if (response := _without_query(kind, event)) is not None:
         invocation.facts["code"] = 0
-        return ready
+        return response
     work = start(kind, invocation)
     query = read_query(event, kind, work.settings, work.backend.ids)
-    answer = _answer(work, query)
-    reply = http_reply(207 if answer.envelope["code"] == PARTLY_DONE else 200, answer.content, {})
-    _check_size(measured(reply)[1], query)
-    return reply
+    reply = _reply(work, query)
+    return _returnable(http_reply(reply.http_status, reply.content, {}), query)
 
 
 def _without_query(kind: Kind, event: Event) -> JsonObject | None:
-    """The reply to a request that asks about no task. It needs neither token nor settings."""
+    """The response to a request that asks about no task. It needs neither token nor settings."""
     if http.method(event) == "OPTIONS":
         return allowed_methods()
     if http.wants_page(event):
@@ -83,29 +108,6 @@ def _without_query(kind: Kind, event: Event) -> JsonObject | None:
 
         return page_reply(kind)
     return None
-
-
-def _direct(kind: Kind, event: object, invocation: Invocation) -> Envelope | str:
-    """The envelope or the table for a direct invocation, whose event may be any JSON value."""
-    try:
-        work = start(kind, invocation)
-        query = read_query(as_event(event), kind, work.settings, work.backend.ids)
-        content, size = measured(_answer(work, query).content)
-        _check_size(size, query)
-    except Exception as error:  # noqa: BLE001 - every error is reported in the envelope
-        return refusal(_public(error, invocation))
-    return content
-
-
-def _timer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
-    """The summary of a sweep. Raises what goes wrong."""
-    try:
-        summary = _sweep(start(kind, invocation), event)
-    except Exception as error:
-        _public(error, invocation)
-        raise
-    invocation.facts.update(code=0, **summary, memory_mb=peak_memory_mb())
-    return summary
 
 
 def _sweep(work: Work, event: Event) -> JsonObject:
@@ -123,31 +125,26 @@ def _sweep(work: Work, event: Event) -> JsonObject:
     return collect(work, sweep)
 
 
-def _answer(work: Work, query: Query) -> Answer:
-    """Answer with the records, or with the place in COS of what was written."""
+def _reply(work: Work, query: Query) -> Reply:
+    """Do what the query wants."""
     work.invocation.facts["ids"] = len(query.vids)
-    if query.output == WATCH:
-        answer = _add_to_watch_list(work, query)
-    elif query.output == COS:
-        answer = _store(work, query)
-    else:
-        answer = _ask(work, query)
-    work.invocation.facts["code"] = answer.envelope["code"]
-    return answer
+    reply = {COS: _store, WATCH: _watch}.get(query.output, _ask_backend)(work, query)
+    work.invocation.facts["code"] = reply.envelope["code"]
+    return reply
 
 
-def _add_to_watch_list(work: Work, query: Query) -> Answer:
+def _watch(work: Work, query: Query) -> Reply:
     """Add the ids to the list that a timer watches."""
     from shared.collector.watchlist import add_ids
 
     stored = add_ids(work.objects, query.watch, query.vids, work.invocation)
-    return Answer(success({**stored._asdict(), "count": len(query.vids)}))
+    return Reply(success({**stored._asdict(), "count": len(query.vids)}))
 
 
-def _store(work: Work, query: Query) -> Answer:
-    """Ask, write the answer to COS, and say where it is."""
+def _store(work: Work, query: Query) -> Reply:
+    """Ask, write the reply to COS, and say where it is."""
     objects, invocation = work.objects, work.invocation
-    made, table = _ask(work, query)
+    made, table = _ask_backend(work, query)
     name = f"{work.kind.function}/{invocation.request_id}"
     if table is None:
         stored = objects.put(f"{name}.json", made, invocation.deadline)
@@ -155,19 +152,19 @@ def _store(work: Work, query: Query) -> Answer:
         stored = objects.store(f"{name}.csv", table.encode(), invocation.deadline, "text/csv; charset=utf-8")
     data = made["data"]
     count = len(data) if isinstance(data, list) else int(data is not None)
-    return Answer({**made, "data": {**stored._asdict(), "count": count}})
+    return Reply({**made, "data": {**stored._asdict(), "count": count}})
 
 
-def _ask(work: Work, query: Query) -> Answer:
-    """Ask the back end. With `output=cos`, leave time for the write."""
+def _ask_backend(work: Work, query: Query) -> Reply:
+    """Ask for the records. With `output=cos`, leave time for the write."""
     kind, backend, invocation = work.kind, work.backend, work.invocation
     deadline = invocation.deadline.earlier(invocation.write_margin) if query.output else invocation.deadline
     if not query.vids:
-        return Answer(success(backend.without_ids(kind, deadline)))
+        return Reply(success(backend.without_ids(kind, deadline)))
     answers = ask(backend, kind, query.vids, work.settings.concurrency, deadline)
     joined = backend.joined(kind, answers.records)
     made = envelope(answers._replace(records=joined), single=query.single)
-    return Answer(made, _table(kind, query, answers) if query.format == CSV else None)
+    return Reply(made, _table(kind, query, answers) if query.format == CSV else None)
 
 
 def _table(kind: Kind, query: Query, answers: Answers) -> str:
@@ -176,17 +173,22 @@ def _table(kind: Kind, query: Query, answers: Answers) -> str:
     return to_csv(to_rows(kind, query.asked, answers))
 
 
-def _check_size(size: int, query: Query) -> None:
-    """Refuse a reply that SCF would refuse. `size` is in bytes."""
+def _returnable(value: T, query: Query) -> T:
+    """The value as SCF can return it. Raises a QueryError when it is too large for that."""
+    value, size = measured(value)
     if size <= MAX_RETURN:
-        return
+        return value
     if len(query.vids) > 1:
-        raise BadInput("vids: the reply would be over 6 MB; ask for fewer ids, or use output=cos")
+        raise BadInput(f"vids: the reply would be over 6 MB; {ASK_FOR_FEWER}, or use output=cos")
     raise UpstreamFailed("the record is over 6 MB, more than a function can return")
 
 
-def _public(error: Exception, invocation: Invocation) -> QueryError:
-    """The error that a caller may see. An unforeseen one is printed to the log and hidden from the caller."""
+def _public_error(error: Exception, invocation: Invocation) -> QueryError:
+    """The error as its caller may see it, which the log line has too.
+
+    A QueryError is made for callers. Anything else is a fault of ours, and its words may name a host, a key or a path:
+    they go to the function's log, and callers learn only that there is something to read.
+    """
     public = error
     if not isinstance(public, QueryError):
         traceback.print_exception(error)

@@ -50,12 +50,11 @@ class Deadline:
     def scope(self) -> Iterator[Deadline]:
         """Yield the same deadline for the work of a block. Work that is left at the end of the block is called off."""
         inner = Deadline(self._at, self._clock)
-        self.on_call_off(inner.call_off)
-        try:
-            yield inner
-        finally:
-            self.forget(inner.call_off)
-            inner.call_off()
+        with self.calling(inner.call_off):
+            try:
+                yield inner
+            finally:
+                inner.call_off()
 
     def call_off(self) -> None:
         """Leave no time from now on, and wake every waiting thread."""
@@ -63,15 +62,16 @@ class Deadline:
         for stop in tuple(self._stops):
             stop()
 
-    def on_call_off(self, stop: Callable[[], None]) -> None:
-        """Call `stop` when the work is called off, or now if it is already, unless `forget` comes first."""
+    @contextmanager
+    def calling(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Call `stop` when the work is called off during the block, or was before."""
         self._stops.add(stop)
-        if self._off.is_set():
-            stop()
-
-    def forget(self, stop: Callable[[], None]) -> None:
-        """Do not call `stop` any more."""
-        self._stops.discard(stop)
+        try:
+            if self._off.is_set():
+                stop()
+            yield
+        finally:
+            self._stops.discard(stop)
 
     def pause(self, seconds: float) -> None:
         """Sleep for some seconds, or until the work is called off."""
@@ -84,11 +84,8 @@ class Deadline:
             with changed:
                 changed.notify_all()
 
-        self.on_call_off(wake)
-        try:
+        with self.calling(wake):
             changed.wait_for(lambda: ready() or not self.remaining(), self.remaining())
-        finally:
-            self.forget(wake)
         return ready()
 
 

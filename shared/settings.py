@@ -26,15 +26,21 @@ BY_TOKEN, OPEN, OFF = "token", "open", "off"
 MOST_THREADS = 500
 #: The most days that an unknown id may be asked about.
 MOST_DAYS = 3650
+#: Permanent keys, and those of the run role.
+OWN_KEYS = ("SECRET_ID", "SECRET_KEY")
+ROLE_KEYS = ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN")
 #: Every variable that is read. This is the one list of the settings.
 NAMES = (
-    *("SECRET_ID", "SECRET_KEY", "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"),
+    *OWN_KEYS,
+    *ROLE_KEYS,
     *("MEDIA_API_URL", "MEDIA_API_REGION", "MEDIA_API_PARAMS", "SIGNATURE_METHOD", "API_TOKEN", "HTTP_WRITES"),
     *("COS_BUCKET", "COS_REGION", "COS_PREFIX", "COS_URL", "BACKEND", "CI_URL", "CI_SOURCE_INFO", "INVOKE_URL"),
     *("MAX_VIDS", "BATCH_SIZE", "CONCURRENCY", "MISSING_DAYS"),
 )
 #: What `Authorization: Bearer` can carry (RFC 6750, section 2.1).
 _BEARER = r"[A-Za-z0-9._~+/-]+=*"
+#: What a header or a URL can carry as it is.
+_VISIBLE = r"[!-~]+"
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
@@ -81,13 +87,10 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
     bucket = _matching(environ, "COS_BUCKET", r"[a-z0-9][a-z0-9-]*-[0-9]+", "like name-1250000000")
     region = _matching(environ, "COS_REGION", r"[a-z0-9-]+", "like ap-guangzhou")
     host = f"{bucket}.{{}}.{region}.myqcloud.com" if bucket and region else ""
-    params = _params(environ)
-    if environ.get("MEDIA_API_REGION"):
-        params += (("Region", environ["MEDIA_API_REGION"]),)
-    return Settings(
+    settings = Settings(
         credentials=_credentials(environ),
-        media_api_url=_with_path(_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php")),
-        media_api_params=params,
+        media_api_url=_url(environ, "MEDIA_API_URL", "https://cdn.api.cloud.tencent.com/v2/index.php"),
+        media_api_params=_params(environ),
         signature_method=_one_of(environ, "SIGNATURE_METHOD", (HMAC_SHA1, HMAC_SHA256)),
         cos_bucket=bucket,
         cos_region=region,
@@ -99,20 +102,24 @@ def _checked(values: tuple[str | None, ...]) -> Settings:
         batch_size=_number(environ, "BATCH_SIZE", 100),
         concurrency=_number(environ, "CONCURRENCY", 16, most=MOST_THREADS),
         missing_days=_number(environ, "MISSING_DAYS", 3, most=MOST_DAYS, least=0),
-        backend=_backend(environ, host),
+        backend=_one_of(environ, "BACKEND", (API2, CI)),
         ci_url=_url(environ, "CI_URL", host and f"https://{host.format('ci')}"),
         ci_source_info=_one_of(environ, "CI_SOURCE_INFO", ("0", "1")) == "1",
         invoke_url=_url(environ, "INVOKE_URL", "https://scf.tencentcloudapi.com"),
     )
+    if not urlsplit(settings.media_api_url).path:  # the signature covers the path, and HTTP sends `/` for none
+        raise Misconfigured("MEDIA_API_URL must have a path, like https://cdn.api.cloud.tencent.com/v2/index.php")
+    if settings.backend == CI and not host:
+        raise Misconfigured("COS_BUCKET and COS_REGION must be set: BACKEND=ci asks about the jobs of that bucket")
+    return settings
 
 
 def _credentials(environ: Mapping[str, str]) -> Credentials:
-    if environ.get("SECRET_ID") and environ.get("SECRET_KEY"):
-        return Credentials(environ["SECRET_ID"], environ["SECRET_KEY"])
-    secret_id, secret_key = environ.get("TENCENTCLOUD_SECRETID"), environ.get("TENCENTCLOUD_SECRETKEY")
-    if not (secret_id and secret_key):
-        raise Misconfigured("no credentials: give the function a run role, or set SECRET_ID and SECRET_KEY")
-    return Credentials(secret_id, secret_key, environ.get("TENCENTCLOUD_SESSIONTOKEN", ""))
+    """The keys that win. A stray space or line end in one is refused: http.client's error would print the header."""
+    for names in (OWN_KEYS, ROLE_KEYS):
+        if environ.get(names[0]) and environ.get(names[1]):
+            return Credentials(*(_matching(environ, name, _VISIBLE, "without spaces and line ends") for name in names))
+    raise Misconfigured("no credentials: give the function a run role, or set SECRET_ID and SECRET_KEY")
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:
@@ -125,16 +132,10 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
         host, _ = parts.hostname or "", parts.port  # urlsplit checks the port when it is read
     except ValueError as error:
         raise Misconfigured(f"{name} is not a URL") from error
+    url = parts.geturl().rstrip("/")
     safe = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
-    if not (safe and host) or parts.query or parts.fragment or "@" in parts.netloc:
+    if not (safe and host and re.fullmatch(_VISIBLE, url)) or parts.query or parts.fragment or "@" in parts.netloc:
         raise Misconfigured(f"{name} must be an https URL without query or user (http only on loopback)")
-    return parts.geturl().rstrip("/")
-
-
-def _with_path(url: str) -> str:
-    """The URL of the media API, which needs a path: the signature covers the path, and HTTP sends `/` for none."""
-    if not urlsplit(url).path:
-        raise Misconfigured("MEDIA_API_URL must have a path, like https://cdn.api.cloud.tencent.com/v2/index.php")
     return url
 
 
@@ -146,6 +147,8 @@ def _params(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         raise Misconfigured("MEDIA_API_PARAMS must be a query string like Uin=1&AppId=2") from error
     if clash := _RESERVED_PARAMS & {name for name, _ in pairs}:
         raise Misconfigured(f"MEDIA_API_PARAMS must not set {', '.join(sorted(clash))}")
+    if environ.get("MEDIA_API_REGION"):
+        pairs.append(("Region", environ["MEDIA_API_REGION"]))
     return tuple(pairs)
 
 
@@ -155,13 +158,6 @@ def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> 
     if value not in choices:
         raise Misconfigured(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}")
     return value
-
-
-def _backend(environ: Mapping[str, str], host: str) -> str:
-    backend = _one_of(environ, "BACKEND", (API2, CI))
-    if backend == CI and not host:
-        raise Misconfigured("COS_BUCKET and COS_REGION must be set: BACKEND=ci asks about the jobs of that bucket")
-    return backend
 
 
 def _prefix(environ: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 #: A record as the API sent it: no field is renamed, dropped or retyped, and unknown fields are kept.
 Record = Mapping[str, object]
@@ -32,16 +32,20 @@ AUDIO = Kind("audio", "query-audio", "GetCtsaudioInfo")
 
 
 class IdForm(NamedTuple):
-    """The form of a back end's ids, as a pattern and in words for people. An id is hostile until it matches."""
+    """The form of a back end's ids, as a pattern and in words for people."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     words: str
 
+    def matches(self, value: object) -> TypeGuard[str]:
+        """Return whether a value is such an id. It is hostile until it matches."""
+        return isinstance(value, str) and re.fullmatch(self.pattern, value) is not None
 
-#: The documents print ids of 27 to 42 characters; up to 64 are accepted.
-VID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-#: The form of ids for back ends without a stricter one.
-VIDS = IdForm(VID, "letters, digits, '_', '-', up to 64")
+
+#: The ids of API 2.0. Its documents print ids of 27 to 42 characters; up to 64 are accepted.
+VIDS = IdForm("[0-9A-Za-z_-]{1,64}", "letters, digits, '_', '-', up to 64")
+#: The ids of Cloud Infinite.
+JOB_IDS = IdForm("j[0-9a-f]{32}", "a job id: 'j' and 32 hexadecimal digits, in lower case")
 
 
 class Status(IntEnum):
@@ -76,5 +80,5 @@ def is_final(record: Record) -> bool:
 
 def split_ids(values: list[object], ids: IdForm = VIDS) -> tuple[list[str], list[object]]:
     """Split values into the valid ids, each once and in order, and the other values."""
-    valid = {value: None for value in values if isinstance(value, str) and ids.pattern.fullmatch(value)}
+    valid = {value: None for value in values if ids.matches(value)}
     return list(valid), [value for value in values if not (isinstance(value, str) and value in valid)]

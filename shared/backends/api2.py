@@ -22,7 +22,7 @@ from shared.errors import (
 )
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.limiter import Pace
+from shared.net.limiter import Limiter
 from shared.settings import Settings
 from shared.signing.api2 import Api2Auth, flatten
 from shared.tasks import VIDEO, VIDS, Kind, Record
@@ -52,7 +52,7 @@ class MediaApi:
     def __init__(self, settings: Settings, invocation: Invocation) -> None:
         self._settings = settings
         self._invocation = invocation
-        self._pace = Pace(settings.concurrency)
+        self._limiter = Limiter(settings.concurrency)
         self._auth = Api2Auth(settings.credentials, settings.signature_method, invocation.now)
 
     def batch_size(self, kind: Kind) -> int:
@@ -82,9 +82,9 @@ class MediaApi:
     def _records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Answered:
         """The answers of one call. Raises UnknownTask when the API refuses all of the ids, or another QueryError."""
         if kind != VIDEO:
-            data = self._call(kind.action, {"vid": vids[0]}, len(vids), deadline)[1]
+            data = self._call(kind.action, {"vid": vids[0]}, deadline)[1]
             return {vids[0]: _record(data, vids[0])} if data else {}  # code 0 without data: unknown
-        code, data = self._call(kind.action, flatten("vids", vids), len(vids), deadline)
+        code, data = self._call(kind.action, flatten("vids", vids), deadline)
         found: Answered = dict(_by_vid(data, vids))
         if code == PARTLY_DONE:
             unanswered = UpstreamFailed(f"{UPSTREAM} answered for other ids only")
@@ -97,20 +97,20 @@ class MediaApi:
 
     def without_ids(self, kind: Kind, deadline: Deadline) -> object:
         """Forward a query that names no id: the audio document calls `vid` optional. Raises a QueryError."""
-        return self._call(kind.action, {}, 1, deadline)[1]
+        return self._call(kind.action, {}, deadline)[1]
 
-    def _call(self, action: str, params: Mapping[str, str], ids: int, deadline: Deadline) -> tuple[int, object]:
+    def _call(self, action: str, ids: Mapping[str, str], deadline: Deadline) -> tuple[int, object]:
         """Call one action, with retries; return the code, 0 or partly done, and `data` (None when absent).
 
-        `ids` is the number of records expected, which bounds the size of the reply. The call is a POST: a GET over
-        32 KB is answered 501 (CDN document RefreshCdnUrl), and a batch may be larger. Raises a QueryError.
+        `ids` are parameters, one an id; their number bounds the size of the reply. The call is a POST: a GET over 32 KB
+        is answered 501 (CDN document RefreshCdnUrl), and a batch may be larger. Raises a QueryError.
         """
-        form = urlencode({"Action": action, **dict(self._settings.media_api_params), **params})
+        form = urlencode({"Action": action, **dict(self._settings.media_api_params), **ids})
         request = prepare("POST", self._settings.media_api_url, {}, form)
-        most = min(MOST_ROOM, ROOM + ROOM_FOR_ONE * ids)
+        most = min(MOST_ROOM, ROOM + ROOM_FOR_ONE * len(ids))
 
         def attempt() -> tuple[int, object]:
-            with self._pace.call(deadline):
+            with self._limiter.call(deadline):
                 self._invocation.count("calls")
                 return self._data(send(request, self._auth, deadline, UPSTREAM, most))
 

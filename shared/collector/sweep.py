@@ -57,7 +57,7 @@ def _take_in(work: Work, sweep: Sweep, results: Results, deadline: Deadline) -> 
 def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) -> None:
     """Ask about the pending ids of each part, and write the part before reading the next."""
     for part in results.due(deadline):
-        pending = [vid for vid in part.pending if work.backend.ids.pattern.fullmatch(vid)]  # people may edit objects
+        pending = [vid for vid in part.pending if work.backend.ids.matches(vid)]  # people may edit objects
         answers = _ask(work, part, pending, deadline)
         # The last ids without an answer come first next time. An id that always fails does not take the others' turn.
         part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from shared.errors import BadInput
 from shared.settings import is_safe_key
@@ -40,8 +40,9 @@ def read_ids(given: object, field: str, form: IdForm) -> tuple[str, ...]:
     """Return the ids of a field in the order given: a list, or text separated by commas. Raises BadInput."""
     found: list[str] = []
     for value in given if isinstance(given, list) else [given]:
-        for part in _parts(value):
-            if not (isinstance(part, str) and form.pattern.fullmatch(part)):
+        parts = filter(None, map(str.strip, value.split(","))) if isinstance(value, str) else [value]
+        for part in parts:
+            if not form.matches(part):
                 raise BadInput(f"{field}: number {len(found) + 1} is not an id ({form.words})")
             found.append(part)
     return tuple(found)
@@ -53,10 +54,3 @@ def read_name(params: Params, field: str, default: str) -> str:
     if not isinstance(name, str) or not is_safe_key(name.removesuffix("/")):
         raise BadInput(f"{field}: must be a path of letters, digits, '_', '-', '.' and '/', without '..'")
     return name
-
-
-def _parts(value: object) -> Iterator[object]:
-    if isinstance(value, str):
-        yield from filter(None, (part.strip() for part in value.split(",")))
-    else:
-        yield value

@@ -49,8 +49,8 @@ def authorize(event: Event, token: str) -> None:
     if not token:
         return
     scheme, _, sent = _header(event, "authorization").partition(" ")
-    same = hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), token.encode())
-    if not (scheme.lower() == "bearer" and same):  # RFC 9110: a scheme's name comes in any case
+    same = hmac.compare_digest(sent.strip().encode("utf-8", "surrogatepass"), token.encode())
+    if not (scheme.lower() == "bearer" and same):  # RFC 9110, 11.4: in any case, and spaces after it
         raise Unauthorized("Authorization: a valid Bearer token is needed")
 
 

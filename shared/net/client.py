@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from shared.errors import OutOfTime, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
-from shared.net.connections import Attempt, BoundedAdapter
+from shared.net.connections import BoundedAdapter, attempt
 
 #: The most attempts at one call. When one call in five fails, eight attempts leave 1 in 400,000 unanswered.
 ATTEMPTS = 8
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Response(NamedTuple):
-    """A reply: status, headers with their names in lower case, decoded body."""
+    """A reply: status, headers whose names are found in any case, decoded body."""
 
     status: int
     headers: Mapping[str, str]
@@ -79,12 +79,10 @@ def send(
     signed = auth(request.copy())
     try:
         with (
-            Attempt(deadline, ATTEMPT_TIMEOUT),
+            attempt(deadline, ATTEMPT_TIMEOUT),
             warm_session().send(signed, stream=True, timeout=timeout) as response,
         ):
-            body = _read_body(response, most, upstream)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status_code, headers, body)
+            return Response(response.status_code, response.headers, _read_body(response, most, upstream))
     except (RequestException, HTTPError) as error:
         if isinstance(error, (Timeout, ReadTimeoutError)) or not deadline.remaining():
             raise OutOfTime(f"{upstream} did not answer in time", retryable=True) from error

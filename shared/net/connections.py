@@ -2,7 +2,7 @@
 
 A socket's own timeout bounds one wait, not a reply: an upstream that sends a byte now and then holds a reader for ever.
 These sockets look at the clock before each wait, for any part of a reply: status line, headers, chunk sizes, trailers,
-gzip. requests and urllib3 let us put them in place through the adapter's pool manager and the pools' classes.
+gzip. They are put in place by the classes that urllib3's pools and connections name for what they make.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache, lru_cache
+from math import inf
 from typing import Any
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_encoding_from_headers
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_encoding_from_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.response import HTTPResponse
-from urllib3.util.ssl_ import create_urllib3_context, resolve_cert_reqs
+from urllib3.util import parse_url
+from urllib3.util.ssl_ import create_urllib3_context
 
 from shared.invocation import Deadline
 from shared.net.names import names
@@ -38,26 +40,13 @@ ONE_PIECE = 64 * 1024
 
 
 class Attempt:
-    """One attempt at a call, as a `with` block in the calling thread.
-
-    urllib3 passes only a number of seconds to a connection, so a socket finds its attempt through the thread. When the
-    deadline is called off, in whatever thread, the socket is shut, which ends a wait on it.
-    """
+    """One attempt at a call: the time and the socket that it has."""
 
     def __init__(self, deadline: Deadline, longest: float) -> None:
         self.deadline = deadline
+        self.most_bytes = inf  # that may still come
         self._longest = longest
         self._socket: BoundedSocket | None = None
-        self._head_left: int | None = None
-
-    def __enter__(self) -> Attempt:
-        _thread.attempt = self
-        self.deadline.on_call_off(self._shut)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.deadline.forget(self._shut)
-        _thread.attempt = None
 
     def left(self) -> float:
         """Return the seconds that a wait may take. Raises TimeoutError when none are left."""
@@ -66,29 +55,13 @@ class Attempt:
             raise TimeoutError("no time is left")
         return seconds
 
-    @contextmanager
-    def head(self) -> Iterator[None]:
-        """What comes until the block ends stands before the body: at most `MOST_HEAD` bytes."""
-        self._head_left = MOST_HEAD
-        try:
-            yield
-        finally:
-            self._head_left = None
-
-    def received(self, count: int) -> int:
-        """Count bytes that have come, and return how many. Raises OSError when they are too many for a head."""
-        if self._head_left is not None:
-            self._head_left -= count
-            if self._head_left < 0:
-                raise OSError(f"more than {MOST_HEAD} bytes before the body")
-        return count
-
     def takes(self, sock: BoundedSocket) -> None:
         """Use this socket for the attempt from now on."""
         sock.attempt = self
         self._socket = sock
 
-    def _shut(self) -> None:
+    def shut(self) -> None:
+        """Shut the socket, unless another attempt has it by now: that ends a wait on it, in whatever thread."""
         sock = self._socket
         if sock is not None and sock.attempt is self:
             with suppress(OSError):  # closed already
@@ -97,37 +70,49 @@ class Attempt:
 
 
 class _Thread(threading.local):
-    attempt: Attempt | None = None
+    attempt: Attempt  # while there is one
 
 
 _thread = _Thread()
 
 
-def _attempt() -> Attempt:
-    if _thread.attempt is None:
-        raise RuntimeError("a connection is used outside an Attempt")
-    return _thread.attempt
+@contextmanager
+def attempt(deadline: Deadline, longest: float) -> Iterator[None]:
+    """Make one attempt at a call in the calling thread, each of whose waits takes `longest` seconds at most.
+
+    urllib3 passes only a number of seconds to a connection, so a socket finds its attempt through the thread.
+    """
+    made = _thread.attempt = Attempt(deadline, longest)
+    try:
+        with deadline.calling(made.shut):
+            yield
+    finally:
+        del _thread.attempt
 
 
 class BoundedSocket(socket.socket):
-    """A socket whose waits are bounded by its attempt."""
+    """A socket whose waits are bounded by its attempt: each raises TimeoutError when the time is over."""
 
     attempt: Attempt
 
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """As in socket; raises TimeoutError when the attempt's time is over, OSError for too long a head."""
+    def recv_into(self, *args: Any, **options: Any) -> int:
+        """As in socket. Raises OSError when more bytes come than the attempt takes."""
         self.settimeout(self.attempt.left())
-        return self.attempt.received(super().recv_into(buffer, nbytes or memoryview(buffer).nbytes, flags))
+        count = super().recv_into(*args, **options)
+        self.attempt.most_bytes -= count
+        if self.attempt.most_bytes < 0:
+            raise OSError("more bytes than the attempt takes")
+        return count
 
-    def send(self, data: Any, flags: int = 0) -> int:
-        """As in socket; raises TimeoutError when the attempt's time is over."""
+    def send(self, *args: Any, **options: Any) -> int:
+        """As in socket."""
         self.settimeout(self.attempt.left())
-        return super().send(data, flags)
+        return super().send(*args, **options)
 
-    def sendall(self, data: Any, flags: int = 0) -> None:
+    def sendall(self, *args: Any, **options: Any) -> None:
         """As in socket, whose timeout bounds all of it; in an SSLSocket it goes through `send`."""
         self.settimeout(self.attempt.left())
-        super().sendall(data, flags)
+        super().sendall(*args, **options)
 
 
 class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):
@@ -135,7 +120,7 @@ class BoundedTlsSocket(BoundedSocket, ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         """As in SSLSocket, whose timeout bounds all of it."""
-        _attempt().takes(self)
+        _thread.attempt.takes(self)
         self.settimeout(self.attempt.left())
         super().do_handshake(block)
 
@@ -147,7 +132,7 @@ class BoundedConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         try:
-            return self._connected(_attempt())
+            return self._connected(_thread.attempt)
         except TimeoutError as error:
             raise ConnectTimeoutError(self, f"no connection to {self.host} in time") from error
         except OSError as error:
@@ -175,7 +160,7 @@ class BoundedConnection(HTTPConnection):
     ) -> None:
         """As in urllib3. A warm connection joins the attempt here."""
         if isinstance(self.sock, BoundedSocket):
-            _attempt().takes(self.sock)
+            _thread.attempt.takes(self.sock)
         self._held = b""
         try:
             super().request(method, url, body, headers, **options)
@@ -200,29 +185,14 @@ class BoundedConnection(HTTPConnection):
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own overrides http.client's
         """As in urllib3, which reads the head here and leaves the body to be read."""
-        with _attempt().head():
-            return super().getresponse()
+        _thread.attempt.most_bytes = MOST_HEAD
+        response = super().getresponse()
+        _thread.attempt.most_bytes = inf
+        return response
 
 
 class BoundedTlsConnection(BoundedConnection, HTTPSConnection):
     """The same with TLS. Server name and certificate are checked against the host's name."""
-
-    def connect(self) -> None:
-        """As in urllib3, with one context for all connections, but for the class of its sockets."""
-        if self.ssl_context is None:
-            self.ssl_context = _tls_context(self.cert_reqs, self.ca_certs, self.ca_cert_dir, self.cert_file)
-            self.ca_certs = self.ca_cert_dir = None  # they are loaded
-        super().connect()
-
-
-@lru_cache(maxsize=HOSTS)
-def _tls_context(cert_reqs: Any, ca_certs: str | None, ca_cert_dir: str | None, cert_file: str | None) -> Any:  # noqa: ARG001 - a client's certificate is loaded by urllib3
-    """The context of connections with these settings. To read the authorities' certificates takes 20 ms of CPU."""
-    context = create_urllib3_context(cert_reqs=resolve_cert_reqs(cert_reqs))
-    context.sslsocket_class = BoundedTlsSocket
-    if ca_certs or ca_cert_dir:
-        context.load_verify_locations(ca_certs, ca_cert_dir)
-    return context
 
 
 class _Pool(HTTPConnectionPool):
@@ -233,50 +203,50 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = BoundedTlsConnection
 
 
-class BoundedAdapter(HTTPAdapter):
-    """requests' adapter over such connections.
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """The context of all connections. To read the authorities' certificates takes 20 ms of CPU."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context.sslsocket_class = BoundedTlsSocket
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    return context
 
-    A pool of size 0 keeps every connection; there are never more than calls in flight. Retries are off: a resent
-    signature is a replay. requests works out anew for each request what depends on its host alone; here it is
-    remembered.
+
+def _pool(origin: str) -> HTTPConnectionPool:
+    """A pool of connections to an origin, like `https://host:port`. One of size 0 keeps every connection."""
+    url = parse_url(origin)
+    if url.scheme == "https":
+        return _TlsPool(str(url.host), url.port, maxsize=0, ssl_context=_tls_context())
+    return _Pool(str(url.host), url.port, maxsize=0)
+
+
+class BoundedAdapter(HTTPAdapter):
+    """requests' adapter over such connections, without proxies and certificates of the client's own.
+
+    Whatever a caller passes as `verify`, certificates are checked. Nothing is sent again by itself: a resent signature
+    is a replay. What requests works out anew for each request, though it depends on the host alone, is remembered.
     """
 
     def __init__(self) -> None:
-        super().__init__(pool_connections=HOSTS, pool_maxsize=0, max_retries=0)
-        self._pools: dict[str, HTTPConnectionPool] = {}
+        super().__init__(max_retries=0)
+        self._pool = lru_cache(maxsize=HOSTS)(_pool)
+        self._choosing = threading.Lock()  # the first calls of an instance start together, and share one pool
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        """As in requests, with pools of our connections."""
-        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-    def get_connection_with_tls_context(
-        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> HTTPConnectionPool:
+    def get_connection_with_tls_context(self, request: PreparedRequest, *_: Any, **__: Any) -> HTTPConnectionPool:
         """As in requests: the pool of the request's host."""
-        if proxies or cert or verify is not True:
-            return super().get_connection_with_tls_context(request, verify, proxies, cert)
-        origin = "/".join(str(request.url).split("/", 3)[:3])
-        pool = self._pools.get(origin)
-        if pool is None:
-            if len(self._pools) == HOSTS:
-                self._pools.clear()  # so that none is kept that the pool manager has let go
-            pool = self._pools[origin] = super().get_connection_with_tls_context(request, verify)
-        return pool
+        with self._choosing:
+            return self._pool("/".join(str(request.url).split("/", 3)[:3]))
 
     def close(self) -> None:
-        """As in requests: forget every pool."""
-        self._pools.clear()
-        super().close()
+        """As in requests: forget every pool, which closes its connections."""
+        self._pool.cache_clear()
 
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """As in requests: what a pool checks certificates with."""
-        if cert or verify is not True or not getattr(conn, "ca_certs", None):
-            super().cert_verify(conn, url, verify, cert)
+    def cert_verify(self, *_: Any) -> None:
+        """As in requests; nothing is left to do, since a pool is made with what it checks certificates with."""
 
-    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+    def request_url(self, request: PreparedRequest, _: Any) -> str:
         """As in requests: what the request line says."""
-        return super().request_url(request, proxies) if proxies else request.path_url
+        return request.path_url
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
         """As in requests, without the reply's own cookies: a session keeps them itself, and nothing else may."""

@@ -10,7 +10,7 @@ from shared.errors import OutOfTime, Throttled
 from shared.invocation import Deadline
 
 
-class Pace:
+class Limiter:
     """A limit on calls in flight. It halves when a call is throttled, and grows by one after each round without.
 
     This is TCP's additive increase and multiplicative decrease (RFC 5681): after one throttled call all calls hold
@@ -21,7 +21,7 @@ class Pace:
     def __init__(self, most: int) -> None:
         self._most = most
         self._limit = float(most)
-        self._flying = 0
+        self._in_flight = 0
         self._begun = 0
         self._halved_at = 0
         self._free = threading.Condition()
@@ -32,7 +32,7 @@ class Pace:
         with self._free:
             if not (self._has_place() or deadline.wait_for(self._free, self._has_place)):
                 raise OutOfTime("no answer in time")
-            self._flying += 1
+            self._in_flight += 1
             self._begun += 1
             number = self._begun
         throttled = False
@@ -45,16 +45,14 @@ class Pace:
             self._landed(number, throttled=throttled)
 
     def _has_place(self) -> bool:
-        return self._flying < int(self._limit)
+        return self._in_flight < int(self._limit)
 
     def _landed(self, number: int, *, throttled: bool) -> None:
         """Free the place. Adapt the limit unless the call, the `number`th, began before the limit was last halved."""
         with self._free:
-            self._flying -= 1
+            self._in_flight -= 1
             if number > self._halved_at and throttled:
                 self._limit, self._halved_at = max(1.0, self._limit / 2), self._begun
             elif number > self._halved_at:
                 self._limit = min(self._most, self._limit + 1 / self._limit)
-            self._free.notify()
-            if self._flying < int(self._limit) - 1:
-                self._free.notify()
+            self._free.notify(2)  # the limit may have grown by one as well

@@ -42,7 +42,9 @@ def each(
                 threads.append(thread)
             yield from _collected(items, done, scope)
     finally:
-        _join(threads)
+        until = time.monotonic() + JOINED
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
 
 def _collected(
@@ -61,23 +63,13 @@ def _collected(
         yield item, OutOfTime("no answer in time")
 
 
-def _join(threads: Sequence[threading.Thread]) -> None:
-    until = time.monotonic() + JOINED
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-
-
 def _outcome(call: Callable[[Item, Deadline], Result], item: Item, deadline: Deadline) -> Result | QueryError:
     try:
         return call(item, deadline)
     except QueryError as error:
-        return _alone(error)
-
-
-def _alone(error: QueryError) -> QueryError:
-    """An error without the frames that it came through: one kept for each of many calls would keep their replies."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
+        # Without the frames that it came through: an error kept for each of many calls would keep their replies.
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)
 
 
 def _work(

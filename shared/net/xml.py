@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.errors import QueryError, ReplyTooLarge, UpstreamFailed
+from shared.errors import ReplyTooLarge, UpstreamFailed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -30,11 +30,7 @@ def parse_xml(body: bytes, upstream: str) -> Element:
             raise UpstreamFailed(f"{upstream} sent XML with a document type, which is not read")
         return ElementTree.fromstring(text)  # noqa: S314 - no document type, no entities
     except (ValueError, ElementTree.ParseError) as error:
-        raise _no_xml(upstream) from error
-
-
-def _no_xml(upstream: str) -> QueryError:
-    return UpstreamFailed(f"{upstream} did not answer with XML", retryable=True)
+        raise UpstreamFailed(f"{upstream} did not answer with XML", retryable=True) from error
 
 
 def error_code(body: bytes) -> str:

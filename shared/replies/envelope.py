@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from shared.backends.base import Answers
 from shared.errors import PARTLY_DONE, QueryError, UnknownTask
 from shared.net.json_text import JsonObject
@@ -31,7 +29,8 @@ def envelope(answers: Answers, *, single: bool) -> Envelope:
     if failed and not (records or missing):
         raise next(iter(failed.values()))
     if not (records or failed):
-        raise UnknownTask(f"unknown: {', '.join(_first(missing))}")
+        more = [f"and {len(missing) - 3} more"] if len(missing) > 3 else []
+        raise UnknownTask(f"unknown: {', '.join(missing[:3] + more)}")
     listed = list({id(record): record for record in records.values()}.values())
     made = success(listed[0] if single else listed)
     if missing:
@@ -40,9 +39,3 @@ def envelope(answers: Answers, *, single: bool) -> Envelope:
         made.update(code=PARTLY_DONE, message=f"{len(failed)} ids have no answer", codeDesc="PartlyDone")
         made["failed"] = {vid: {"code": error.code, "message": error.message} for vid, error in failed.items()}
     return made
-
-
-def _first(vids: Sequence[str], most: int = 3) -> Iterator[str]:
-    yield from vids[:most]
-    if len(vids) > most:
-        yield f"and {len(vids) - most} more"

@@ -16,18 +16,19 @@ def http_reply(status: int, content: Mapping[str, object] | str, headers: Mappin
     """Return the integrated response with an envelope or, as text, a table; `headers` are added to its own."""
     media, body = (CSV_TYPE, content) if isinstance(content, str) else (JSON_TYPE, to_json(content))
     # The same URL answers with JSON, CSV or the page, by the Accept header.
-    return _integrated(status, {"Content-Type": media, "Vary": "Accept", **headers}, body)
+    return integrated(status, {"Content-Type": media, "Vary": "Accept", **headers}, body)
 
 
 def http_refusal(error: QueryError) -> JsonObject:
     """Return the integrated response that reports an error."""
-    return http_reply(error.http_status, refusal(error), error.headers())
+    return http_reply(error.http_status, refusal(error), error.headers)
 
 
 def allowed_methods() -> JsonObject:
     """Return the integrated response to OPTIONS."""
-    return _integrated(204, {"Allow": ", ".join(METHODS)}, "")
+    return integrated(204, {"Allow": ", ".join(METHODS)}, "")
 
 
-def _integrated(status: int, headers: Mapping[str, str], body: str) -> JsonObject:
+def integrated(status: int, headers: Mapping[str, str], body: str) -> JsonObject:
+    """Return the integrated response itself."""
     return {"isBase64Encoded": False, "statusCode": status, "headers": headers, "body": body}

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from shared.net.json_text import JsonObject
+from shared.replies.integrated import integrated
 from shared.tasks import VIDEO, Kind
 
 #: Only what is named here loads. `{…}` are the hashes of the page's own style and script. img-src is for the page's
@@ -37,7 +38,7 @@ def page_reply(kind: Kind) -> JsonObject:
         "Cache-Control": "no-cache",
         "Vary": "Accept",  # the same URL answers with JSON or CSV
     }
-    return {"isBase64Encoded": False, "statusCode": 200, "headers": headers, "body": text}
+    return integrated(200, headers, text)
 
 
 @cache

@@ -43,8 +43,8 @@ CONTRACT: dict[type[QueryError], tuple[int, int, set[str]]] = {
 @pytest.mark.parametrize("leaf", CONTRACT)
 def test_code_status_and_headers(leaf: type[QueryError]) -> None:
     error = leaf("what happened")
-    assert (error.code, error.http_status, set(error.headers())) == CONTRACT[leaf]
-    assert all(isinstance(value, str) for value in error.headers().values())
+    assert (error.code, error.http_status, set(error.headers)) == CONTRACT[leaf]
+    assert all(isinstance(value, str) for value in error.headers.values())
 
 
 def test_the_table_has_every_error() -> None:
@@ -57,11 +57,11 @@ def test_each_error_has_a_description_of_its_own() -> None:
 
 def test_a_method_that_is_not_allowed_names_the_allowed_ones() -> None:
     error = MethodNotAllowed("m", ("GET", "POST"))
-    assert (error.code, error.http_status, error.headers()) == (4000, 405, {"Allow": "GET, POST"})
+    assert (error.code, error.http_status, error.headers) == (4000, 405, {"Allow": "GET, POST"})
 
 
 def test_a_waiting_time_is_whole_seconds() -> None:
-    assert int(Throttled("m").headers()["Retry-After"]) > 0
+    assert int(Throttled("m").headers["Retry-After"]) > 0
 
 
 def test_the_message_is_the_text_and_retrying_is_asked_for() -> None:

@@ -124,8 +124,8 @@ def test_nothing_is_asked_or_written_without_permission(
     monkeypatch.setenv("HTTP_WRITES", setting)
     monkeypatch.setenv("API_TOKEN", token)
     headers = {"authorization": f"Bearer {sent}"}
-    told = http("video", gateway(method, {"vids": "a", "output": output}, headers=headers))
-    assert (told[0], told[1].get("Allow"), told[2]["code"]) == (status, allow, code)
+    shown, sent_headers, reply = http("video", gateway(method, {"vids": "a", "output": output}, headers=headers))
+    assert (shown, sent_headers.get("Allow"), reply["code"]) == (status, allow, code)
 
 
 @pytest.mark.parametrize(("setting", "token"), [("token", "unit-api-token"), ("open", ""), ("open", "unit-api-token")])

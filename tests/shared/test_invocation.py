@@ -138,7 +138,7 @@ def test_the_clock_follows_a_service_that_finds_it_wrong(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", f"Mon, 01 Jan 2024 {'3' * 25}:00:00 GMT", "Mon, 99 Jan 2024"])
-def test_without_a_usable_date_our_own_clock_is_the_best_there_is(monkeypatch: pytest.MonkeyPatch, date: str) -> None:
+def test_without_a_usable_date_our_own_clock_is_kept(monkeypatch: pytest.MonkeyPatch, date: str) -> None:
     monkeypatch.setattr("shared.invocation.time.time", lambda: 1_700_000_000.0)
     invocation = Invocation({})
     invocation.follow(at(1_600_000_000))

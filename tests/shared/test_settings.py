@@ -83,7 +83,14 @@ def test_valid_values(local_environment: Environment, variable: str, value: str,
 
 
 URLS = ["http://media.example", "ftp://x.example", "media.example", "https://", "https://x.example?a=1"]
-URLS += ["https://x.example#here", "https://user:word@x.example", "https://x.example:port", "https://[half"]
+URLS += [
+    "https://x.example#here",
+    "https://user:word@x.example",
+    "https://x.example:port",
+    "https://[half",
+    "https://x.example/\u00e9",
+    "https://x.example/a b",
+]
 PATHS = ["/", "..", "a/../b", "a//b", "./a", "a b", "a\\b", "a%2Fb", "a?b", "a\nb", "é", "x" * 513]
 NUMBERS = ["0", "-1", "1.5", "ten", " 1", "1_000", "+1", "1000000000", "१"]
 
@@ -105,6 +112,9 @@ INVALID = {
     "COS_BUCKET": ["no-appid", "UPPER-125", "-125", "a-125/b", "a-125\n", "a-१"],
     "COS_REGION": ["AP", "ap guangzhou", "ap.guangzhou", "ap\n"],
     "COS_PREFIX": PATHS,
+    "TENCENTCLOUD_SECRETID": ["id\n", " id", "\u00efd"],
+    "TENCENTCLOUD_SECRETKEY": ["key\n", "a key"],
+    "TENCENTCLOUD_SESSIONTOKEN": ["token\n", "a\ttoken"],
     "API_TOKEN": ["a token", "t\u00e9l\u00e9", "a=b", "=", "a,b", "line\n", "tab\t"],
     "MAX_VIDS": NUMBERS,
     "BATCH_SIZE": NUMBERS,

@@ -19,14 +19,14 @@ class Line:
     """One connection, as its script sees it."""
 
     def __init__(self, sock: socket.socket, ended: threading.Event) -> None:
-        self._sock = sock
+        self.sock = sock
         self._ended = ended
 
     def request(self) -> bytes:
         """Read a request; empty when the client has gone."""
         read, whole = b"", 1
         while len(read) < whole:
-            piece = self._sock.recv(65536)
+            piece = self.sock.recv(65536)
             if not piece:
                 return b""
             read += piece
@@ -36,11 +36,11 @@ class Line:
         return read
 
     def send(self, text: bytes) -> None:
-        self._sock.sendall(text)
+        self.sock.sendall(text)
 
     def hold(self) -> None:
         """Say nothing more until the client has gone; only the end of the test ends it otherwise."""
-        while self._sock.recv(65536):
+        while self.sock.recv(65536):
             """What the client still sends is read."""
 
     def trickle(self, piece: bytes) -> None:

@@ -12,11 +12,11 @@ from shared.backends.ci.records import join_audio, source_place, to_record
 from shared.errors import BadInput, KeysRejected, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.limiter import Pace
+from shared.net.limiter import Limiter
 from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.settings import Settings
 from shared.signing.cos import CiAuth, CosAuth
-from shared.tasks import AUDIO, IdForm, Kind, Record
+from shared.tasks import AUDIO, JOB_IDS, Kind, Record
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -51,22 +51,20 @@ class CloudInfinite:
     one record that has an output for each job: an audio task of API 2.0 had several outputs too.
     """
 
-    ids = IdForm(re.compile(r"j[0-9a-f]{32}"), "a job id: 'j' and 32 hexadecimal digits, in lower case")
+    ids = JOB_IDS
 
     def __init__(self, settings: Settings, invocation: Invocation) -> None:
         self._settings = settings
         self._invocation = invocation
-        self._pace = Pace(settings.concurrency)
+        self._limiter = Limiter(settings.concurrency)
         self._auth = CiAuth(settings.credentials, invocation.now)
         self._source_auth = CosAuth(settings.credentials, invocation.now)
-        self._tasks: dict[
-            str, tuple[object, ...]
-        ] = {}  # by job id: source and UserData, the same for all jobs of one audio task
+        #: By job id: source and UserData, which all jobs of one audio task have in common.
+        self._tasks: dict[str, tuple[object, ...]] = {}
 
     def batch_size(self, kind: Kind) -> int:
         """Return how many ids one call can ask about: one when a call about its source follows each."""
-        asks_sources = kind == AUDIO and self._settings.ci_source_info
-        return 1 if asks_sources else min(self._settings.batch_size, MOST_IDS)
+        return 1 if self._asks_sources(kind) else min(self._settings.batch_size, MOST_IDS)
 
     def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Answered:
         """Ask about up to `batch_size` jobs; return their records by id, or the error of one that has none.
@@ -104,6 +102,9 @@ class CloudInfinite:
         """Refuse a query without an id, with BadInput: CI has no call for that."""
         raise BadInput("vid: give the id of a job")
 
+    def _asks_sources(self, kind: Kind) -> bool:
+        return kind == AUDIO and self._settings.ci_source_info
+
     def _jobs(self, vids: Sequence[str], deadline: Deadline) -> Iterator[Element]:
         """The replies about some jobs. A reply that would be too large is asked for in halves."""
         try:
@@ -121,8 +122,8 @@ class CloudInfinite:
             self._tasks[vid] = (place, (job.findtext("Operation/UserData") or "").strip())
         try:
             source = None
-            if kind == AUDIO and self._settings.ci_source_info and place.bucket == self._settings.cos_bucket:
-                source = self._source(place.name or "", deadline)
+            if self._asks_sources(kind) and place.name and place.bucket == self._settings.cos_bucket:
+                source = self._source(place.name, deadline)
             return to_record(kind, vid, job, source)
         except QueryError as error:
             return error
@@ -143,7 +144,7 @@ class CloudInfinite:
         request = prepare("GET", url, {})
 
         def attempt() -> Element:
-            with self._pace.call(deadline):
+            with self._limiter.call(deadline):
                 self._invocation.count("calls")
                 response = send(request, auth, deadline, UPSTREAM, MAX_XML)
             if response.status != 200:
@@ -158,26 +159,27 @@ class CloudInfinite:
         return retrying(attempt, self._invocation, deadline)
 
     def _error(self, response: Response, auth: CosAuth) -> QueryError:
+        """The error for a reply. Our clock follows one that finds it wrong."""
         code = error_code(response.body)
         if code in CLOCK_CODES:
             self._invocation.follow(response.headers.get("date", ""))
         if auth is self._source_auth and response.status in NO_SOURCE:
             return _NoSource("no media info")
-        return _error(response.status, code)
+        return _in_our_words(response.status, code)
 
 
 class _NoSource(UpstreamFailed):
     """A source has no media info."""
 
 
-def _error(status: int, code: str) -> QueryError:
-    """The error for a status and a code, in our own words (error codes, CI 1045/43611)."""
-    said = f"{UPSTREAM} answered {status} {code if code in NAMED else ''}".rstrip()
+def _in_our_words(status: int, code: str) -> QueryError:
+    """The error for a status and a code (error codes, CI 1045/43611)."""
+    answer = f"{UPSTREAM} answered {status} {code if code in NAMED else ''}".rstrip()
     if status == 429 or code == "SlowDown":
         return Throttled(f"{UPSTREAM} is over its quota", retryable=True)
     if code in CLOCK_CODES or code in NOT_ALLOWED or (status in (401, 403) and code not in NOT_OUR_KEYS):
-        message = f"{said}: the function's keys or permissions do not allow it"
+        message = f"{answer}: the function's keys or permissions do not allow it"
         return KeysRejected(message, retryable=code in CLOCK_CODES)
     if code == "InvalidArgument":
         return BadInput(f"vid, vids: {UPSTREAM} refuses a parameter")
-    return UpstreamFailed(said, retryable=(status >= 500 and status != 501) or code == "InternalError")
+    return UpstreamFailed(answer, retryable=(status >= 500 and status != 501) or code == "InternalError")

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 ZONE = timezone(timedelta(hours=8))
 #: The video document has no status for waiting. A state that no page lists counts as in progress, never as final.
 FINAL = {"Failed": Status.FAILED, "Cancel": Status.FAILED, "Success": Status.SUCCEEDED}
-STATUSES = {VIDEO.name: FINAL, AUDIO.name: {"Submitted": Status.WAITING, "Pause": Status.WAITING, **FINAL}}
+STATUSES = {VIDEO: FINAL, AUDIO: {"Submitted": Status.WAITING, "Pause": Status.WAITING, **FINAL}}
 #: Jobs that only inspect a file, and jobs that write pictures: they fit no record of the kind.
 LOOKING = frozenset({"MediaInfo", "VideoTag", "QualityEstimate", "ExtractDigitalWatermark"})
-UNFIT = {VIDEO.name: LOOKING, AUDIO.name: LOOKING | {"Animation", "Snapshot", "SmartCover"}}
+UNFIT = {VIDEO: LOOKING, AUDIO: LOOKING | {"Animation", "Snapshot", "SmartCover"}}
 #: The form of every vid that API 2.0 has issued (task documents). UserData of this form is the vid before migration.
 OLD_VID = re.compile(r"[0-9a-f]{32}[0-9]{10}")
 #: A bit rate below it is in kbit/s, else in bit/s: pages show 104.047000 and 128000 for the same node. CI's audio
@@ -63,33 +63,33 @@ def to_record(kind: Kind, vid: str, job: Element, source: Element | None = None)
     another kind, UpstreamFailed for one without a state.
     """
     state, tag = _text(job, "State"), _text(job, "Tag") or _text(job, "Operation/Tag")
-    if tag in UNFIT[kind.name]:
+    if tag in UNFIT[kind]:
         raise BadInput(f"vid, vids: {vid} is a {tag} job, of which there is no {kind.name} record")
     if state is None:
         raise UpstreamFailed(f"Cloud Infinite sent no state of the job {vid}")
-    status = STATUSES[kind.name].get(state, Status.PROCESSING)
-    places = list(_outputs(job)) if status == Status.SUCCEEDED else []
+    status = STATUSES[kind].get(state, Status.PROCESSING)
+    outputs = list(_outputs(job)) if status == Status.SUCCEEDED else []
     place, user_data = source_place(job), _text(job, "Operation/UserData") or ""
-    head = {"vid": user_data if OLD_VID.fullmatch(user_data) else vid, **place.owner()}
-    tail = {
+    identity = {"vid": user_data if OLD_VID.fullmatch(user_data) else vid, **place.owner()}
+    created, ended, started = (_time(_text(job, node)) for node in ("CreationTime", "EndTime", "StartTime"))
+    failure = {
         "error_code": _text(job, "Code") if state == "Failed" else None,
         "error_msg": _text(job, "Message") if state == "Failed" else None,
         "deleted": "no",
     }
-    times = [_time(_text(job, node)) for node in ("CreationTime", "EndTime", "StartTime")]
     if kind == VIDEO:
-        ended = {"create_time": times[0], "finish_time": times[1], "status": int(status)}
-        urls = [url for url in (output.url() for output in places) if url]
-        return {**head, "url": place.url(), **ended, "result": urls or None, **tail}
+        urls = [url for url in (output.url() for output in outputs) if url]
+        progress = {"create_time": created, "finish_time": ended, "status": int(status)}
+        return {**identity, "url": place.url(), **progress, "result": urls or None, **failure}
     return {
-        **head,
+        **identity,
         **_name(place),
         **_source_facts(place, source),
-        "create_time": times[0],
-        "update_time": times[1] or times[2],
+        "create_time": created,
+        "update_time": ended or started,
         "status": int(status),
-        **tail,
-        "result": _audio_result(job, places),
+        **failure,
+        "result": _audio_result(job, outputs),
     }
 
 
@@ -170,29 +170,27 @@ def _source_facts(place: Place, source: Element | None) -> JsonObject:
         "size": _whole(size),
         "duration": _whole(seconds),
         "bitrate": _whole(rate),
-        "format": _format(source, place, alone=True),
+        "format": _format(_text(source, "Format/FormatName"), place, alone=True),
         "sample_rate": _whole(_agreed(streams, "SampleRate")),
         "encoder": next((_text(stream, "CodecName") for stream in streams), None),
     }
 
 
-def _audio_result(job: Element, places: Sequence[Place]) -> JsonObject | None:
-    if not places:
+def _audio_result(job: Element, outputs: Sequence[Place]) -> JsonObject | None:
+    if not outputs:
         return None
-    info = [_audio_info(job, place, alone=len(places) == 1) for place in places]
-    return {"audio": {"info": info, "dst": places[0].owner()}}
+    info = [_audio_info(job, output, alone=len(outputs) == 1) for output in outputs]
+    return {"audio": {"info": info, "dst": outputs[0].owner()}}
 
 
 def _audio_info(job: Element, place: Place, *, alone: bool) -> JsonObject:
     """One output. A job has one MediaInfo for all outputs, so with several only what all streams agree on is used."""
-    media = job.find("Operation/MediaInfo")
-    streams = [] if media is None else media.findall("Stream/Audio")
-    if alone:
-        streams = streams[:1]
+    media = "Operation/MediaInfo"
+    streams = job.findall(f"{media}/Stream/Audio")[: 1 if alone else None]
     rate = _agreed(streams, "Bitrate")
     if rate is not None and rate < KILOBITS_BELOW:
         rate *= 1000
-    bitrate, form = _whole(rate), None if media is None else _format(media, place, alone=alone)
+    bitrate, form = _whole(rate), _format(_text(job, f"{media}/Format/FormatName"), place, alone=alone)
     codecs = {_text(stream, "CodecName") for stream in streams}
     named = f"{bitrate}_{form}" if bitrate is not None and form else None
     return {
@@ -202,13 +200,12 @@ def _audio_info(job: Element, place: Place, *, alone: bool) -> JsonObject:
         "encoder": codecs.pop() if len(codecs) == 1 else None,
         "path": f"/{place.name}" if place.name else None,
         "name": _text(job, "Operation/TemplateName") or named,
-        "trans_size": _whole(_number(media, "Format/Size")) if alone and media is not None else None,
+        "trans_size": _whole(_number(job, f"{media}/Format/Size")) if alone else None,
     }
 
 
-def _format(media: Element, place: Place, *, alone: bool) -> str | None:
-    """A file's format. FormatName lists the names of a family, `mov,mp4,m4a,…`; the file's extension picks one."""
-    names = _text(media, "Format/FormatName")
+def _format(names: str | None, place: Place, *, alone: bool) -> str | None:
+    """A file's format. CI names all of a family, `mov,mp4,m4a,…`; the file's extension picks one."""
     ending = (place.name or "").rpartition(".")[2].lower()
     if names and ending in names.split(","):
         return ending

@@ -25,7 +25,7 @@ from shared.errors import (
 )
 from shared.invocation import Deadline
 from shared.net.client import ATTEMPTS
-from shared.net.limiter import Pace
+from shared.net.limiter import Limiter
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.api2 import GOOD, VIDS, ask, body
 from tests.support.wire import NOW, SECRET_ID, TOKEN, Network, documented, network, said, settings, task
@@ -211,7 +211,7 @@ def test_each_attempt_holds_a_place_of_the_limiter_and_shows_it_a_throttled_call
 ) -> None:
     seen: list[str] = []
 
-    class Watched(Pace):
+    class Watched(Limiter):
         @contextmanager
         def call(self, deadline: Deadline) -> Iterator[None]:
             with super().call(deadline):
@@ -222,7 +222,7 @@ def test_each_attempt_holds_a_place_of_the_limiter_and_shows_it_a_throttled_call
                     raise
                 seen.append("answered")
 
-    monkeypatch.setattr("shared.backends.api2.Pace", Watched)
+    monkeypatch.setattr("shared.backends.api2.Limiter", Watched)
     net.media({}, [said(code=4400), GOOD])
     assert ask(net) == {"a": task("a"), "b": task("b")}
     assert seen == ["throttled", "answered"]
@@ -252,7 +252,7 @@ def test_an_infinite_number_is_refused(net: Network) -> None:
     assert len(media.calls) == 2
 
 
-def test_a_hundred_unknown_ids_that_are_refused_as_a_whole_cost_a_few_calls(net: Network) -> None:
+def test_a_refused_batch_of_a_hundred_unknown_ids_costs_a_few_calls(net: Network) -> None:
     media = net.media({}, repeat(said(code=5000)))
     assert ask(net, vids=[f"id{number}" for number in range(100)]) == {}
     assert len(media.calls) == 9

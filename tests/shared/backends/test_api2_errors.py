@@ -111,7 +111,7 @@ def test_the_next_attempt_follows_the_servers_clock(net: Network, code: int, ske
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", f"Mon, 01 Jan 2024 {'3' * 25}:00:00 GMT", "Mon, 99 Jan 2024"])
-def test_without_a_usable_date_our_own_clock_stays(net: Network, date: str) -> None:
+def test_without_a_usable_date_our_own_clock_is_kept(net: Network, date: str) -> None:
     media = net.media({}, [said(code=4200, date=date), GOOD])
     ask(net)
     assert [int(call.params["Timestamp"]) for call in media.calls] == [NOW, NOW]

@@ -90,7 +90,7 @@ def test_after_the_deadline_nobody_is_asked() -> None:
     assert [(vid, type(error)) for vid, error in failed.items()] == [("a", OutOfTime), ("b", OutOfTime)]
 
 
-def test_a_defect_is_not_taken_for_a_failed_call() -> None:
+def test_a_bug_is_not_mistaken_for_a_failed_call() -> None:
     class Broken(Backend):
         def records(self, kind: Kind, vids: Sequence[str], deadline: Deadline) -> Found:
             raise ZeroDivisionError

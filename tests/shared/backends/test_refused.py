@@ -60,7 +60,7 @@ def test_every_answer_is_true_for_any_set_of_known_ids(count: int, data: st.Data
         assert record == {"vid": vid} or isinstance(record, UpstreamFailed)
 
 
-def test_where_the_calls_do_not_suffice_ids_have_no_answer_and_are_not_missing() -> None:
+def test_ids_left_when_the_calls_run_out_are_unanswered_and_not_missing() -> None:
     vids = ids(100)
     api = Api(vids[::2] + vids[1::4])
     found = by_sample(vids, api)
@@ -75,13 +75,13 @@ def test_of_few_ids_each_is_asked_alone() -> None:
     assert len(api.asked) == SAMPLE
 
 
-def test_where_no_id_drawn_is_known_none_is() -> None:
+def test_a_batch_without_a_known_id_in_the_sample_counts_as_unknown() -> None:
     api = Api([])
     assert by_sample(ids(100), api) == {}
     assert len(api.asked) == SAMPLE
 
 
-def test_another_error_ends_the_search_and_costs_the_ids_without_an_answer_only() -> None:
+def test_another_error_ends_the_search_and_fails_only_the_ids_left() -> None:
     vids = ids(100)
     api = Api(vids[:-1], fails_after=SAMPLE + 1)
     found = by_sample(vids, api)
@@ -90,7 +90,7 @@ def test_another_error_ends_the_search_and_costs_the_ids_without_an_answer_only(
     assert found.keys() >= api.known
 
 
-def test_an_error_before_anything_is_known_is_the_batchs() -> None:
+def test_an_error_before_any_id_is_known_fails_the_batch() -> None:
     def ask(vids: Sequence[str]) -> Answered:
         raise KeysRejected("no")
 

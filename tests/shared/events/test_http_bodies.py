@@ -118,7 +118,7 @@ def test_more_fields_than_ids_need(settings: Settings) -> None:
 @example('"', CSV)
 def test_any_body_is_parameters_or_is_refused(body: str, media: str | None) -> None:
     try:
-        told = str(read_params(post(body, media), 12))
+        outcome = str(read_params(post(body, media), 12))
     except QueryError as error:
-        told = error.message
-    assert told.startswith(("body: ", "{"))
+        outcome = error.message
+    assert outcome.startswith(("body: ", "{"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -138,7 +137,7 @@ def test_ids_to_watch(settings: Settings, kind: Kind, event: Event, expected: tu
 
 
 def test_ids_are_those_of_the_back_end(settings: Settings) -> None:
-    form = IdForm(re.compile("j[0-9]"), "j and a digit")
+    form = IdForm("j[0-9]", "j and a digit")
     assert read_query(get(vids="j1,j2"), VIDEO, settings, form).vids == ("j1", "j2")
     with pytest.raises(BadInput, match=r"vids: number 2 is not an id \(j and a digit\)"):
         read_query(get(vids=f"j1,{A}"), VIDEO, settings, form)
@@ -250,7 +249,7 @@ def test_which_kind_of_invocation_an_event_is(event: object, expected: str) -> N
     assert source(event) == expected
 
 
-def test_reading_leaves_the_event_as_it_is(settings: Settings) -> None:
+def test_reading_does_not_change_the_event(settings: Settings) -> None:
     event = post({"vids": [A]}, JSON, query={"vids": [B], "output": ["cos"]})
     before = json.dumps(event)
     assert isinstance(read_query(event, VIDEO, settings), Query)

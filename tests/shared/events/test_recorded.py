@@ -15,7 +15,7 @@ from shared.events.http import check_path, method
 from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
 from shared.events.timer import Sweep, read_sweep
 from shared.settings import Settings, read_settings
-from shared.tasks import AUDIO, VID, VIDEO, Kind
+from shared.tasks import AUDIO, VIDEO, VIDS, Kind
 from tests.support.paths import EVENTS
 
 #: A browser gets the page, so that what it asks is not read.
@@ -159,7 +159,7 @@ def test_any_event_is_a_query_or_is_refused(event: object, kind: Kind, settings:
         query = read_query(as_event(event), kind, settings)
     except QueryError:
         return
-    assert all(VID.fullmatch(vid) for vid in query.vids)
+    assert all(VIDS.matches(vid) for vid in query.vids)
     assert set(query.vids) == set(query.asked)
     assert query.output == "" or source(event) == DIRECT or settings.api_token
     assert query.vids or (kind == AUDIO and query.single)
@@ -171,5 +171,5 @@ def test_any_timer_event_is_a_sweep_or_is_refused(event: dict[str, object], kind
         sweep = read_sweep(event, kind)
     except QueryError:
         return
-    assert sweep.vids is None or (sweep.vids and all(VID.fullmatch(vid) for vid in sweep.vids))
+    assert sweep.vids is None or (sweep.vids and all(VIDS.matches(vid) for vid in sweep.vids))
     assert not any(part.strip(".") == "" for key in (sweep.watch, sweep.results) for part in key.split("/"))

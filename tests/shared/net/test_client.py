@@ -94,7 +94,7 @@ def test_without_time_nothing_is_sent(net: Network) -> None:
     assert not net.mock.calls
 
 
-def test_time_that_ends_while_the_call_is_made_ready_is_no_timeout_of_zero(net: Network) -> None:
+def test_a_deadline_that_passes_during_preparation_gives_no_timeout_of_zero(net: Network) -> None:
     reply(net, (200, {}, b""))
     moments = iter([0.0])
     send(Deadline(1, lambda: next(moments, 2.0)))

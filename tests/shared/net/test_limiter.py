@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.errors import OutOfTime, Throttled, UpstreamFailed
 from shared.invocation import Deadline
-from shared.net.limiter import Pace
+from shared.net.limiter import Limiter
 from tests.support.clock import Clock
 
 BUSY = Throttled("busy", retryable=True)
@@ -26,26 +26,26 @@ def over() -> Deadline:
     return Deadline(0, Clock())
 
 
-def places(pace: Pace) -> int:
+def places(limiter: Limiter) -> int:
     """How many calls may be in flight now; none of them changes the limit before all are counted."""
     with ExitStack() as stack:
         count = 0
         with suppress(OutOfTime):
             while True:
-                stack.enter_context(pace.call(over()))
+                stack.enter_context(limiter.call(over()))
                 count += 1
-        stack.pop_all()  # as if they never landed: the pace is not used any more
+        stack.pop_all()  # as if they never landed: the limiter is not used any more
     return count
 
 
-def after(most: int, calls: str) -> Pace:
-    """A pace after calls one at a time: throttled ones are T."""
-    pace = Pace(most)
+def after(most: int, calls: str) -> Limiter:
+    """A limiter after calls one at a time: throttled ones are T."""
+    limiter = Limiter(most)
     for call in calls:
-        with suppress(Throttled), pace.call(ahead()):
+        with suppress(Throttled), limiter.call(ahead()):
             if call == "T":
                 raise BUSY
-    return pace
+    return limiter
 
 
 @pytest.mark.parametrize(
@@ -83,80 +83,80 @@ def test_the_limit_stays_within_its_bounds(most: int, calls: str) -> None:
     "error", [UpstreamFailed("failed"), OutOfTime("late"), ZeroDivisionError(), KeyboardInterrupt()]
 )
 def test_a_call_that_fails_otherwise_gives_its_place_back_and_halves_nothing(error: BaseException) -> None:
-    pace = Pace(3)
+    limiter = Limiter(3)
     for _ in range(5):
-        with pytest.raises(type(error)), pace.call(ahead()):
+        with pytest.raises(type(error)), limiter.call(ahead()):
             raise error
-    assert places(pace) == 3
+    assert places(limiter) == 3
 
 
 def test_a_throttled_call_is_still_raised() -> None:
-    with pytest.raises(Throttled) as caught, Pace(1).call(ahead()):
+    with pytest.raises(Throttled) as caught, Limiter(1).call(ahead()):
         raise BUSY
     assert caught.value is BUSY
 
 
-def test_when_no_place_comes_free_the_time_is_over() -> None:
-    pace = Pace(2)
-    with pace.call(over()), pace.call(over()), pytest.raises(OutOfTime), pace.call(over()):
+def test_without_a_free_place_before_the_deadline_a_call_is_out_of_time() -> None:
+    limiter = Limiter(2)
+    with limiter.call(over()), limiter.call(over()), pytest.raises(OutOfTime), limiter.call(over()):
         raise AssertionError("there was a third place")
-    with pace.call(over()):
+    with limiter.call(over()):
         """Both places are free again, and nobody has taken the third."""
-    assert places(pace) == 2
+    assert places(limiter) == 2
 
 
 def test_calls_that_were_in_flight_before_a_limit_was_halved_are_waited_for() -> None:
-    pace = Pace(4)
+    limiter = Limiter(4)
     with ExitStack() as three:
         for _ in range(3):
-            three.enter_context(pace.call(ahead()))
-        with suppress(Throttled), pace.call(ahead()):
+            three.enter_context(limiter.call(ahead()))
+        with suppress(Throttled), limiter.call(ahead()):
             raise BUSY
-        with pytest.raises(OutOfTime), pace.call(over()):
+        with pytest.raises(OutOfTime), limiter.call(over()):
             raise AssertionError("three are in flight, two are allowed")
-    assert places(pace) == 2, "they had begun before it was halved, so that they landed says nothing"
+    assert places(limiter) == 2, "they had begun before it was halved, so that they landed says nothing"
 
 
-def burst(pace: Pace, size: int, throttled: int) -> None:
+def burst(limiter: Limiter, size: int, throttled: int) -> None:
     """Calls in flight together, the first of which are throttled."""
-    calls = [pace.call(ahead()) for _ in range(size)]
+    calls = [limiter.call(ahead()) for _ in range(size)]
     for call in calls:
         call.__enter__()
     for call in calls[:throttled]:
-        assert not call.__exit__(Throttled, BUSY, None), "a throttled call is told"
+        assert not call.__exit__(Throttled, BUSY, None), "the exception goes on"
     for call in calls[throttled:]:
         call.__exit__(None, None, None)
 
 
-def clean_round(pace: Pace) -> int:
+def clean_round(limiter: Limiter) -> int:
     """As many calls as there are places, none of them throttled; how many."""
     count = 0
     with ExitStack() as stack, suppress(OutOfTime):
         while True:
-            stack.enter_context(pace.call(over()))
+            stack.enter_context(limiter.call(over()))
             count += 1
     return count
 
 
 @pytest.mark.parametrize("throttled", [1, 5, 16])
 def test_a_burst_halves_the_limit_once_and_sixteen_clean_rounds_bring_it_back(throttled: int) -> None:
-    pace = Pace(16)
-    burst(pace, 16, throttled)
-    rounds = [clean_round(pace) for _ in range(16)]
+    limiter = Limiter(16)
+    burst(limiter, 16, throttled)
+    rounds = [clean_round(limiter) for _ in range(16)]
     assert rounds[0] == 8
     assert rounds == sorted(rounds), "it only grows"
-    assert places(pace) == 16
+    assert places(limiter) == 16
 
 
 def test_the_next_burst_halves_it_again() -> None:
-    pace = Pace(16)
-    burst(pace, 16, throttled=16)
-    burst(pace, 8, throttled=8)
-    assert places(pace) == 4
+    limiter = Limiter(16)
+    burst(limiter, 16, throttled=16)
+    burst(limiter, 8, throttled=8)
+    assert places(limiter) == 4
 
 
-def test_whoever_waits_goes_on_when_a_call_lands() -> None:
-    pace, waiting, done = Pace(1), threading.Event(), threading.Event()
+def test_a_waiting_call_starts_when_another_ends() -> None:
+    limiter, waiting, done = Limiter(1), threading.Event(), threading.Event()
 
     class Telling(Deadline):
         def remaining(self) -> float:
@@ -164,11 +164,11 @@ def test_whoever_waits_goes_on_when_a_call_lands() -> None:
             return super().remaining()
 
     def work() -> None:
-        with pace.call(Telling(3600, Clock())):
+        with limiter.call(Telling(3600, Clock())):
             done.set()
 
     thread = threading.Thread(target=work, daemon=True)
-    with pace.call(ahead()):
+    with limiter.call(ahead()):
         thread.start()
         assert waiting.wait(60)
         assert not done.is_set()
@@ -180,14 +180,14 @@ def test_whoever_waits_goes_on_when_a_call_lands() -> None:
 @pytest.mark.parametrize("most", [1, 3, 8])
 def test_many_threads_keep_to_the_limit_and_none_is_left_waiting(most: int, throttled_share: int) -> None:
     """More threads than places, all begun at once: a lost wake-up would leave one waiting for an hour."""
-    pace, start, lock = Pace(most), threading.Barrier(16), threading.Lock()
+    limiter, start, lock = Limiter(most), threading.Barrier(16), threading.Lock()
     flying, highest, landed = 0, 0, 0
 
     def work(number: int) -> None:
         nonlocal flying, highest, landed
         start.wait()
         for turn in range(30):
-            with suppress(Throttled), pace.call(ahead()):
+            with suppress(Throttled), limiter.call(ahead()):
                 with lock:
                     flying += 1
                     highest = max(highest, flying)
@@ -205,4 +205,4 @@ def test_many_threads_keep_to_the_limit_and_none_is_left_waiting(most: int, thro
         assert not thread.is_alive()
     assert (landed, flying) == (16 * 30, 0)
     assert 1 <= highest <= most
-    assert 1 <= places(pace) <= most
+    assert 1 <= places(limiter) <= most

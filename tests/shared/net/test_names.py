@@ -68,7 +68,7 @@ def test_a_name_with_several_addresses_is_tried_at_each(monkeypatch: pytest.Monk
     assert reply.body == b"{}"
 
 
-def test_where_nobody_listens_the_connection_fails() -> None:
+def test_a_connection_to_a_closed_port_fails() -> None:
     with pytest.raises(UpstreamFailed) as caught:
         send(prepare("GET", "http://127.0.0.1:1/", {}), Unsigned(), ahead(), "it")
     assert caught.value.retryable

@@ -12,7 +12,7 @@ import pytest
 
 from shared.errors import OutOfTime, QueryError, UpstreamFailed
 from shared.invocation import Deadline
-from shared.net.limiter import Pace
+from shared.net.limiter import Limiter
 from shared.net.parallel import each
 from tests.support.clock import Clock
 
@@ -135,27 +135,27 @@ def test_nothing_is_started_after_the_deadline(clock: Clock, deadline: Deadline,
     assert [type(result) for _, result in results[1:]] == [OutOfTime, OutOfTime]
 
 
-def test_no_time_at_all_asks_nothing(clock: Clock, deadline: Deadline) -> None:
+def test_without_time_nothing_is_asked(clock: Clock, deadline: Deadline) -> None:
     clock.now = NEVER + 1
     results = list(each([1, 2], lambda *_: pytest.fail("asked"), 2, deadline))
     assert [item for item, _ in results] == [1, 2]
     assert all(isinstance(result, OutOfTime) for _, result in results)
 
 
-def test_a_reader_that_stops_early_wakes_whoever_waits(deadline: Deadline) -> None:
+def test_a_reader_that_stops_early_wakes_waiting_calls(deadline: Deadline) -> None:
     """A call that pauses before it asks again, and one that waits for a place: both end, and nothing more is begun."""
     called: list[int] = []
-    pace, before = Pace(1), set(threading.enumerate())
+    limiter, before = Limiter(1), set(threading.enumerate())
 
     def call(item: int, until: Deadline) -> None:
         called.append(item)
         if item == 2:
-            with pace.call(until):
+            with limiter.call(until):
                 raise AssertionError("there was a place")
         elif item:
-            until.pause(NEVER)
+            until.pause(2 * NEVER)
 
-    with pace.call(deadline):
+    with limiter.call(deadline):
         for _ in each(range(200), call, 3, deadline):
             while len(called) < 3:
                 """Both others are on their way."""

@@ -20,7 +20,7 @@ def test_a_reply_is_an_integrated_response() -> None:
     }
 
 
-def test_a_text_is_a_table() -> None:
+def test_text_is_sent_as_csv() -> None:
     reply = http_reply(200, "vid\r\na\r\n", {})
     assert (reply["body"], reply["headers"]) == (
         "vid\r\na\r\n",

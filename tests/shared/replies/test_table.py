@@ -67,7 +67,7 @@ AUDIO_RESULTS: dict[str, tuple[object, str]] = {
     ),
     "a number as text": (audio(["/x"], **{**PLACE, "app_id": "125"}), "http://b-c-125.cosgz.myqcloud.com/x"),
     "the source's bucket": (audio(["/x"]) | PLACE, "http://b-c-125.cosgz.myqcloud.com/x"),
-    "a bucket that is not told": (audio(["/x"]), ""),
+    "an unknown bucket": (audio(["/x"]), ""),
     "a hostile bucket": (audio(["/x"], **{**PLACE, "bucket_name": "evil.example/"}), ""),
     "a hostile region": (audio(["/x"], **{**PLACE, "bucket_region": ".evil.example#"}), ""),
     "a hostile owner": (audio(["/x"], **{**PLACE, "app_id": "1@evil.example"}), ""),
@@ -125,9 +125,9 @@ def test_errors_of_any_type_are_text() -> None:
 def test_rows_come_in_the_order_asked_and_repeat() -> None:
     answers = Answers({"a": task("a")}, ["m"], {"u": Throttled("over its quota")})
     rows = to_rows(VIDEO, ["u", "a", "m", "a"], answers)
-    told = [(row["vid"], row["outcome"], row["error_code"], row["error_msg"]) for row in rows]
+    shown = [(row["vid"], row["outcome"], row["error_code"], row["error_msg"]) for row in rows]
     a = ("a", "succeeded", "", "")
-    assert told == [("u", "unanswered", "4400", "over its quota"), a, ("m", "missing", "", ""), a]
+    assert shown == [("u", "unanswered", "4400", "over its quota"), a, ("m", "missing", "", ""), a]
 
 
 def test_a_caller_chooses_the_columns() -> None:

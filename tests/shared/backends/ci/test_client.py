@@ -15,12 +15,12 @@ from local.ci import jobs as ci_jobs
 from local.ci.service import CiService
 from local.server import Reply
 from shared.backends.base import Answers, ask
-from shared.backends.ci.client import MOST_IDS, CloudInfinite
+from shared.backends.ci.client import MOST_IDS
 from shared.errors import BadInput, KeysRejected, OutOfTime, QueryError, ReplyTooLarge, Throttled, UpstreamFailed
 from shared.net.client import ATTEMPTS
 from shared.net.xml import MAX_XML
 from shared.replies.envelope import envelope
-from shared.tasks import AUDIO, VIDEO, Kind
+from shared.tasks import AUDIO, JOB_IDS, VIDEO, Kind
 from tests.support.ci_wire import CI_HOST, UNKNOWN, WORDS, CiNetwork, Turn, ids, refused, running, said
 from tests.support.job_xml import OLD_VID
 from tests.support.record_schema import check_record
@@ -169,14 +169,14 @@ def test_no_ids(net: CiNetwork) -> None:
 
 @pytest.mark.parametrize("vid", [*ids(2), ci_jobs.TRANSCODE])
 def test_ids(vid: str) -> None:
-    assert CloudInfinite.ids.pattern.fullmatch(vid)
+    assert JOB_IDS.matches(vid)
 
 
 @pytest.mark.parametrize(
     "vid", [OLD_VID, "j", f"j{'A' * 32}", f"{UNKNOWN}0", f"{UNKNOWN}\n", f"{UNKNOWN},", f"J{'0' * 32}"]
 )
 def test_invalid_ids(vid: str) -> None:
-    assert not CloudInfinite.ids.pattern.fullmatch(vid)
+    assert not JOB_IDS.matches(vid)
 
 
 def test_answers_of_nothing(net: CiNetwork) -> None:

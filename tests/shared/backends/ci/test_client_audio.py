@@ -95,7 +95,7 @@ def test_source_facts_are_ci_s_media_info(net: CiNetwork) -> None:
 
 
 @pytest.mark.parametrize("turn", [refused(404, "NoSuchKey"), refused(400, "InvalidArgument"), said()])
-def test_a_source_that_is_gone_or_no_media_has_no_facts(net: CiNetwork, turn: Reply) -> None:
+def test_a_source_that_is_gone_or_not_media_has_no_media_info(net: CiNetwork, turn: Reply) -> None:
     def first(request: PreparedRequest) -> Reply:
         net.script.append(turn)
         return net.served(request)
@@ -115,9 +115,10 @@ def test_a_source_that_can_not_be_asked_about_is_an_error_of_its_id(net: CiNetwo
     assert isinstance(answers.failed[ci_jobs.AUDIO_128], KeysRejected)
 
 
-def test_a_source_in_another_bucket_is_not_asked_about(net: CiNetwork) -> None:
+@pytest.mark.parametrize("source", [{"bucket": "other-1"}, {"source": ""}], ids=["another bucket", "no name"])
+def test_a_source_that_can_not_be_ours_is_not_asked_about(net: CiNetwork, source: dict[str, str]) -> None:
     (vid,) = ids(1)
-    net.add(song(vid, bucket="other-1"))
+    net.add(song(vid, **source))
     assert net.records(AUDIO, vid, CI_SOURCE_INFO="1")[vid]["size"] is None
     assert net.records(VIDEO, vid, CI_SOURCE_INFO="1")[vid]["status"] == 5
     assert len(net.requests) == 2

@@ -112,7 +112,7 @@ def test_every_output_file_is_a_result(name: str, names: list[str] | None) -> No
         (written(""), None),
         ("", None),
     ],
-    ids=["quoted", "prefix", "told to write", "a pattern", "nowhere", "no name", "nothing"],
+    ids=["quoted", "prefix", "named in the job", "a pattern", "nowhere", "no name", "nothing"],
 )
 def test_results(operation: str, result: list[str] | None) -> None:
     found = to_record(VIDEO, ID, job(operation=operation))["result"]
@@ -131,8 +131,8 @@ STATES = {
 
 @pytest.mark.parametrize(("state", "statuses"), [*STATES.items(), ("Auditing", (3, 3)), ("success", (3, 3))])
 def test_states(state: str, statuses: tuple[int, int]) -> None:
-    told = "<Code>E</Code><Message>M</Message>"
-    records = [to_record(kind, ID, job(told, state, written("x"))) for kind in (VIDEO, AUDIO)]
+    failure = "<Code>E</Code><Message>M</Message>"
+    records = [to_record(kind, ID, job(failure, state, written("x"))) for kind in (VIDEO, AUDIO)]
     assert tuple(record["status"] for record in records) == statuses
     error = ("E", "M") if state == "Failed" else (None, None)
     assert {(record["error_code"], record["error_msg"]) for record in records} == {error}
@@ -140,7 +140,7 @@ def test_states(state: str, statuses: tuple[int, int]) -> None:
 
 
 @KINDS
-def test_a_job_without_a_state_is_no_record(kind: Kind) -> None:
+def test_a_job_without_a_state_is_refused(kind: Kind) -> None:
     with pytest.raises(UpstreamFailed, match=f"no state of the job {ID}"):
         to_record(kind, ID, fromstring("<JobsDetail/>"))
 

@@ -56,7 +56,7 @@ def test_several_outputs_show_only_what_all_have_in_common() -> None:
     ]
 
 
-def test_the_first_stream_speaks_for_a_single_output() -> None:
+def test_a_single_output_is_described_by_its_first_stream() -> None:
     other = "<Audio><Bitrate>64</Bitrate><SampleRate>8000</SampleRate><CodecName>aac</CodecName></Audio>"
     (info,) = outputs(to_record(AUDIO, ID, job(operation=written("x.mp3") + media("128", extra=other))))
     assert (info["bitrate"], info["sample_rate"], info["encoder"]) == (128000, 44100, "mp3")
