@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
-from shared.collector.records import keep, read_content, to_text
 from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, is_note, read_notes, write_note
 from shared.cos.objects import MAX_OBJECT
+from shared.cos.records import as_text, to_text
 from shared.errors import DamagedObject, OutOfTime
 from shared.invocation import Deadline
 from shared.tasks import Record, is_final
@@ -51,11 +51,10 @@ class Part(Ledger):
 
     def read_object(self, deadline: Deadline) -> None:
         """Read the object without its journal. Raises DamagedObject when it is not ours, or another QueryError."""
-        found = self._work.objects.get(self.name, deadline, MOST_BYTES, read_content)
-        if found is None:
-            return
-        value = self._ours(found.value)
+        value = self._work.objects.get(self.name, deadline, MOST_BYTES)
         if value is None:
+            return
+        if not self._is_ours(value):
             message = f"the object {self.name} holds no {self._work.kind.action} results; it is left as it is"
             raise DamagedObject(message)
         _fill(self, value, state_of(value))
@@ -68,8 +67,7 @@ class Part(Ledger):
     def read_journal(self, deadline: Deadline) -> None:
         """Merge the notes that the object does not hold yet. Notes for which time runs out wait for the next sweep."""
         try:
-            notes = read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT, read_content)
-            for note in notes:
+            for note in read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT):
                 self._merge_note(note)
         except OutOfTime:
             if deadline.remaining():
@@ -81,8 +79,8 @@ class Part(Ledger):
         size = 0
         for vid, record in records.items():
             if is_final(record):
-                batch[vid] = kept = keep(record)
-                size += len(kept.text)
+                batch[vid] = text = as_text(record)
+                size += len(text.text)
             if size > NOTE_BYTES:
                 self._note({"tasks": batch}, deadline)
                 batch, size = {}, 0
@@ -158,8 +156,8 @@ class Part(Ledger):
         self.hold(stored.key.removeprefix(objects.prefix))
 
     def _merge_note(self, note: Note) -> None:
-        content = self._ours(note.content)
-        if content is None:
+        content = note.content
+        if content is None or not self._is_ours(content):
             self.ignore_note(note.name)
             return
         if isinstance(part := content.get("part"), str):
@@ -172,14 +170,11 @@ class Part(Ledger):
             self.merge(_records(content))
         self.hold(note.name)
 
-    def _ours(self, value: object) -> Mapping[str, object] | None:
-        """The content of an object or a note, None when it is damaged or about another kind of task."""
-        if not isinstance(value, Mapping) or value.get("action") != self._work.kind.action:
-            return None
-        tasks = value.get("tasks")
-        if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):
-            return None
-        return value
+    def _is_ours(self, content: Mapping[str, object]) -> bool:
+        """Whether an object or a note is about this kind of task and not damaged."""
+        tasks = content.get("tasks")
+        is_records = isinstance(tasks, Mapping) and all(isinstance(record, Mapping) for record in tasks.values())
+        return is_records and content.get("action") == self._work.kind.action
 
 
 def _without_tasks(content: Mapping[str, object]) -> Content:

@@ -110,16 +110,11 @@ class Index:
     def _read(self, deadline: Deadline) -> Mapping[str, object]:
         """The stored index. A damaged one is named and left as it is; another is kept beside it."""
         try:
-            found = self._work.objects.get(self._name, deadline)
-            if found is None:
-                return {}
-            if isinstance(found.value, Mapping):
-                return found.value
+            return self._work.objects.get(self._name, deadline) or {}
         except DamagedObject:
-            pass  # as is one that holds something else than an index
-        self._damaged.append(self._name)
-        self._name = f"{self._name.removesuffix('.json')}.recovered.json"
-        return _content(self._work, self._name, deadline)
+            self._damaged.append(self._name)
+            self._name = f"{self._name.removesuffix('.json')}.recovered.json"
+            return _content(self._work, self._name, deadline)
 
     def due(self, deadline: Deadline) -> tuple[list[str], list[str]]:
         """Return the names of the shards that are due, in the order of their turn, and of objects that can't be shards.
@@ -218,7 +213,6 @@ def _shard(said: Mapping[str, object]) -> Shard:
 def _content(work: Work, name: str, deadline: Deadline) -> Mapping[str, object]:
     """The content of an object, empty when it is gone or damaged."""
     try:
-        found = work.objects.get(name, deadline)
+        return work.objects.get(name, deadline) or {}
     except DamagedObject:
         return {}
-    return found.value if found and isinstance(found.value, Mapping) else {}

@@ -8,9 +8,9 @@ from itertools import takewhile
 from shared.backends.base import Answers, Work, ask
 from shared.collector.ledger import Counts, count
 from shared.collector.part import Part
-from shared.collector.records import keep
 from shared.collector.results import Results
 from shared.collector.watchlist import read_added, read_watched
+from shared.cos.records import as_text
 from shared.errors import BadInput, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
@@ -78,7 +78,7 @@ def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, dea
 
 def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
     """Ask about ids and keep the answers in a part."""
-    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, keep)
+    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, as_text)
     part.record(answers.records, work.invocation.deadline)
     part.note_missing(answers.missing)
     return answers

@@ -13,9 +13,8 @@ This relies on one property of COS: a list or a read shows the state of at most 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.cos.objects import CosObjects, Stored
@@ -37,14 +36,14 @@ NEVER = 0.0
 #: Notes read, or deleted, at once.
 WORKERS = 16
 #: Notes whose content is in memory at once, at most; and bytes of it.
-MOST_NOTES, MOST_BYTES = 64, 16 * 1024 * 1024
+MOST_NOTES, MOST_NOTED = 64, 16 * 1024 * 1024
 
 #: The notes that an object holds: the time from which each may be deleted (Unix seconds), by name.
 Held = dict[str, float]
 
 
 class Note(NamedTuple):
-    """A note: the name of its object and its content, None when that can't be read."""
+    """A note: the name of its object and its content, None for one that can't be read."""
 
     name: str
     content: Mapping[str, object] | None
@@ -67,9 +66,8 @@ def read_notes(
     held: Held,
     deadline: Deadline,
     most: int,
-    parse: Callable[[bytes], object] = json.loads,
 ) -> Iterator[Note]:
-    """Yield the notes of a folder that are not held yet, the oldest first; `parse` reads the JSON of one.
+    """Yield the notes of a folder that are not held yet, the oldest first.
 
     They are read a few at a time, for a folder may hold more than memory does; one of more than `most` bytes is
     unreadable. A note that disappears between list and read is skipped; an unreadable one that has disappeared is no
@@ -80,9 +78,9 @@ def read_notes(
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
         fresh = [item.name for item in page if item.etag and item.name not in held]
-        size = max(1, min(MOST_NOTES, MOST_BYTES // most))
+        size = max(1, min(MOST_NOTES, MOST_NOTED // most))
         for start in range(0, len(fresh), size):
-            yield from _read_all(objects, fresh[start : start + size], deadline, most, parse)
+            yield from _read_all(objects, fresh[start : start + size], deadline, most)
     for name in unreadable:
         del held[name]
 
@@ -106,29 +104,16 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
     return gone
 
 
-def _read_all(
-    objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int, parse: Callable[[bytes], object]
-) -> Iterator[Note]:
-    read = dict(each(names, lambda name, until: _read(objects, name, until, most, parse), WORKERS, deadline))
+def _read_all(objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int) -> Iterator[Note]:
+    read = dict(each(names, lambda name, until: objects.get(name, until, most), WORKERS, deadline))
     failures = []
     for name in names:
-        note = read.pop(name)
-        if isinstance(note, QueryError):
-            failures.append(note)
-        elif note is not None:
-            yield Note(name, note or None)
+        content = read.pop(name)
+        if isinstance(content, DamagedObject):
+            yield Note(name, None)
+        elif isinstance(content, QueryError):
+            failures.append(content)
+        elif content is not None:
+            yield Note(name, content)
     if failures:
         raise failures[0]
-
-
-def _read(
-    objects: CosObjects, name: str, deadline: Deadline, most: int, parse: Callable[[bytes], object]
-) -> Mapping[str, object] | None:
-    """The content of a note: empty when it is not a JSON object, None when it is gone."""
-    try:
-        found = objects.get(name, deadline, most, parse)
-    except DamagedObject:
-        return {}
-    if found is None:
-        return None
-    return found.value if isinstance(found.value, Mapping) else {}

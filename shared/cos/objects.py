@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
 from requests import PreparedRequest
 
+from shared.cos.records import parse_object
 from shared.errors import (
     DamagedObject,
     KeysRejected,
@@ -22,7 +22,7 @@ from shared.errors import (
 )
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.json_text import to_bytes
+from shared.net.json_text import JsonObject, to_bytes
 from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.settings import Settings
 from shared.signing.cos import CosAuth
@@ -70,13 +70,6 @@ class Stored(NamedTuple):
     etag: str
 
 
-class Found(NamedTuple):
-    """The value of an object, and the ETag of this version."""
-
-    value: object
-    etag: str
-
-
 class Listed(NamedTuple):
     """One object of a list: its name below the prefix, and its ETag."""
 
@@ -108,25 +101,21 @@ class CosObjects:
         self._invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
-    def get(
-        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
-    ) -> Found | None:
-        """Return the JSON value stored under `<prefix><name>`, of at most `most` bytes, None without such an object.
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> JsonObject | None:
+        """Return the JSON object stored under `<prefix><name>`, None without one. Its `tasks` are TextRecords.
 
-        `parse` reads it; it may raise ValueError or RecursionError.
-        Raises DamagedObject when it is not JSON or too large to be read, another QueryError when COS can't be asked or
-        refuses.
+        Raises DamagedObject when it is no JSON object or has more than `most` bytes, another QueryError when COS can't
+        be asked or refuses.
         """
 
-        def read(response: Response) -> Found | None:
+        def read(response: Response) -> JsonObject | None:
             if response.status == 404:
                 return None
-            etag = _etag(response)
             try:
-                return Found(parse(response.body), etag)
+                return parse_object(response.body)
             except (ValueError, RecursionError) as error:
-                message = f"the object {self._key(name)} is not JSON; it is left as it is"
-                raise DamagedObject(message, retryable=not _intact(response.body, etag)) from error
+                message = f"the object {self._key(name)} is not a JSON object; it is left as it is"
+                raise DamagedObject(message, retryable=not _intact(response.body, _etag(response))) from error
 
         try:
             return self._send(self._request("GET", self._path(name)), deadline, read, most)

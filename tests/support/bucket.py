@@ -13,11 +13,12 @@ import pytest
 
 from shared.backends.base import Work
 from shared.collector.sweep import Summary, collect
-from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Found, Listed, Stored
+from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Listed, Stored
+from shared.cos.records import parse_object
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline, Invocation
-from shared.net.json_text import to_bytes
+from shared.net.json_text import JsonObject, to_bytes
 from shared.tasks import VIDEO, VIDS, Kind, Record, is_final
 from tests.support.wire import NOW, settings
 
@@ -98,9 +99,7 @@ class Objects(CosObjects):
         yield
         self._after(method, name)
 
-    def get(
-        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
-    ) -> Found | None:
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> JsonObject | None:
         with self._operation("GET", name, deadline):
             body = self._bucket.seen(name).get(name)
         if body is None:
@@ -108,7 +107,7 @@ class Objects(CosObjects):
         if len(body) > most:
             raise DamagedObject(name)
         try:
-            return Found(parse(body), md5(body).hexdigest())
+            return parse_object(body)
         except ValueError as error:
             raise DamagedObject(name) from error
 

@@ -9,7 +9,7 @@ import pytest
 from shared.cos.journal import (
     FOLDED,
     KEPT,
-    MOST_BYTES,
+    MOST_NOTED,
     MOST_NOTES,
     NEVER,
     STALE,
@@ -99,7 +99,7 @@ def test_of_large_notes_fewer_are_read_at_once() -> None:
         bucket.store(f"{FOLDER}{number}.json", {"n": number})
     calls: list[str] = []
     objects = Objects(bucket, lambda method, _: calls.append(method))
-    next(read_notes(objects, FOLDER, {}, Run(bucket).deadline, MOST_BYTES // 3))
+    next(read_notes(objects, FOLDER, {}, Run(bucket).deadline, MOST_NOTED // 3))
     assert calls.count("GET") == 3
 
 
@@ -109,7 +109,7 @@ def test_a_note_that_is_too_large_is_unreadable() -> None:
     assert read(bucket) == [Note(f"{FOLDER}large.json", None)]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'["a"]', b'"a"', b"null", b"{}"])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'["a"]', b'"a"', b"null"])
 def test_a_note_without_content_is_unreadable(body: bytes) -> None:
     bucket = Bucket()
     for name in (f"{FOLDER}1.json", f"{FOLDER}deep/2.json", "watch/video.addedx/3.json"):
