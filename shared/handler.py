@@ -140,7 +140,7 @@ def _add_to_watch_list(work: Work, query: Query) -> Answer:
     """Add the ids to the list that a timer watches."""
     from shared.collector.watchlist import add_ids
 
-    stored = add_ids(work.objects, query.watch, query.vids, work.invocation)
+    stored = add_ids(work.objects, query.watch, query.vids)
     return Answer(success({**stored._asdict(), "count": len(query.vids)}))
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from shared.backends.base import Work
 from shared.collector.invoke import ScfApi
 from shared.collector.ledger import Counts, timestamp
-from shared.collector.part import again_in, counts_in, state_of
+from shared.collector.part import FOREVER, counts_in, next_due_in, remembered_in
 from shared.collector.sweep import Summary, collect
 from shared.collector.watchlist import added_folder
 from shared.errors import DamagedObject, KeysRejected, QueryError
@@ -37,14 +37,14 @@ MOST_NAMED = 20
 class Shard(NamedTuple):
     """The summary of a shard's last sweep; `told` is the ETag of the object that it was in.
 
-    It was about the list with the ETag `listed`; `again` is when the shard has to be looked at again (Unix seconds,
-    0: at each firing), None: when its list changes.
+    It was about the list with the ETag `listed`; `next_due` is when the shard is due although its list is the
+    same (Unix seconds; 0: at each firing, FOREVER: never).
     """
 
     told: str = ""
     listed: str = ""
     counts: Mapping[str, int] = {}
-    again: float | None = 0.0
+    next_due: float = 0.0
     damaged: Sequence[str] = ()
 
 
@@ -90,7 +90,7 @@ class Index:
     def load(self, deadline: Deadline) -> None:
         """Read the index, and the summaries of sweeps since it was written. Raises a QueryError."""
         self._stored = self._read(deadline)
-        kept = state_of(self._stored)
+        kept = remembered_in(self._stored)
         self._turn = str(kept.get("turn") or "")
         known = kept.get("shards")
         if isinstance(known, Mapping):
@@ -128,14 +128,14 @@ class Index:
         folders = {name for name in listed if name.endswith("/")}
         etags = {name: etag for name, etag in listed.items() if name not in folders and is_safe_key(name)}
         with_notes = {f"{name.removesuffix('.added/')}.json" for name in folders if name.endswith(".added/")}
-        unfinished = {name for name, one in self.shards.items() if one.counts and one.again is not None}
+        unfinished = {name for name, one in self.shards.items() if one.counts and one.next_due < FOREVER}
         for name in with_notes | unfinished | ({ADDED} & self.shards.keys()):
             if is_safe_key(name):
                 etags.setdefault(name, "")
         self._gone = {name: one for name, one in self.shards.items() if name not in etags}
         self.shards = {name: self.shards.get(name, Shard()) for name in sorted(etags)}
         due = [name for name, one in self.shards.items() if name in with_notes or _is_due(one, etags[name], now)]
-        start = next((place for place, name in enumerate(due) if name >= self._turn), 0)
+        start = next((number for number, name in enumerate(due) if name >= self._turn), 0)
         ignored = sorted(name for name in listed if name and name not in etags and name not in folders)
         return due[start:] + due[:start], ignored
 
@@ -165,7 +165,7 @@ class Index:
 
 
 def _is_due(shard: Shard, etag: str, now: float) -> bool:
-    return shard.listed != etag or (shard.again is not None and shard.again <= now)
+    return shard.listed != etag or shard.next_due <= now
 
 
 def _sweep_of(sweep: Sweep, shard: str) -> Sweep:
@@ -205,7 +205,7 @@ def _shard(said: Mapping[str, object]) -> Shard:
         told=str(said.get("told") or ""),
         listed=str(said.get("listed", said.get("etag")) or ""),
         counts=counts_in(said.get("counts", said.get("summary"))),
-        again=again_in(said),
+        next_due=next_due_in(said),
         damaged=[str(name) for name in damaged] if isinstance(damaged, list) else [],
     )
 

@@ -14,7 +14,6 @@ from shared.cos.records import as_text
 from shared.errors import BadInput, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
-from shared.tasks import split_ids
 
 Summary = dict[str, object]
 
@@ -40,7 +39,7 @@ def collect(work: Work, sweep: Sweep) -> Summary:
     asking.raise_if_hopeless()
     remarks = _remarks(sweep, results, asking)
     if sweep.summary:
-        content = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
+        content = {"etag": results.progress.etag, "summary": summary, "next_due": results.next_due(), **remarks}
         work.objects.put(sweep.summary, content, work.invocation.deadline)
     return {**summary, **remarks}
 
@@ -48,10 +47,8 @@ def collect(work: Work, sweep: Sweep) -> Summary:
 def _take_in(work: Work, sweep: Sweep, results: Results, deadline: Deadline) -> None:
     """Watch the ids of the watch object and those that callers have added."""
     objects, ids = work.objects, work.backend.ids
-    results.follow(read_watched(objects, sweep.watch, ids, results.place, deadline), deadline)
-    added = read_added(objects, sweep.watch, results.head.held, work.invocation, deadline.half())
-    vids, _ = split_ids(added.vids, ids)
-    results.add(vids, added, deadline)
+    results.follow(read_watched(objects, sweep.watch, ids, results.progress, deadline), deadline)
+    results.add(read_added(objects, sweep.watch, ids, results.head.held, deadline.half()), deadline)
 
 
 def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) -> None:
@@ -64,14 +61,14 @@ def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) 
         asking.add(answers)
         part.tidy(deadline)
         results.gather(part, work.invocation.deadline)
-        results.keep(part, work.invocation.deadline)
+        results.save_part(part, work.invocation.deadline)
         if asking.hopeless():
             return
 
 
 def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
     """Ask about the ids that the timer's event gives; return the counts of these ids."""
-    asking.add(_ask(work, head, [vid for vid in vids if not head.is_over(vid)], deadline))
+    asking.add(_ask(work, head, [vid for vid in vids if not head.is_final(vid)], deadline))
     head.tidy(deadline)
     return count(map(head.outcome, vids))
 
@@ -109,6 +106,6 @@ class _Asking:
 
 def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:
     """What the summary says beside the counts; nothing when all is well."""
-    damaged = [*([sweep.watch] if results.place.damaged else []), *results.damaged, *results.head.damaged_notes()]
-    remarks = {"unanswered": len(asking.failed), "invalid": list(results.place.invalid), "damaged": damaged[:20]}
+    damaged = [*([sweep.watch] if results.progress.damaged else []), *results.damaged, *results.head.damaged_notes()]
+    remarks = {"unanswered": len(asking.failed), "invalid": list(results.progress.invalid), "damaged": damaged[:20]}
     return {name: value for name, value in remarks.items() if value}

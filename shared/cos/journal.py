@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.cos.objects import CosObjects, Stored
@@ -31,8 +31,8 @@ STALE = 60.0
 KEPT = 2 * LONGEST_LIMIT + 2 * STALE + 480.0
 #: Seconds that folded notes are kept: by then every list shows the note that replaces them.
 FOLDED = 2 * STALE
-#: The time of a note that is never deleted, because it can't be read or is not ours.
-NEVER = 0.0
+#: The time of a note that can't be read or is not ours: it is never deleted.
+UNREADABLE = 0.0
 #: Notes read, or deleted, at once.
 WORKERS = 16
 #: Notes whose content is in memory at once, at most; and bytes of it.
@@ -49,32 +49,25 @@ class Note(NamedTuple):
     content: Mapping[str, object] | None
 
 
-def write_note(objects: CosObjects, folder: str, content: bytes, invocation: Invocation, deadline: Deadline) -> Stored:
+def write_note(objects: CosObjects, folder: str, content: bytes, deadline: Deadline) -> Stored:
     """Write a note, a JSON object, into a folder. Its name begins with the time, so that lists have notes in order.
 
     The name ends with a digest: an event that arrives twice has one request id, but may lead to another content.
     Raises a QueryError.
     """
-    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(invocation.now()))
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(objects.invocation.now()))
     digest = hashlib.sha256(content).hexdigest()[:8]
-    return objects.store(f"{folder}{now}-{invocation.request_id}-{digest}.json", content, deadline)
+    return objects.store(f"{folder}{now}-{objects.invocation.request_id}-{digest}.json", content, deadline)
 
 
-def read_notes(
-    objects: CosObjects,
-    folder: str,
-    held: Held,
-    deadline: Deadline,
-    most: int,
-) -> Iterator[Note]:
+def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline, most: int) -> Iterator[Note]:
     """Yield the notes of a folder that are not held yet, the oldest first.
 
     They are read a few at a time, for a folder may hold more than memory does; one of more than `most` bytes is
     unreadable. A note that disappears between list and read is skipped; an unreadable one that has disappeared is no
-    longer held. Raises a QueryError: OutOfTime when time runs out before the last page. Notes yielded before remain
-    valid.
+    longer held. Raises a QueryError, OutOfTime when time runs out; the notes yielded before are valid.
     """
-    unreadable = {name for name, at in held.items() if at == NEVER and name.startswith(folder)}
+    unreadable = {name for name, at in held.items() if at == UNREADABLE and name.startswith(folder)}
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
         fresh = [item.name for item in page if item.etag and item.name not in held]
@@ -85,12 +78,17 @@ def read_notes(
         del held[name]
 
 
+def held_for(seconds: float, names: Iterable[str], invocation: Invocation) -> Held:
+    """Return the entries of notes that may be deleted after so many seconds."""
+    return dict.fromkeys(names, round(invocation.now() + seconds))
+
+
 def is_note(name: str) -> bool:
     """Return whether an object's name is that of a note. People may edit the list of notes that an object holds."""
     return is_safe_key(name) and name.rpartition("/")[0].endswith((".found", ".added"))
 
 
-def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocation, deadline: Deadline) -> list[str]:
+def delete_notes(objects: CosObjects, names: Sequence[str], deadline: Deadline) -> list[str]:
     """Delete as many notes as time allows; return the names of those that are gone.
 
     A note that can't be deleted does no harm: it is counted, and the next sweep tries again.
@@ -100,7 +98,7 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
         if failure is None:
             gone.append(name)
         elif not isinstance(failure, OutOfTime):
-            invocation.count("undeleted_notes")
+            objects.invocation.count("undeleted_notes")
     return gone
 
 

@@ -98,7 +98,7 @@ class CosObjects:
             raise Misconfigured("COS_BUCKET and COS_REGION must be set: results are kept there")
         self.prefix = settings.cos_prefix
         self._settings = settings
-        self._invocation = invocation
+        self.invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
     def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> JsonObject | None:
@@ -227,7 +227,7 @@ class CosObjects:
         wanted = _WANTED_OF_A_PART if "Range" in request.headers else _WANTED[method]
 
         def attempt() -> T:
-            self._invocation.count("cos_calls")
+            self.invocation.count("cos_calls")
             response = send(request, self._auth, deadline, UPSTREAM, most)
             if response.status in wanted:
                 return read(response)
@@ -235,10 +235,10 @@ class CosObjects:
             if code == "NoSuchKey" and method != "PUT":
                 return read(response)
             if code in CLOCK_CODES:
-                self._invocation.follow(response.headers.get("date", ""))
+                self.invocation.follow(response.headers.get("date", ""))
             raise _error(response, code)
 
-        return retrying(attempt, self._invocation, deadline)
+        return retrying(attempt, self.invocation, deadline)
 
 
 def _etag(response: Response) -> str:

@@ -85,8 +85,11 @@ class Bucket:
 class Objects(CosObjects):
     """A bucket as one invocation uses it. `before` and `after` are called for each operation."""
 
-    def __init__(self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing) -> None:
+    def __init__(
+        self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing, run: Invocation | None = None
+    ) -> None:
         self.prefix = "prefix/"
+        self.invocation = run or Run(bucket)
         self.calls: list[tuple[str, str]] = []
         self._bucket, self._before, self._after = bucket, before, after
 
@@ -194,7 +197,7 @@ class Api:
 def working(bucket: Bucket, api: Api, before: Hook = nothing, after: Hook = nothing, limit: float = 900.0) -> Work:
     """What one invocation works with."""
     work = Work(VIDEO, settings(CONCURRENCY="1"), api, Run(bucket, limit))
-    work.objects = Objects(bucket, before, after)
+    work.objects = Objects(bucket, before, after, work.invocation)
     return work
 
 

@@ -23,7 +23,7 @@ def noted(*records: Record, action: str = "GetVpResult") -> dict[str, object]:
 def storing(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO, run: Run | None = None) -> Work:
     """Where a sweep over the bucket keeps its objects."""
     work = Work(kind, settings(), Api(bucket, {}), run or Run(bucket))
-    work.objects = Objects(bucket, before)
+    work.objects = Objects(bucket, before, run=work.invocation)
     return work
 
 

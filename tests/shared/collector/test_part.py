@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.collector import part as module
-from shared.collector.part import Part, again_in, counts_in, state_of
-from shared.cos.journal import NEVER
+from shared.collector.part import FOREVER, Part, counts_in, next_due_in, remembered_in
+from shared.cos.journal import KEPT, UNREADABLE
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO
 from tests.support.bucket import RESULTS, Bucket, Run, one_after_the_other
@@ -20,7 +20,7 @@ DONE, RUNNING = task("a"), task("a", 3)
 
 def test_without_an_object_there_is_nothing() -> None:
     part = load_part(Bucket())
-    assert (part.stored, part.ids(), part.held, part.changed, part.again()) == (None, [], {}, False, None)
+    assert (part.stored, part.ids(), part.held, part.changed, part.next_due()) == (None, [], {}, False, FOREVER)
 
 
 def test_a_written_part_is_read_back() -> None:
@@ -31,7 +31,7 @@ def test_a_written_part_is_read_back() -> None:
     part.merge({"a": DONE, "b": task("b", 3)})
     part.note_missing(["c"])
     part.drop(["d", "a"])
-    part.hold("note")
+    part.hold({"note": NOW + KEPT})
     assert part.save(Run(bucket).deadline)
     assert not part.changed
     again = load_part(bucket)
@@ -122,23 +122,30 @@ def test_one_record_that_can_not_be_halved_is_written_however_large(monkeypatch:
 
 def test_when_to_look_again() -> None:
     part = Part(storing(Bucket()), RESULTS)
-    assert part.again() is None
-    part.hold("a", 10)
-    part.hold("b", 30)
-    part.ignore_note("c")
-    assert part.again() == NOW + 30, "once, when all that may go may go"
+    assert part.next_due() == FOREVER
+    part.hold({"a": NOW + 10, "b": NOW + 30, "c": UNREADABLE})
+    assert part.next_due() == NOW + 30, "once, when all that may go may go"
     part.take(["x"])
-    assert part.again() == 0.0
-    assert (part.damaged_notes(), part.held["c"]) == (["c"], NEVER)
+    assert part.next_due() == 0.0
+    assert (part.damaged_notes(), part.held["c"]) == (["c"], UNREADABLE)
 
 
 @pytest.mark.parametrize(
-    ("told", "again"), [({}, 0.0), ({"again": None}, None), ({"again": 7}, 7.0), ({"again": "soon"}, 0.0)]
+    ("told", "due"),
+    [
+        ({}, 0.0),
+        ({"next_due": FOREVER}, FOREVER),
+        ({"next_due": 7}, 7.0),
+        ({"next_due": "soon"}, 0.0),
+        ({"again": None}, FOREVER),
+        ({"again": 7}, 7.0),
+    ],
 )
-def test_again_in(told: dict[str, object], again: float | None) -> None:
-    assert again_in(told) == again
+def test_when_something_is_due_as_any_version_remembers_it(told: dict[str, object], due: float) -> None:
+    assert next_due_in(told) == due
 
 
 def test_an_unusable_object_has_no_state_and_no_counts() -> None:
-    assert (state_of(None), state_of({"state": []}), state_of({"state": {"turn": "x"}})) == ({}, {}, {"turn": "x"})
+    assert remembered_in(None) == remembered_in({"state": []}) == {}
+    assert remembered_in({"state": {"turn": "x"}}) == {"turn": "x"}
     assert (counts_in(None), counts_in({"watched": 1, "failed": "x"})) == ({}, {"watched": 1})

@@ -7,7 +7,7 @@ import pytest
 from shared.backends.base import DAY
 from shared.collector import part as module
 from shared.collector.ledger import Ledger
-from shared.collector.part import Part
+from shared.collector.part import FOREVER, Part
 from shared.cos.journal import FOLDED, KEPT
 from shared.errors import KeysRejected, OutOfTime
 from shared.tasks import Record
@@ -69,7 +69,7 @@ def test_a_note_that_is_none_of_ours_is_read_once_named_and_never_deleted(note: 
     bucket = Bucket()
     bucket.store(f"{FOUND}1.json", note)
     part = load_part(bucket)
-    assert (part.tasks, part.damaged_notes(), part.again()) == ({}, [f"{FOUND}1.json"], None)
+    assert (part.tasks, part.damaged_notes(), part.next_due()) == ({}, [f"{FOUND}1.json"], FOREVER)
     part.tidy(Run(bucket).deadline)
     part.save(Run(bucket).deadline)
     bucket.now += 100 * DAY
@@ -168,7 +168,7 @@ def test_a_note_that_can_not_be_deleted_is_tried_again_next_time() -> None:
 
     bucket = Bucket()
     part = Part(storing(bucket, refuse), RESULTS)
-    part.hold("some", FOLDED)
+    part.hold({"some": NOW + FOLDED})
     part.changed = False
     bucket.now += FOLDED
     part.tidy(Run(bucket).deadline)

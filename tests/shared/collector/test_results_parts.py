@@ -10,7 +10,7 @@ import pytest
 from shared.collector import part as part_module
 from shared.collector import results as module
 from shared.collector.results import Results
-from shared.collector.watchlist import END, Listing, Place
+from shared.collector.watchlist import END, Listing, Progress
 from shared.cos.journal import KEPT
 from shared.errors import DamagedObject, OutOfTime
 from shared.tasks import Record
@@ -42,11 +42,11 @@ def run_of(
     results.load(run.deadline)
     reading = run.deadline.earlier(run.write_margin)
     if vids is not None:
-        results.follow(Listing(list(vids), Place(str(vids), END), whole=True), reading)
+        results.follow(Listing(list(vids), Progress(str(vids), END), whole=True), reading)
     for part in results.due(reading):
         part.record({vid: record for vid, record in (found or {}).items() if vid in part.pending}, run.deadline)
         part.tidy(reading)
-        results.keep(part, run.deadline)
+        results.save_part(part, run.deadline)
     results.save(results.counts(), run.deadline)
     return results
 
@@ -210,8 +210,8 @@ def test_a_list_that_can_not_be_compared_with_all_parts_at_once_is_compared_with
     def slow(method: str, name: str) -> None:
         bucket.now += 1
 
-    places = [run_of(bucket, MANY[:2], before=slow, limit=9).place for _ in range(3)]
-    assert places == [Place(str(MANY), END), *[Place(str(MANY[:2]), END)] * 2]
+    places = [run_of(bucket, MANY[:2], before=slow, limit=9).progress for _ in range(3)]
+    assert places == [Progress(str(MANY), END), *[Progress(str(MANY[:2]), END)] * 2]
     parts = [load_part(bucket, name=name) for name in [RESULTS, *bucket.json(RESULTS)["parts"]]]
     assert {vid for part in parts for vid in part.watched()} == {*MANY[:2]}
     assert bucket.final() == all_done(MANY)
@@ -228,6 +228,28 @@ def test_new_ids_wait_until_every_part_was_asked_for_them() -> None:
     assert first.counts()["watched"] == 23
     assert run_of(bucket, [*MANY, "new"]).counts()["watched"] == 24
     assert Counter(vid for vids in lying(bucket) for vid in vids) == Counter([*MANY, "new"])
+
+
+@pytest.mark.parametrize(
+    "compared", [{"found": "ffffff"}, {"parts": [FIRST], "found": "1x"}], ids=["earlier", "edited"]
+)
+def test_a_comparison_that_can_not_be_continued_begins_anew(compared: Mapping[str, object]) -> None:
+    """Earlier versions remembered it in another form. An id that is listed is in one object, whatever they say."""
+    bucket = Bucket()
+    run_of(bucket, MANY)
+
+    def slow(method: str, name: str) -> None:
+        bucket.now += 1
+
+    run_of(bucket, [*MANY, "new"], before=slow, limit=9)
+    head = bucket.json(RESULTS)
+    version = head["state"]["compared"]["version"]
+    head["state"]["compared"] = {"version": version, **compared}
+    bucket.store(RESULTS, head)
+    run_of(bucket, [*MANY, "new"])
+    lies = Counter(vid for vids in lying(bucket) for vid in vids)
+    assert {*MANY, "new"} <= lies.keys()
+    assert "parts" in compared or lies == Counter([*MANY, "new"])
 
 
 def test_a_read_that_lasts_until_the_time_is_over_costs_its_part_the_turn_and_no_more() -> None:

@@ -144,8 +144,8 @@ def test_ids_that_are_added_amid_a_sweep_are_asked_about_next(start: Callable[[]
         bucket.lag = lambda: lag
 
         def add(bucket: Bucket = bucket) -> None:
-            add_ids(Objects(bucket), "watch/video/", ("new-1", "both"), Run(bucket))
-            add_ids(Objects(bucket), "watch/video/", ("both", "new-2"), Run(bucket))
+            add_ids(Objects(bucket), "watch/video/", ("new-1", "both"))
+            add_ids(Objects(bucket), "watch/video/", ("both", "new-2"))
             bucket.store(WATCH, ["person", "x"])
 
         at = At(number, add)
@@ -219,7 +219,7 @@ class Interleaving:
     def caller(self, vid: str) -> None:
         def add(hook: Hook) -> None:
             objects: CosObjects = Objects(self.bucket, hook)
-            add_ids(objects, "watch/video/", (vid, "w"), Run(self.bucket))
+            add_ids(objects, "watch/video/", (vid, "w"))
             self.added |= {vid, "w"}
 
         self.stage.add(f"caller-{vid}", add)
