@@ -60,8 +60,9 @@ def test_an_object_of_an_earlier_version_is_understood() -> None:
     bucket.store(RESULTS, stored(DONE, task("b", 3), next="b"))
     part = load_part(bucket)
     assert (part.tasks, list(part.pending)) == ({"a": DONE, "b": task("b", 3)}, [])
+    assert part.watched() == ["a"], "nobody has said yet that b is still watched"
     part.take(["b"])
-    assert list(part.pending) == ["b"]
+    assert (list(part.pending), part.watched()) == (["b"], ["a", "b"])
 
 
 @pytest.mark.parametrize("state", [7, [], {"held": 7, "pending": "ab", "added": [7]}, {"held": {"n": "soon"}}])
