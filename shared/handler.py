@@ -150,9 +150,9 @@ def _store(work: Work, query: Query) -> Answer:
     made, table = _ask(work, query)
     name = f"{work.kind.function}/{invocation.request_id}"
     if table is None:
-        stored = objects.put(f"{name}.json", made, invocation.deadline)
+        stored = objects.put(f"{name}.json", made)
     else:
-        stored = objects.store(f"{name}.csv", table.encode(), invocation.deadline, "text/csv; charset=utf-8")
+        stored = objects.store(f"{name}.csv", table.encode(), "text/csv; charset=utf-8")
     data = made["data"]
     count = len(data) if isinstance(data, list) else int(data is not None)
     return Answer({**made, "data": {**stored._asdict(), "count": count}})

@@ -15,7 +15,7 @@ from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.cos.journal import KEPT, UNREADABLE, Held, Note, delete_notes, held_for, is_note, read_notes, write_note
 from shared.cos.objects import MAX_OBJECT
 from shared.cos.records import as_text, to_text
-from shared.errors import DamagedObject, OutOfTime
+from shared.errors import DamagedObject
 from shared.invocation import Deadline
 from shared.tasks import Record, is_final
 
@@ -67,14 +67,10 @@ class Part(Ledger):
 
     def read_journal(self, deadline: Deadline) -> None:
         """Merge the notes that the object does not hold yet. Notes for which time runs out wait for the next sweep."""
-        try:
-            for note in read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT):
-                self._merge_note(note)
-        except OutOfTime:
-            if deadline.remaining():
-                raise
+        for note in read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT):
+            self._merge_note(note)
 
-    def record(self, records: Mapping[str, Record], deadline: Deadline) -> None:
+    def record(self, records: Mapping[str, Record]) -> None:
         """Take new records. Final ones are written to the journal first. Raises a QueryError."""
         batch: dict[str, Record] = {}
         size = 0
@@ -83,28 +79,28 @@ class Part(Ledger):
                 batch[vid] = text = as_text(record)
                 size += len(text.text)
             if size > NOTE_BYTES:
-                self._write_note({"tasks": batch}, deadline)
+                self._write_note({"tasks": batch})
                 batch, size = {}, 0
         if batch:
-            self._write_note({"tasks": batch}, deadline)
+            self._write_note({"tasks": batch})
         self.merge(records)
 
-    def announce(self, part: str, deadline: Deadline) -> None:
+    def announce(self, part: str) -> None:
         """Note that there is another part, so that a head written at the same time does not lose it."""
-        self._write_note({"tasks": {}, "part": part}, deadline)
+        self._write_note({"tasks": {}, "part": part})
 
-    def receive(self, other: Ledger, deadline: Deadline) -> None:
+    def receive(self, other: Ledger) -> None:
         """Take over all tasks of another object, through the journal. Raises a QueryError."""
         content = {"tasks": other.tasks, "missing": other.missing, **other.marks()}
         ids = other.ids()
         if len(ids) > 1 and len(to_text(content)) > NOTE_BYTES:
-            self.receive(other.split_off(ids[len(ids) // 2 :]), deadline)
-            self.receive(other, deadline)
+            self.receive(other.split_off(ids[len(ids) // 2 :]))
+            self.receive(other)
             return
-        self._write_note(content, deadline)
+        self._write_note(content)
         self.absorb(other)
 
-    def save(self, deadline: Deadline, shown: Content | None = None, remembered: Content | None = None) -> bool:
+    def save(self, shown: Content | None = None, remembered: Content | None = None) -> bool:
         """Write the object in one PUT; `shown` and `remembered` are what only the head shows and remembers.
 
         Returns False when it is too large and can be halved: it is not written then. Raises a QueryError.
@@ -118,7 +114,7 @@ class Part(Ledger):
         body = to_text(content)
         if len(body) > PART_BYTES and len(self.ids()) > 1:
             return False
-        self._work.objects.store(self.name, body, deadline)
+        self._work.objects.store(self.name, body)
         self.stored, self.changed = _without_tasks(content), False
         return True
 
@@ -145,10 +141,10 @@ class Part(Ledger):
         """Return the names of the notes that can't be read."""
         return [name for name, at in self.held.items() if at == UNREADABLE]
 
-    def _write_note(self, content: Content, deadline: Deadline) -> None:
+    def _write_note(self, content: Content) -> None:
         text = to_text({"action": self._work.kind.action, **content})
-        stored = write_note(self._work.objects, self._folder, text, deadline)
-        self.hold(held_for(KEPT, [stored.key.removeprefix(self._work.objects.prefix)], self._work.invocation))
+        stored = write_note(self._work.objects, self._folder, text)
+        self.hold(held_for(self._work.objects, [stored.key.removeprefix(self._work.objects.prefix)], KEPT))
 
     def _merge_note(self, note: Note) -> None:
         content = note.content
@@ -163,7 +159,7 @@ class Part(Ledger):
             self.absorb(other)
         else:
             self.merge(other.tasks)
-        self.hold(held_for(KEPT, [note.name], self._work.invocation))
+        self.hold(held_for(self._work.objects, [note.name], KEPT))
 
     def _is_ours(self, content: Mapping[str, object]) -> bool:
         """Whether an object or a note is about this kind of task and not damaged."""

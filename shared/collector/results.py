@@ -98,7 +98,7 @@ class Results:
                 break
             if part is not None:
                 _compare(part, found, listing)
-                self.save_part(part, self._work.invocation.deadline)
+                self.save_part(part)
             compared.append(name)
         digits = "".join("01"[is_found] for is_found in found.values())
         self._comparison, self.head.changed = Comparison(version, tuple(compared), digits), True
@@ -133,7 +133,7 @@ class Results:
                 yield part
         self._pass_turn_to("")
 
-    def gather(self, part: Part, deadline: Deadline) -> None:
+    def gather(self, part: Part) -> None:
         """Move the last pending ids of a nearly finished part to the head, so that the part is not read again.
 
         Otherwise the cost of a sweep would depend on how the pending ids are spread over the parts. Raises a
@@ -146,10 +146,10 @@ class Results:
             settled = [vid for vid in self.head.ids() if vid not in self.head.pending]
             if len(settled) * 2 < PART_IDS:
                 return
-            self._move(self.head.split_off(settled), deadline)
-        self.head.receive(part.split_off(left), deadline)
+            self._move(self.head.split_off(settled))
+        self.head.receive(part.split_off(left))
 
-    def save_part(self, part: Part, deadline: Deadline) -> None:
+    def save_part(self, part: Part) -> None:
         """Write a part, if it has changed, and enter it in the head. Raises a QueryError.
 
         What one object can't hold goes to a part of its own. The head is written by `save`.
@@ -158,12 +158,12 @@ class Results:
             return
         while part.changed:
             self.head.changed = True  # the last writer of a part also has to be the last to enter it
-            if not part.save(deadline):
+            if not part.save():
                 self._enter(part)  # its number is taken
-                self._move_half(part, deadline)
+                self._move_half(part)
         self._enter(part)
 
-    def save(self, summary: Mapping[str, object], deadline: Deadline) -> None:
+    def save(self, summary: Mapping[str, object]) -> None:
         """Write the head if anything in it is new. Raises a QueryError."""
         stored = self.head.stored
         if stored is None and not (self.head.ids() or self._entries or self.head.held):
@@ -178,9 +178,9 @@ class Results:
                 "turn": self._turn,
                 "compared": self._comparison._asdict() if self._comparison != Comparison() else None,
             }
-            if self.head.save(deadline, shown, remembered):
+            if self.head.save(shown, remembered):
                 return
-            self._move_half(self.head, deadline)
+            self._move_half(self.head)
 
     def counts(self) -> Counts:
         """Return the number of tasks by outcome, in the head and all parts."""
@@ -201,24 +201,25 @@ class Results:
             if room <= 0:
                 if not deadline.remaining():
                     return False
-                self._move(self.head.split_off(self.head.ids()), self._work.invocation.deadline)
+                self._move(self.head.split_off(self.head.ids()))
                 continue
             self.head.take(left[:room], added=added)
             left = left[room:]
         return True
 
-    def _move_half(self, part: Part, deadline: Deadline) -> None:
+    def _move_half(self, part: Part) -> None:
         ids = part.ids()
-        self._move(part.split_off(ids[len(ids) // 2 :]), deadline)
+        self._move(part.split_off(ids[len(ids) // 2 :]))
 
-    def _move(self, tasks: Ledger, deadline: Deadline) -> None:
+    def _move(self, tasks: Ledger) -> None:
         """Move some tasks to a new part."""
         last = max(map(self._number, self._entries), default=0)
-        read = (self._read(f"{self._base}.{number:04d}.json", deadline) for number in count(last + 1))
+        names = (f"{self._base}.{number:04d}.json" for number in count(last + 1))
+        read = (self._read(name, self._work.invocation.deadline) for name in names)
         part = next(part for part in read if part is not None)  # the others are not ours
-        part.receive(tasks, deadline)
-        self.save_part(part, deadline)
-        self.head.announce(part.name, deadline)
+        part.receive(tasks)
+        self.save_part(part)
+        self.head.announce(part.name)
 
     def _number(self, name: str) -> int:
         """The number of a part by its name, 0 for another name."""
@@ -230,12 +231,12 @@ class Results:
         self._entries[name] = Entry({}, 0.0)  # due, so that a later sweep reads it if this one has no time
         if deadline.remaining() and (part := self._stored(name, deadline)):
             self._remove_duplicates(part)
-            self.save_part(part, self._work.invocation.deadline)
+            self.save_part(part)
 
     def _remove_duplicates(self, part: Part) -> None:
         """Move the ids that are in the head and in a part to the part: sweeps at the same time can cause that."""
         if part is not self.head and (twice := [vid for vid in part.ids() if self.head.known(vid)]):
-            part.receive(self.head.split_off(twice), self._work.invocation.deadline)
+            part.receive(self.head.split_off(twice))
 
     def _stored(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
         """The head, or a part as it is stored; None when it is damaged, or not there to be read yet.

@@ -67,7 +67,7 @@ def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
         swept, failures = _sweep_in_turn(work, list(refused), deadline)
     left, later = [one.watch.removeprefix(sweep.watch) for one in list(refused)[swept:]], due[MOST_SHARDS:]
     waiting = left + later if swept else later + left  # a shard that SCF refuses does not take the others' turn
-    index.save(waiting[0] if waiting else "", work.invocation.deadline)
+    index.save(waiting[0] if waiting else "")
     if failures and not (invoked or swept):
         raise failures[0]
     remarks = {"damaged": index.damaged()[:MOST_NAMED], "ignored": ignored[:MOST_NAMED]}
@@ -131,7 +131,11 @@ class Index:
         etags = {name: etag for name, etag in sorted(lists.items()) if is_safe_key(name)}
         self._gone = {name: one for name, one in self.shards.items() if name not in etags}
         self.shards = {name: self.shards.get(name, Shard()) for name in etags}
-        due = [name for name, one in self.shards.items() if name in with_notes or _is_due(one, etags[name], now)]
+        due = [
+            name
+            for name, one in self.shards.items()
+            if name in with_notes or one.listed != etags[name] or one.next_due <= now
+        ]
         first = next((number for number, name in enumerate(due) if name >= self._turn), 0)
         ignored = sorted(name for name in listed if name and name in lists and name not in etags)
         return due[first:] + due[:first], ignored
@@ -156,7 +160,7 @@ class Index:
         """Return the names of damaged objects: the index's own, and those that the sweeps found."""
         return [*self._damaged, *(name for shard in self.shards.values() for name in shard.damaged)]
 
-    def save(self, turn: str, deadline: Deadline) -> None:
+    def save(self, turn: str) -> None:
         """Write the index if anything in it is new; `turn` is the shard that comes first next time."""
         shards = {name: one._asdict() for name, one in {**self._gone, **self.shards}.items()}
         index: dict[str, object] = {
@@ -167,11 +171,7 @@ class Index:
             "state": {"turn": turn, "shards": shards},
         }
         if json.dumps({**self._stored, "updated_at": ""}) != json.dumps({**index, "updated_at": ""}):
-            self._work.objects.put(self._name, index, deadline)
-
-
-def _is_due(shard: Shard, etag: str, now: float) -> bool:
-    return shard.listed != etag or shard.next_due <= now
+            self._work.objects.put(self._name, index)
 
 
 def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:

@@ -35,12 +35,13 @@ def collect(work: Work, sweep: Sweep) -> Summary:
         summary: Summary = {**results.counts()}
     else:
         summary = {**_ask_given(work, sweep.vids, results.head, asking, deadline)}
-    results.save(summary, work.invocation.deadline)
-    asking.raise_if_hopeless()
+    results.save(summary)
+    if error := asking.hopeless():
+        raise error
     remarks = _remarks(sweep, results, asking)
     if sweep.summary:
         content = {"etag": results.progress.etag, "summary": summary, "next_due": results.next_due(), **remarks}
-        work.objects.put(sweep.summary, content, work.invocation.deadline)
+        work.objects.put(sweep.summary, content)
     return {**summary, **remarks}
 
 
@@ -60,8 +61,8 @@ def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) 
         part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))
         asking.add(answers)
         part.tidy(deadline)
-        results.gather(part, work.invocation.deadline)
-        results.save_part(part, work.invocation.deadline)
+        results.gather(part)
+        results.save_part(part)
         if asking.hopeless():
             return
 
@@ -76,7 +77,7 @@ def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, dea
 def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
     """Ask about ids and keep the answers in a part."""
     answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, as_text)
-    part.record(answers.records, work.invocation.deadline)
+    part.record(answers.records)
     part.note_missing(answers.missing)
     return answers
 
@@ -97,11 +98,6 @@ class _Asking:
         """Return why no id has an answer; None when any has, or when the ids themselves were refused."""
         passing = (error for error in self.failed.values() if not isinstance(error, BadInput))
         return None if self.answered else next(passing, None)
-
-    def raise_if_hopeless(self) -> None:
-        """Raise the error when no id has an answer."""
-        if error := self.hopeless():
-            raise error
 
 
 def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from shared.cos.journal import FOLDED, KEPT, UNREADABLE, Held, held_for, read_notes, write_note
 from shared.cos.objects import Chunk, CosObjects, Stored
-from shared.errors import DamagedObject, OutOfTime
+from shared.errors import DamagedObject
 from shared.invocation import Deadline
 from shared.net.json_text import to_bytes, to_json
 from shared.tasks import IdForm, split_ids
@@ -95,28 +95,24 @@ def read_added(objects: CosObjects, watch: str, ids: IdForm, held: Held, deadlin
     """
     folder = added_folder(watch)
     vids, notes, damaged = dict[str, None](), list[str](), list[str]()
-    try:
-        for note in read_notes(objects, folder, held, deadline, NOTE_BYTES):
-            listed = ids_of(note.content)
-            (damaged if listed is None else notes).append(note.name)
-            vids.update(dict.fromkeys(split_ids(listed or [], ids)[0]))
-            if len(vids) >= MOST_ADDED:
-                break
-    except OutOfTime:
-        if deadline.remaining():
-            raise
+    for note in read_notes(objects, folder, held, deadline, NOTE_BYTES):
+        listed = ids_of(note.content)
+        (damaged if listed is None else notes).append(note.name)
+        vids.update(dict.fromkeys(split_ids(listed or [], ids)[0]))
+        if len(vids) >= MOST_ADDED:
+            break
     now_held = dict.fromkeys(damaged, UNREADABLE)
     if len(notes) >= FOLD_FROM:
-        now_held |= held_for(FOLDED, notes, objects.invocation)
+        now_held |= held_for(objects, notes, FOLDED)
         folds = _write_notes(objects, folder, [*vids])
         notes = [stored.key.removeprefix(objects.prefix) for stored in folds]
-    return Added([*vids], now_held | held_for(KEPT, notes, objects.invocation))
+    return Added([*vids], now_held | held_for(objects, notes, KEPT))
 
 
 def _write_notes(objects: CosObjects, folder: str, vids: Sequence[str]) -> list[Stored]:
     """Write ids as notes of at most `NOTE_IDS`."""
     contents = [to_bytes({"vids": vids[start : start + NOTE_IDS]}) for start in range(0, len(vids), NOTE_IDS)]
-    return [write_note(objects, folder, content, objects.invocation.deadline) for content in contents]
+    return [write_note(objects, folder, content) for content in contents]
 
 
 def read_watched(objects: CosObjects, watch: str, ids: IdForm, progress: Progress, deadline: Deadline) -> Listing:

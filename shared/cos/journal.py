@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from shared.cos.objects import CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
-from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
+from shared.invocation import LONGEST_LIMIT, Deadline
 from shared.net.parallel import each
 from shared.settings import is_safe_key
 
@@ -49,7 +49,7 @@ class Note(NamedTuple):
     content: Mapping[str, object] | None
 
 
-def write_note(objects: CosObjects, folder: str, content: bytes, deadline: Deadline) -> Stored:
+def write_note(objects: CosObjects, folder: str, content: bytes) -> Stored:
     """Write a note, a JSON object, into a folder. Its name begins with the time, so that lists have notes in order.
 
     The name ends with a digest: an event that arrives twice has one request id, but may lead to another content.
@@ -57,16 +57,24 @@ def write_note(objects: CosObjects, folder: str, content: bytes, deadline: Deadl
     """
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(objects.invocation.now()))
     digest = hashlib.sha256(content).hexdigest()[:8]
-    return objects.store(f"{folder}{now}-{objects.invocation.request_id}-{digest}.json", content, deadline)
+    return objects.store(f"{folder}{now}-{objects.invocation.request_id}-{digest}.json", content)
 
 
 def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline, most: int) -> Iterator[Note]:
-    """Yield the notes of a folder that are not held yet, the oldest first.
+    """Yield the notes of a folder that are not held yet, the oldest first, as far as time allows.
 
     They are read a few at a time, for a folder may hold more than memory does; one of more than `most` bytes is
     unreadable. A note that disappears between list and read is skipped; an unreadable one that has disappeared is no
-    longer held. Raises a QueryError, OutOfTime when time runs out; the notes yielded before are valid.
+    longer held. Raises a QueryError; the notes yielded before are valid.
     """
+    try:
+        yield from _read_pages(objects, folder, held, deadline, most)
+    except OutOfTime:
+        if deadline.remaining():
+            raise
+
+
+def _read_pages(objects: CosObjects, folder: str, held: Held, deadline: Deadline, most: int) -> Iterator[Note]:
     unreadable = {name for name, at in held.items() if at == UNREADABLE and name.startswith(folder)}
     for page in objects.pages(folder, deadline):
         unreadable.difference_update(item.name for item in page)
@@ -78,9 +86,9 @@ def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline,
         del held[name]
 
 
-def held_for(seconds: float, names: Iterable[str], invocation: Invocation) -> Held:
-    """Return the entries of notes that may be deleted after so many seconds."""
-    return dict.fromkeys(names, round(invocation.now() + seconds))
+def held_for(objects: CosObjects, names: Iterable[str], seconds: float) -> Held:
+    """Return these notes as held from now on, to be deleted after so many seconds."""
+    return dict.fromkeys(names, round(objects.invocation.now() + seconds))
 
 
 def is_note(name: str) -> bool:

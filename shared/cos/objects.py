@@ -149,13 +149,17 @@ class CosObjects:
 
         return self._send(self._request("GET", self._path(name), headers), deadline, read, MAX_OBJECT)
 
-    def put(self, name: str, value: object, deadline: Deadline) -> Stored:
-        """Store a JSON value under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
-        return self.store(name, to_bytes(value), deadline)
+    def put(self, name: str, value: object) -> Stored:
+        """Store a JSON value under `<prefix><name>`, as `store` does."""
+        return self.store(name, to_bytes(value))
 
-    def store(self, name: str, body: bytes, deadline: Deadline, content_type: str = "application/json") -> Stored:
-        """Store an object under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
-        etag = self._send(self._request("PUT", self._path(name), {"Content-Type": content_type}, body), deadline, _etag)
+    def store(self, name: str, body: bytes, content_type: str = "application/json") -> Stored:
+        """Store an object under `<prefix><name>`, replacing what was there in one PUT.
+
+        It may take all the time that the invocation has left. Raises a QueryError.
+        """
+        request = self._request("PUT", self._path(name), {"Content-Type": content_type}, body)
+        etag = self._send(request, self.invocation.deadline, _etag)
         return Stored(self._settings.cos_bucket, self._settings.cos_region, self._key(name), etag)
 
     def delete(self, name: str, deadline: Deadline) -> None:
@@ -213,11 +217,11 @@ class CosObjects:
     def _request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> PreparedRequest:
-        if body is None:
-            return prepare(method, f"{self._settings.cos_url}/{path}", headers or {})
-        digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
-        checked = {**(headers or {}), "Content-MD5": base64.b64encode(digest).decode()}
-        return prepare(method, f"{self._settings.cos_url}/{path}", checked, body)
+        sent = {**(headers or {})}
+        if body is not None:
+            digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
+            sent["Content-MD5"] = base64.b64encode(digest).decode()
+        return prepare(method, f"{self._settings.cos_url}/{path}", sent, body)
 
     def _send(
         self, request: PreparedRequest, deadline: Deadline, read: Callable[[Response], T], most: int = MAX_XML

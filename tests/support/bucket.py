@@ -128,8 +128,8 @@ class Objects(CosObjects):
             return parse(Chunk(b"", 0, 0, etag, intact=True))
         return parse(Chunk(body[start : start + CHUNK], start, len(body), etag, intact=True))
 
-    def store(self, name: str, body: bytes, deadline: Deadline, content_type: str = "application/json") -> Stored:
-        with self._operation("PUT", name, deadline):
+    def store(self, name: str, body: bytes, content_type: str = "application/json") -> Stored:
+        with self._operation("PUT", name, self.invocation.deadline):
             self._bucket.store(name, body)
         return Stored("bucket", "region", self.prefix + name, md5(body).hexdigest())
 

@@ -32,7 +32,7 @@ def test_a_written_part_is_read_back() -> None:
     part.note_missing(["c"])
     part.drop(["d", "a"])
     part.hold({"note": NOW + KEPT})
-    assert part.save(Run(bucket).deadline)
+    assert part.save()
     assert not part.changed
     again = load_part(bucket)
     for name in ("tasks", "missing", "pending", "added", "unwatched", "held", "stored"):
@@ -45,11 +45,11 @@ def test_the_summary_comes_first_and_an_empty_state_is_left_out() -> None:
     part = Part(storing(bucket), RESULTS)
     part.merge({"a": DONE})
     part.take(["a"])
-    part.save(Run(bucket).deadline, {"summary": {"watched": 1}}, {"turn": "", "parts": {}})
+    part.save({"summary": {"watched": 1}}, {"turn": "", "parts": {}})
     assert bucket.json(RESULTS) == {**stored(DONE), "updated_at": "2023-11-14T22:13:20Z", "missing": {}}
     assert list(bucket.json(RESULTS)) == ["action", "updated_at", "summary", "missing", "tasks"]
     part.note_missing(["b"])
-    part.save(Run(bucket).deadline, {"summary": {"watched": 1}}, {"turn": "x"})
+    part.save({"summary": {"watched": 1}}, {"turn": "x"})
     written = bucket.json(RESULTS)
     assert written["missing"] == {"b": "2023-11-14T22:13:20Z"}, "which ones are missing, not only how many"
     assert written["state"] == {"unwatched": ["b"], "turn": "x"}
@@ -105,10 +105,10 @@ def test_a_part_that_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
     part.merge({vid: task(vid, url="x" * 400) for vid in "ab"})
-    assert part.save(Run(bucket).deadline)
+    assert part.save()
     part.merge({"c": task("c", url="x" * 400)})
     before = dict(bucket.objects)
-    assert not part.save(Run(bucket).deadline)
+    assert not part.save()
     assert (bucket.objects, part.changed, list(part.tasks)) == (before, True, ["a", "b", "c"])
 
 
@@ -117,7 +117,7 @@ def test_one_record_that_can_not_be_halved_is_written_however_large(monkeypatch:
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
     part.merge({"a": task("a", url="x" * 4000)})
-    assert part.save(Run(bucket).deadline)
+    assert part.save()
     assert load_part(bucket).tasks == part.tasks
 
 

@@ -44,7 +44,7 @@ def test_a_note_that_is_held_is_not_read_again() -> None:
     bucket = Bucket()
     bucket.store(f"{FOUND}1.json", noted(DONE))
     part = load_part(bucket)
-    part.save(Run(bucket).deadline)
+    part.save()
     bucket.now += KEPT
     read: list[str] = []
     again = load_part(bucket, lambda method, name: read.append(f"{method} {name}"))
@@ -71,7 +71,7 @@ def test_a_note_that_is_none_of_ours_is_read_once_named_and_never_deleted(note: 
     part = load_part(bucket)
     assert (part.tasks, part.damaged_notes(), part.next_due()) == ({}, [f"{FOUND}1.json"], FOREVER)
     part.tidy(Run(bucket).deadline)
-    part.save(Run(bucket).deadline)
+    part.save()
     bucket.now += 100 * DAY
     read: list[str] = []
     again = load_part(bucket, lambda method, name: read.append(f"{method} {name}"))
@@ -85,10 +85,10 @@ def test_a_note_that_is_none_of_ours_is_read_once_named_and_never_deleted(note: 
 def test_final_records_are_noted_before_anything_else_and_others_are_not() -> None:
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
-    part.record({"b": task("b", 3)}, Run(bucket).deadline)
+    part.record({"b": task("b", 3)})
     assert not bucket.objects
     gone = task("c", 3, deleted="yes")
-    part.record({"a": DONE, "b": task("b", 3), "c": gone}, Run(bucket).deadline)
+    part.record({"a": DONE, "b": task("b", 3), "c": gone})
     (name,) = bucket.objects
     assert name.startswith(FOUND)
     assert bucket.json(name) == noted(DONE, gone)
@@ -102,7 +102,7 @@ def test_a_journal_that_can_not_be_written_raises_before_anything_changes() -> N
 
     part = Part(storing(Bucket(), refuse), RESULTS)
     with pytest.raises(KeysRejected):
-        part.record({"a": DONE}, Run(Bucket()).deadline)
+        part.record({"a": DONE})
     assert part.tasks == {}
 
 
@@ -111,7 +111,7 @@ def test_many_records_are_several_notes_none_of_them_too_large(monkeypatch: pyte
     monkeypatch.setattr(module, "NOTE_BYTES", 1000)
     bucket = Bucket()
     records = {f"id{number}": task(f"id{number}", url="x" * 200) for number in range(40)}
-    Part(storing(bucket), RESULTS).record(records, Run(bucket).deadline)
+    Part(storing(bucket), RESULTS).record(records)
     notes = bucket.under(FOUND)
     assert (len(notes) > 5, max(len(bucket.objects[name]) for name in notes) < 2000) == (True, True)
     assert load_part(bucket).tasks == records
@@ -125,7 +125,7 @@ def test_a_part_that_takes_over_tasks_notes_them_first_so_that_a_killed_sweep_lo
     moved.merge({"a": DONE, "b": task("b", 3)})
     moved.note_missing(["c"])
     moved.drop(["a"])
-    Part(storing(bucket), RESULTS).receive(moved, Run(bucket).deadline)
+    Part(storing(bucket), RESULTS).receive(moved)
     part = load_part(bucket)
     assert part.stored is None, "it was killed before it wrote the object"
     for name in ("tasks", "missing", "pending", "added", "unwatched"):
@@ -144,7 +144,7 @@ TIDY: dict[str, tuple[float, bool]] = {
 def test_only_notes_that_the_object_has_held_for_long_may_go(age: float, gone: bool) -> None:
     bucket = Bucket()
     bucket.store(f"{FOUND}1.json", noted(DONE))
-    load_part(bucket).save(Run(bucket).deadline)
+    load_part(bucket).save()
     bucket.now += age
     part = load_part(bucket)
     part.tidy(Run(bucket).deadline)
@@ -157,7 +157,7 @@ def test_an_old_note_that_the_object_did_not_hold_stays() -> None:
     bucket.store(f"{FOUND}1.json", noted(DONE), age=10 * KEPT)
     part = load_part(bucket)
     part.tidy(Run(bucket).deadline)
-    part.save(Run(bucket).deadline)
+    part.save()
     assert bucket.under(FOUND) == [f"{FOUND}1.json"], "whoever reads an older object still needs it"
 
 

@@ -40,7 +40,7 @@ def followed(bucket: Bucket, now: Listing, before: Hook = nothing) -> Results:
     """What a sweep does to the results without asking anybody."""
     results, run = load(bucket, before)
     results.follow(now, run.deadline)
-    results.save(results.counts(), run.deadline)
+    results.save(results.counts())
     return results
 
 
@@ -48,7 +48,7 @@ def test_without_an_object_there_is_nothing_and_nothing_is_written() -> None:
     bucket = Bucket()
     results, run = load(bucket)
     results.follow(Listing([], Progress(), whole=True), run.deadline)
-    results.save(results.counts(), run.deadline)
+    results.save(results.counts())
     assert (results.counts(), results.next_due(), results.damaged, bucket.objects) == (counts(), FOREVER, [], {})
 
 
@@ -70,8 +70,8 @@ def test_it_is_written_only_when_it_says_anything_new() -> None:
     for now in (Listing([], Progress("1", END), whole=False), Listing([], Progress("1", END), whole=False)):
         followed(bucket, now, lambda method, name: calls.append(f"{method} {name}"))
     assert calls == [f"GET {RESULTS}", f"LIST {FOUND}"] * 2
-    results, run = load(bucket)
-    results.save({"watched": 7}, run.deadline)
+    results, _ = load(bucket)
+    results.save({"watched": 7})
     assert bucket.json(RESULTS)["summary"] == {"watched": 7}
 
 
@@ -81,7 +81,7 @@ def test_an_edited_list_drops_missing_ids_except_added_ones() -> None:
     results.follow(listing("a", "b", "c"), run.deadline)
     results.add(Added(["d", "b"], {}), run.deadline)
     results.head.merge({"a": DONE})
-    results.save(results.counts(), run.deadline)
+    results.save(results.counts())
     results = followed(bucket, listing("c", "e", etag="2"))
     assert sorted(results.head.watched()) == ["b", "c", "d", "e"]
     assert bucket.json(RESULTS)["tasks"] == {"a": DONE}, "a record stays, whoever watches"
@@ -149,10 +149,10 @@ def test_beside_a_damaged_object_another_is_kept(damaged: object) -> None:
     bucket.store(f"{FOUND}1.json", noted(DONE))
     before = bucket.objects[RESULTS]
     for vids in ({"a", "b"}, {"a", "b", "c"}):
-        results, run = load(bucket)
+        results, _ = load(bucket)
         assert results.damaged == [RESULTS]
-        results.head.record({vid: task(vid) for vid in vids}, run.deadline)
-        results.save(results.counts(), run.deadline)
+        results.head.record({vid: task(vid) for vid in vids})
+        results.save(results.counts())
         assert bucket.final(RECOVERED).keys() == vids
         assert bucket.objects[RESULTS] == before
 
@@ -197,15 +197,15 @@ def test_a_state_that_a_person_has_spoiled_begins_anew(state: object) -> None:
     results, run = load(bucket)
     results.follow(listing("a", "b"), run.deadline)
     for part in results.due(run.deadline):
-        results.save_part(part, run.deadline)
+        results.save_part(part)
     assert results.counts() == counts(watched=2, succeeded=1, pending=1)
 
 
 @pytest.mark.parametrize("pending", [True, False])
 def test_when_to_look_again(pending: bool) -> None:
-    results, run = load(Bucket())
+    results, _ = load(Bucket())
     assert results.next_due() == FOREVER
-    results.head.record({"a": DONE}, run.deadline)
+    results.head.record({"a": DONE})
     if pending:
         results.head.take(["b"])
     assert results.next_due() == (0.0 if pending else NOW + KEPT)

@@ -26,7 +26,6 @@ from tests.support.bucket import (  # fmt: skip
     Bucket,
     Hook,
     Objects,
-    Run,
     one_after_the_other,
     sweep,
 )
@@ -225,7 +224,7 @@ class Interleaving:
         self.stage.add(f"caller-{vid}", add)
 
     def person(self, vids: list[str]) -> None:
-        self.stage.add("person", lambda hook: Objects(self.bucket, hook).put(WATCH, vids, Run(self.bucket).deadline))
+        self.stage.add("person", lambda hook: Objects(self.bucket, hook).put(WATCH, vids))
 
     def play(self) -> None:
         while self.stage.live:

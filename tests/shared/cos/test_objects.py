@@ -45,7 +45,7 @@ def get(net: Network, name: str = "results/video.json", **env: str) -> object:
 
 
 def put(net: Network, value: object, name: str = "results/video.json", **env: str) -> tuple[str, ...]:
-    return objects(net, **env).put(name, value, net.invocation().deadline)
+    return objects(net, **env).put(name, value)
 
 
 def delete(net: Network) -> None:
@@ -75,7 +75,7 @@ def test_put_returns_where_the_object_is_stored(net: Network) -> None:
 
 def test_store_takes_any_bytes_and_a_content_type(net: Network) -> None:
     cos = net.cos("PUT")
-    stored = objects(net).store("a.csv", b"\xef\xbb\xbfa,b\r\n", net.invocation().deadline, "text/csv")
+    stored = objects(net).store("a.csv", b"\xef\xbb\xbfa,b\r\n", "text/csv")
     assert cos.objects == {"media-query/a.csv": b"\xef\xbb\xbfa,b\r\n"}
     assert cos.requests[0].headers["Content-Type"] == "text/csv"
     assert stored == (BUCKET, REGION, "media-query/a.csv", hashlib.md5(cos.objects["media-query/a.csv"]).hexdigest())
@@ -221,7 +221,7 @@ def test_put_does_not_take_no_such_key_for_stored(net: Network) -> None:
 def test_a_second_retry_succeeds(net: Network, trouble: Reply | Exception, capsys: pytest.CaptureFixture[str]) -> None:
     cos = net.cos("PUT", script=[trouble, trouble])
     invocation = net.invocation()
-    CosObjects(settings(), invocation).put("x", 1, invocation.deadline)
+    CosObjects(settings(), invocation).put("x", 1)
     assert cos.puts == ["media-query/x"]
     invocation.log()
     line = json.loads(capsys.readouterr().out)

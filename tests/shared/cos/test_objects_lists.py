@@ -36,7 +36,7 @@ def test_a_list_has_the_objects_directly_in_the_folder_and_the_folders_below(net
     names = ("a/b-.json", "a/b+c 名.json", "a/", "a/deep/c.json", "a/deep/d.json", "ab.json", "c")
     cos = net.cos("GET", "PUT", objects={f"media-query/{name}": [name] for name in names})
     invocation = net.invocation()
-    etag = CosObjects(settings(), invocation).put("a/z.json", 1, invocation.deadline).etag
+    etag = CosObjects(settings(), invocation).put("a/z.json", 1).etag
     found = listed(net)
     assert [item.name for item in found] == ["a/", "a/b+c 名.json", "a/b-.json", "a/z.json", "a/deep/"]
     assert [item.etag for item in found][3:] == [etag, ""], "a folder has none"
