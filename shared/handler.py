@@ -114,10 +114,9 @@ def _sweep(work: Work, event: Event) -> JsonObject:
 
     sweep = read_sweep(event, work.kind, work.backend.ids)
     if sweep.watch.endswith("/"):
-        from shared.collector.invoke import ScfApi
         from shared.collector.shards import spread
 
-        return spread(work, sweep, ScfApi(work.settings, work.invocation))
+        return spread(work, sweep)
     from shared.collector.sweep import collect
 
     return collect(work, sweep)

@@ -49,26 +49,28 @@ class Part(Ledger):
         self._work = work
         self._folder = f"{name.removesuffix('.json')}.found/"
 
-    def read_object(self, deadline: Deadline) -> None:
-        """Read the object without its journal. Raises DamagedObject when it is not ours, or another QueryError."""
+    def read(self, deadline: Deadline) -> None:
+        """Read the object, and merge the notes that it does not hold yet, as far as time allows.
+
+        Raises DamagedObject when the object is not ours, or another QueryError.
+        """
         content = self._work.objects.get(self.name, deadline, MAX_PART)
-        if content is None:
-            return
+        if content is not None:
+            self._read_content(content)
+        for note in read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT):
+            self._merge_note(note)
+
+    def _read_content(self, content: Content) -> None:
         if not self._is_ours(content):
             message = f"the object {self.name} holds no {self._work.kind.action} results; it is left as it is"
             raise DamagedObject(message)
         remembered = remembered_in(content)
         self.fill(content, remembered)
-        self.stored = _without_tasks(content)
+        self.stored = {**content, "tasks": None}
         held = remembered.get("held")
         if isinstance(held, Mapping):
             times = {str(name): _seconds(at) for name, at in held.items()}
             self.held = {name: at for name, at in times.items() if at is not None}
-
-    def read_journal(self, deadline: Deadline) -> None:
-        """Merge the notes that the object does not hold yet. Notes for which time runs out wait for the next sweep."""
-        for note in read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT):
-            self._merge_note(note)
 
     def record(self, records: Mapping[str, Record]) -> None:
         """Take new records. Final ones are written to the journal first. Raises a QueryError."""
@@ -115,7 +117,7 @@ class Part(Ledger):
         if len(body) > PART_BYTES and len(self.ids()) > 1:
             return False
         self._work.objects.store(self.name, body)
-        self.stored, self.changed = _without_tasks(content), False
+        self.stored, self.changed = {**content, "tasks": None}, False
         return True
 
     def tidy(self, deadline: Deadline) -> None:
@@ -189,7 +191,3 @@ def next_due_in(remembered: Mapping[str, object]) -> float:
 def _seconds(value: object) -> float | None:
     """A time that an object remembers, in Unix seconds; None when it is no time, like NaN or 1e400."""
     return float(value) if isinstance(value, (int, float)) and 0 <= value <= FOREVER else None
-
-
-def _without_tasks(content: Mapping[str, object]) -> Content:
-    return {name: value for name, value in content.items() if name != "tasks"}

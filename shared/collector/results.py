@@ -61,12 +61,11 @@ class Results:
     def load(self, deadline: Deadline) -> None:
         """Read the head. Raises DamagedObject when it and the one kept beside it are both damaged."""
         try:
-            self.head.read_object(deadline)
+            self.head.read(deadline)
         except DamagedObject:
             self.damaged.append(self.head.name)
             self.head = Part(self._work, f"{self._base}.recovered.json")
-            self.head.read_object(deadline)
-        self.head.read_journal(deadline)
+            self.head.read(deadline)
         remembered = remembered_in(self.head.stored)
         self.progress, self._turn = progress_in(remembered.get("watch")), str(remembered.get("turn") or "")
         self._comparison = _comparison_in(remembered.get("compared"))
@@ -93,7 +92,7 @@ class Results:
         _compare(self.head, found, listing)
         for name in [name for name in self._entries if name not in compared]:
             try:
-                part = self._stored(name, reading, journal=False)
+                part = self._stored(name, reading)
             except OutOfTime:
                 break
             if part is not None:
@@ -238,7 +237,7 @@ class Results:
         if part is not self.head and (twice := [vid for vid in part.ids() if self.head.known(vid)]):
             part.receive(self.head.split_off(twice))
 
-    def _stored(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
+    def _stored(self, name: str, deadline: Deadline) -> Part | None:
         """The head, or a part as it is stored; None when it is damaged, or not there to be read yet.
 
         Raises OutOfTime, or another QueryError.
@@ -247,20 +246,18 @@ class Results:
             raise OutOfTime("no time is left for this part of the results")
         if name == self.head.name:
             return self.head
-        part = self._read(name, deadline, journal=journal)
+        part = self._read(name, deadline)
         return part if part is not None and part.stored is not None else None
 
-    def _read(self, name: str, deadline: Deadline, *, journal: bool = True) -> Part | None:
+    def _read(self, name: str, deadline: Deadline) -> Part | None:
         """A part as it is stored, perhaps by a sweep that was killed or still runs; None when it is damaged."""
         part = Part(self._work, name)
         try:
-            part.read_object(deadline)
+            part.read(deadline)
         except DamagedObject:
             if name not in self.damaged:
                 self.damaged.append(name)
             return None
-        if journal:
-            part.read_journal(deadline)
         return part
 
     def _enter(self, part: Part) -> None:

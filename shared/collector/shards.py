@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shared.backends.base import Work
-from shared.collector.invoke import ScfApi
+from shared.collector.invoke import invoke
 from shared.collector.ledger import Counts, timestamp
 from shared.collector.part import FOREVER, counts_in, next_due_in, remembered_in
 from shared.collector.sweep import Summary, collect
@@ -48,7 +48,7 @@ class Shard(NamedTuple):
     damaged: Sequence[str] = ()
 
 
-def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
+def spread(work: Work, sweep: Sweep) -> Summary:
     """Have every due shard swept; return the summary over all shards as they were before.
 
     Where the run role does not allow to invoke, this invocation sweeps the shards itself, one after the other, for as
@@ -60,7 +60,7 @@ def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
     index.load(deadline)
     due, ignored = index.due(deadline)
     sweeps = [index.sweep_of(name) for name in due[:MOST_SHARDS]]
-    refused = _invoke(scf, sweeps, deadline)
+    refused = _invoke_each(work, sweeps, deadline)
     invoked = len(sweeps) - len(refused)
     swept, failures = 0, list(refused.values())
     if any(isinstance(error, KeysRejected) for error in failures):
@@ -94,7 +94,7 @@ class Index:
         self._turn = str(remembered.get("turn") or "")
         shards = remembered.get("shards")
         known = {name: _shard(one) for name, one in shards.items()} if isinstance(shards, Mapping) else {}
-        listed = {item.name: item.etag for item in self._work.objects.list(self._summary(""), deadline)}
+        listed = self._work.objects.list(self._summary(""), deadline)
         self.shards = {name: shard for name, shard in known.items() if self._summary(name) in listed}
         told = {self._summary(name): shard.told for name, shard in self.shards.items()}
         changed = [name for name, etag in listed.items() if told.get(name) != etag]
@@ -121,7 +121,7 @@ class Index:
         A shard that is not listed any more counts until nothing of it is left to look at. Raises a QueryError.
         """
         watch, now = self._sweep.watch, self._work.invocation.now()
-        listed = {item.name.removeprefix(watch): item.etag for item in self._work.objects.list(watch, deadline)}
+        listed = {name.removeprefix(watch): etag for name, etag in self._work.objects.list(watch, deadline).items()}
         with_notes = {f"{name.removesuffix('.added/')}.json" for name in listed if name.endswith(".added/")}
         if any(next(self._work.objects.pages(added_folder(watch), deadline))):
             with_notes.add(ADDED)
@@ -174,9 +174,9 @@ class Index:
             self._work.objects.put(self._name, index)
 
 
-def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
+def _invoke_each(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
     """Invoke this function once for each sweep; return the errors of the sweeps that SCF refused, in their order."""
-    outcomes = dict(each(sweeps, lambda one, until: scf.invoke(_event(one), until), WORKERS, deadline))
+    outcomes = dict(each(sweeps, lambda one, until: invoke(work, _event(one), until), WORKERS, deadline))
     return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 

@@ -67,21 +67,18 @@ def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline,
     unreadable. A note that disappears between list and read is skipped; an unreadable one that has disappeared is no
     longer held. Raises a QueryError; the notes yielded before are valid.
     """
+    unreadable = {name for name, at in held.items() if at == UNREADABLE and name.startswith(folder)}
+    size = max(1, min(MOST_NOTES, MOST_NOTED // most))
     try:
-        yield from _read_pages(objects, folder, held, deadline, most)
+        for page in objects.pages(folder, deadline):
+            unreadable -= page.keys()
+            fresh = [name for name, etag in page.items() if etag and name not in held]
+            for start in range(0, len(fresh), size):
+                yield from _read(objects, fresh[start : start + size], deadline, most)
     except OutOfTime:
         if deadline.remaining():
             raise
-
-
-def _read_pages(objects: CosObjects, folder: str, held: Held, deadline: Deadline, most: int) -> Iterator[Note]:
-    unreadable = {name for name, at in held.items() if at == UNREADABLE and name.startswith(folder)}
-    for page in objects.pages(folder, deadline):
-        unreadable.difference_update(item.name for item in page)
-        fresh = [item.name for item in page if item.etag and item.name not in held]
-        size = max(1, min(MOST_NOTES, MOST_NOTED // most))
-        for start in range(0, len(fresh), size):
-            yield from _read_all(objects, fresh[start : start + size], deadline, most)
+        return
     for name in unreadable:
         del held[name]
 
@@ -110,16 +107,13 @@ def delete_notes(objects: CosObjects, names: Sequence[str], deadline: Deadline) 
     return gone
 
 
-def _read_all(objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int) -> Iterator[Note]:
+def _read(objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int) -> Iterator[Note]:
     read = dict(each(names, lambda name, until: objects.get(name, until, most), WORKERS, deadline))
-    failures = []
     for name in names:
         content = read.pop(name)
         if isinstance(content, DamagedObject):
             yield Note(name, None)
         elif isinstance(content, QueryError):
-            failures.append(content)
+            raise content
         elif content is not None:
             yield Note(name, content)
-    if failures:
-        raise failures[0]

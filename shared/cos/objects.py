@@ -70,13 +70,6 @@ class Stored(NamedTuple):
     etag: str
 
 
-class Listed(NamedTuple):
-    """One object of a list: its name below the prefix, and its ETag."""
-
-    name: str
-    etag: str
-
-
 class Chunk(NamedTuple):
     """At most `CHUNK` bytes of an object from the byte `start` on, the size of the whole, and the ETag of this version.
 
@@ -166,11 +159,12 @@ class CosObjects:
         """Delete the object `<prefix><name>`; one that is not there is deleted already. Raises a QueryError."""
         self._send(self._request("DELETE", self._path(name)), deadline, _etag)
 
-    def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
-        """Yield the objects directly in `<prefix><folder>`, which ends with `/`, page by page in the order of names.
+    def pages(self, folder: str, deadline: Deadline) -> Iterator[dict[str, str]]:
+        """Yield the ETags of the objects directly in `<prefix><folder>`, which ends with `/`, by their names.
 
-        A folder below is one entry, whose name ends with `/` and which has no ETag. A page is requested only when the
-        reader wants it, since a folder may hold any number of objects. Raises a QueryError.
+        A folder below is one entry, whose name ends with `/` and whose ETag is empty. Pages and their names are in
+        order. A page is requested only when the reader wants it, since a folder may hold any number of objects. Raises
+        a QueryError.
         """
         query = {"prefix": self._key(folder), "delimiter": "/", "encoding-type": "url", "marker": ""}
         size = PAGE
@@ -182,7 +176,7 @@ class CosObjects:
                     raise
                 size = max(1, size // 4)
                 continue
-            yield [self._listed(item) for tag in ("Contents", "CommonPrefixes") for item in page.iter(tag)]
+            yield dict(self._listed(item) for tag in ("Contents", "CommonPrefixes") for item in page.iter(tag))
             if page.findtext("IsTruncated") != "true":
                 return
             marker = unquote(page.findtext("NextMarker") or "")
@@ -190,9 +184,9 @@ class CosObjects:
                 raise UpstreamFailed("COS sent a part of a list without a marker for the rest")
             query["marker"] = marker
 
-    def list(self, folder: str, deadline: Deadline) -> list[Listed]:
-        """Return all objects directly in `<prefix><folder>`, in the order of names. Raises a QueryError."""
-        return [item for page in self.pages(folder, deadline) for item in page]
+    def list(self, folder: str, deadline: Deadline) -> dict[str, str]:
+        """Return all that `pages` yields."""
+        return {name: etag for page in self.pages(folder, deadline) for name, etag in page.items()}
 
     def _page(self, query: Mapping[str, str], deadline: Deadline) -> Element:
         def read(response: Response) -> Element:
@@ -203,10 +197,10 @@ class CosObjects:
 
         return self._send(self._request("GET", f"?{urlencode(query)}"), deadline, read)
 
-    def _listed(self, item: Element) -> Listed:
+    def _listed(self, item: Element) -> tuple[str, str]:
         key = item.findtext("Key") or item.findtext("Prefix") or ""
         etag = item.findtext("ETag") or ""
-        return Listed(unquote(key).removeprefix(self.prefix), etag.strip('"'))
+        return unquote(key).removeprefix(self.prefix), etag.strip('"')
 
     def _key(self, name: str) -> str:
         return self.prefix + name

@@ -13,7 +13,7 @@ import pytest
 
 from shared.backends.base import Work
 from shared.collector.sweep import Summary, collect
-from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Listed, Stored
+from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Stored
 from shared.cos.records import parse_object
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.events.timer import Sweep
@@ -137,19 +137,19 @@ class Objects(CosObjects):
         with self._operation("DELETE", name, deadline):
             self._bucket.remove(name)
 
-    def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
+    def pages(self, folder: str, deadline: Deadline) -> Iterator[dict[str, str]]:
         with self._operation("LIST", folder, deadline):
             found = self._bucket.seen(folder)
         entries: dict[str, str] = {}
         for name, body in found.items():
             below, slash, _ = name.removeprefix(folder).partition("/")
             entries[f"{folder}{below}{slash}"] = "" if slash else md5(body).hexdigest()
-        listed = [Listed(name, etag) for name, etag in entries.items()]
+        listed = list(entries.items())
         for start in range(0, max(1, len(listed)), PAGE):
             if start:
                 with self._operation("LIST", folder, deadline):
                     pass
-            yield listed[start : start + PAGE]
+            yield dict(listed[start : start + PAGE])
 
 
 class Run(Invocation):

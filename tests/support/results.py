@@ -30,6 +30,5 @@ def storing(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO, run: Run
 def load_part(bucket: Bucket, before: Hook = nothing, name: str = RESULTS) -> Part:
     """One object of the results, with what its journal says."""
     part = Part(storing(bucket, before), name)
-    part.read_object(Run(bucket).deadline)
-    part.read_journal(Run(bucket).deadline)
+    part.read(Run(bucket).deadline)
     return part

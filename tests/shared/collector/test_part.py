@@ -96,7 +96,7 @@ def test_the_kinds_do_not_share_an_object() -> None:
     bucket = Bucket()
     bucket.store(RESULTS, stored(DONE))
     with pytest.raises(DamagedObject, match="GetCtsaudioInfo"):
-        Part(storing(bucket, kind=AUDIO), RESULTS).read_object(Run(bucket).deadline)
+        Part(storing(bucket, kind=AUDIO), RESULTS).read(Run(bucket).deadline)
 
 
 def test_a_part_that_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,9 +183,9 @@ def test_when_time_runs_out_the_notes_read_so_far_are_kept() -> None:
     def slow(method: str, _: str) -> None:
         bucket.now += 1
 
-    run = Run(bucket, 5.5)  # half a second of it is kept for the reply
+    run = Run(bucket, 6.5)  # half a second of it is kept for the reply
     part = Part(storing(bucket, slow, run=run), RESULTS)
-    part.read_journal(run.deadline)
+    part.read(run.deadline)
     assert list(part.tasks) == ["id0", "id1", "id2", "id3"]
     assert list(part.held) == [f"{FOUND}{number}.json" for number in range(4)]
 
@@ -196,4 +196,4 @@ def test_a_hung_cos_raises() -> None:
 
     bucket = Bucket()
     with pytest.raises(OutOfTime):
-        Part(storing(bucket, hang), RESULTS).read_journal(Run(bucket).deadline)
+        Part(storing(bucket, hang), RESULTS).read(Run(bucket).deadline)

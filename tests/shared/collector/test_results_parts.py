@@ -210,7 +210,7 @@ def test_a_list_that_can_not_be_compared_with_all_parts_at_once_is_compared_with
     def slow(method: str, name: str) -> None:
         bucket.now += 1
 
-    places = [run_of(bucket, MANY[:2], before=slow, limit=9).progress for _ in range(3)]
+    places = [run_of(bucket, MANY[:2], before=slow, limit=12).progress for _ in range(3)]
     assert places == [Progress(str(MANY), END), *[Progress(str(MANY[:2]), END)] * 2]
     parts = [load_part(bucket, name=name) for name in [RESULTS, *bucket.json(RESULTS)["parts"]]]
     assert {vid for part in parts for vid in part.watched()} == {*MANY[:2]}

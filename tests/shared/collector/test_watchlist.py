@@ -23,8 +23,8 @@ def read(bucket: Bucket, place: Progress | None = None, ids: IdForm = VIDS) -> L
 
 
 def etag(bucket: Bucket) -> str:
-    (listed,) = Objects(bucket).list("watch/", Run(bucket).deadline)
-    return listed.etag
+    (listed,) = Objects(bucket).list("watch/", Run(bucket).deadline).values()
+    return listed
 
 
 #: A watch object, the ids in it, and what in it is no id; None: it is damaged.

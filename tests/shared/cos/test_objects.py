@@ -15,7 +15,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cos.objects import MAX_OBJECT, CosObjects, Listed
+from shared.cos.objects import MAX_OBJECT, CosObjects
 from shared.errors import DamagedObject, KeysRejected, Misconfigured, OutOfTime, QueryError, Throttled, UpstreamFailed
 from shared.net.client import ATTEMPTS
 from shared.net.json_text import to_json
@@ -52,7 +52,7 @@ def delete(net: Network) -> None:
     objects(net).delete("results/video.json", net.invocation().deadline)
 
 
-def listed(net: Network, folder: str = "results/", **env: str) -> list[Listed]:
+def listed(net: Network, folder: str = "results/", **env: str) -> dict[str, str]:
     return objects(net, **env).list(folder, net.invocation().deadline)
 
 
