@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import NamedTuple
 
-from shared.backends.base import Answers, Work, ask, start
+from shared.backends.base import Answers, Work, ask, open_work
 from shared.errors import PARTLY_DONE, BadInput, QueryError, UpstreamFailed
 from shared.events import http
 from shared.events.query import COS, CSV, HTTP, TIMER, WATCH, Query, as_event, read_query, source
@@ -66,7 +66,7 @@ def _http_answer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject
     if ready is not None:
         invocation.facts["code"] = 0
         return ready
-    work = start(kind, invocation)
+    work = open_work(kind, invocation)
     query = read_query(event, kind, work.settings, work.backend.ids)
     answer = _answer(work, query)
     reply = http_reply(207 if answer.envelope["code"] == PARTLY_DONE else 200, answer.content, {})
@@ -88,7 +88,7 @@ def _without_query(kind: Kind, event: Event) -> JsonObject | None:
 def _direct(kind: Kind, event: object, invocation: Invocation) -> Envelope | str:
     """The envelope or the table for a direct invocation, whose event may be any JSON value."""
     try:
-        work = start(kind, invocation)
+        work = open_work(kind, invocation)
         query = read_query(as_event(event), kind, work.settings, work.backend.ids)
         content, size = measured(_answer(work, query).content)
         _check_size(size, query)
@@ -100,7 +100,7 @@ def _direct(kind: Kind, event: object, invocation: Invocation) -> Envelope | str
 def _timer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
     """The summary of a sweep. Raises what goes wrong."""
     try:
-        summary = _sweep(start(kind, invocation), event)
+        summary = _sweep(open_work(kind, invocation), event)
     except Exception as error:
         _public(error, invocation)
         raise

@@ -128,7 +128,6 @@ class Results:
                 self._pass_turn_to(name)
                 return
             if part is not None:
-                self._remove_duplicates(part)
                 yield part
         self._pass_turn_to("")
 
@@ -229,25 +228,24 @@ class Results:
         """Enter a part that another sweep has made and that the stored head does not list."""
         self._entries[name] = Entry({}, 0.0)  # due, so that a later sweep reads it if this one has no time
         if deadline.remaining() and (part := self._stored(name, deadline)):
-            self._remove_duplicates(part)
             self.save_part(part)
-
-    def _remove_duplicates(self, part: Part) -> None:
-        """Move the ids that are in the head and in a part to the part: sweeps at the same time can cause that."""
-        if part is not self.head and (twice := [vid for vid in part.ids() if self.head.known(vid)]):
-            part.receive(self.head.split_off(twice))
 
     def _stored(self, name: str, deadline: Deadline) -> Part | None:
         """The head, or a part as it is stored; None when it is damaged, or not there to be read yet.
 
-        Raises OutOfTime, or another QueryError.
+        Ids that are in both, because they were added again or sweeps have overlapped, move to the part. Raises
+        OutOfTime, or another QueryError.
         """
         if not deadline.remaining():
             raise OutOfTime("no time is left for this part of the results")
         if name == self.head.name:
             return self.head
         part = self._read(name, deadline)
-        return part if part is not None and part.stored is not None else None
+        if part is None or part.stored is None:
+            return None
+        if twice := [vid for vid in part.ids() if self.head.known(vid)]:
+            part.receive(self.head.split_off(twice))
+        return part
 
     def _read(self, name: str, deadline: Deadline) -> Part | None:
         """A part as it is stored, perhaps by a sweep that was killed or still runs; None when it is damaged."""
