@@ -26,7 +26,7 @@ PART_BYTES = 6 * 1024 * 1024
 #: Bytes of the largest object that is read: earlier versions kept all records in one, as many as 128 MB allowed.
 MAX_PART = 16 * 1024 * 1024
 #: Bytes of records at which a note is written and the next one begun.
-NOTE_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 #: Unix seconds that are never reached.
 FOREVER = 1e12
 
@@ -80,7 +80,7 @@ class Part(Ledger):
             if is_final(record):
                 batch[vid] = text = as_text(record)
                 size += len(text.text)
-            if size > NOTE_BYTES:
+            if size > BATCH_BYTES:
                 self._write_note({"tasks": batch})
                 batch, size = {}, 0
         if batch:
@@ -95,7 +95,7 @@ class Part(Ledger):
         """Take over all tasks of another object, through the journal. Raises a QueryError."""
         content = {"tasks": other.tasks, "missing": other.missing, **other.marks()}
         ids = other.ids()
-        if len(ids) > 1 and len(to_text(content)) > NOTE_BYTES:
+        if len(ids) > 1 and len(to_text(content)) > BATCH_BYTES:
             self.receive(other.split_off(ids[len(ids) // 2 :]))
             self.receive(other)
             return

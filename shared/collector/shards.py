@@ -17,7 +17,7 @@ from shared.collector.invoke import invoke
 from shared.collector.ledger import Counts, timestamp
 from shared.collector.part import FOREVER, counts_in, next_due_in, remembered_in
 from shared.collector.sweep import Summary, collect
-from shared.collector.watchlist import added_folder
+from shared.collector.watchlist import MOST_NAMED, added_folder
 from shared.errors import DamagedObject, KeysRejected, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
@@ -30,8 +30,6 @@ MOST_SHARDS = 1000
 WORKERS = 16
 #: The shard of the ids that callers have added.
 ADDED = "added.json"
-#: Names in a summary, at most.
-MOST_NAMED = 20
 
 
 class Shard(NamedTuple):
@@ -145,10 +143,6 @@ class Index:
         summary = self._summary(name) if self._summary(name) not in self.shards[name].damaged else ""
         return Sweep(None, f"{self._sweep.watch}{name}", f"{self._sweep.results}{name}", summary)
 
-    def _summary(self, name: str) -> str:
-        """The object with the summary of a shard."""
-        return f"{self._sweep.results}summary/{name}"
-
     def summary(self) -> Counts:
         """Return the sum over all shards."""
         total: Counter[str] = Counter()
@@ -172,6 +166,10 @@ class Index:
         }
         if json.dumps({**self._stored, "updated_at": ""}) != json.dumps({**index, "updated_at": ""}):
             self._work.objects.put(self._name, index)
+
+    def _summary(self, name: str) -> str:
+        """The object with the summary of a shard."""
+        return f"{self._sweep.results}summary/{name}"
 
 
 def _invoke_each(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:

@@ -9,7 +9,7 @@ from shared.backends.base import Answers, Work, ask
 from shared.collector.ledger import Counts, count
 from shared.collector.part import Part
 from shared.collector.results import Results
-from shared.collector.watchlist import read_added, read_watched
+from shared.collector.watchlist import MOST_NAMED, read_added, read_watched
 from shared.cos.records import as_text
 from shared.errors import BadInput, QueryError
 from shared.events.timer import Sweep
@@ -103,5 +103,9 @@ class _Asking:
 def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:
     """What the summary says beside the counts; nothing when all is well."""
     damaged = [*([sweep.watch] if results.progress.damaged else []), *results.damaged, *results.head.damaged_notes()]
-    remarks = {"unanswered": len(asking.failed), "invalid": list(results.progress.invalid), "damaged": damaged[:20]}
+    remarks = {
+        "unanswered": len(asking.failed),
+        "invalid": list(results.progress.invalid),
+        "damaged": damaged[:MOST_NAMED],
+    }
     return {name: value for name, value in remarks.items() if value}

@@ -24,7 +24,7 @@ MOST_ADDED = 50_000
 #: A repeated group takes memory for each time, so a text may have some escapes, and any number of plain characters.
 _ENTRY = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*){0,999}"|[^\s"\[\]{},]+)\s*([],])')
 _HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
-#: How many invalid entries of a watch object a summary names, each cut to the length of an id.
+#: How many names of a sort a summary has, and the length of an id, to which invalid entries are cut.
 MOST_NAMED, LONGEST_NAME = 20, 64
 
 

@@ -36,7 +36,7 @@ UNREADABLE = 0.0
 #: Notes read, or deleted, at once.
 WORKERS = 16
 #: Notes whose content is in memory at once, at most; and bytes of it.
-MOST_NOTES, MOST_NOTED = 64, 16 * 1024 * 1024
+MOST_NOTES, MOST_NOTE_BYTES = 64, 16 * 1024 * 1024
 
 #: The notes that an object holds: the time from which each may be deleted (Unix seconds), by name.
 Held = dict[str, float]
@@ -68,7 +68,7 @@ def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline,
     longer held. Raises a QueryError; the notes yielded before are valid.
     """
     unreadable = {name for name, at in held.items() if at == UNREADABLE and name.startswith(folder)}
-    size = max(1, min(MOST_NOTES, MOST_NOTED // most))
+    size = max(1, min(MOST_NOTES, MOST_NOTE_BYTES // most))
     try:
         for page in objects.pages(folder, deadline):
             unreadable -= page.keys()

@@ -108,7 +108,7 @@ def test_a_journal_that_can_not_be_written_raises_before_anything_changes() -> N
 
 def test_many_records_are_several_notes_none_of_them_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """A note as large as all results of a large list could never be read again."""
-    monkeypatch.setattr(module, "NOTE_BYTES", 1000)
+    monkeypatch.setattr(module, "BATCH_BYTES", 1000)
     bucket = Bucket()
     records = {f"id{number}": task(f"id{number}", url="x" * 200) for number in range(40)}
     Part(storing(bucket), RESULTS).record(records)

@@ -85,7 +85,7 @@ def test_records_that_are_too_large_for_one_object_move_as_well(monkeypatch: pyt
     """A results object of 44 MB was once written, and then no sweep could read it again."""
     monkeypatch.setattr(module, "PART_IDS", 1000)
     monkeypatch.setattr(part_module, "PART_BYTES", 5000)
-    monkeypatch.setattr(part_module, "NOTE_BYTES", 2000)
+    monkeypatch.setattr(part_module, "BATCH_BYTES", 2000)
     bucket = Bucket()
     records: dict[str, Record] = {vid: task(vid, url="x" * 900) for vid in MANY}
     run_of(bucket, MANY, {vid: records[vid] for vid in MANY[:15]})

@@ -9,7 +9,7 @@ import pytest
 from shared.cos.journal import (
     FOLDED,
     KEPT,
-    MOST_NOTED,
+    MOST_NOTE_BYTES,
     MOST_NOTES,
     STALE,
     UNREADABLE,
@@ -98,7 +98,7 @@ def test_of_large_notes_fewer_are_read_at_once() -> None:
         bucket.store(f"{FOLDER}{number}.json", {"n": number})
     calls: list[str] = []
     objects = Objects(bucket, lambda method, _: calls.append(method))
-    next(read_notes(objects, FOLDER, {}, Run(bucket).deadline, MOST_NOTED // 3))
+    next(read_notes(objects, FOLDER, {}, Run(bucket).deadline, MOST_NOTE_BYTES // 3))
     assert calls.count("GET") == 3
 
 
