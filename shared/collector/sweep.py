@@ -102,10 +102,7 @@ class _Asking:
 
 def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:
     """What the summary says beside the counts; nothing when all is well."""
-    damaged = [*([sweep.watch] if results.progress.damaged else []), *results.damaged, *results.head.damaged_notes()]
-    remarks = {
-        "unanswered": len(asking.failed),
-        "invalid": list(results.progress.invalid),
-        "damaged": damaged[:MOST_NAMED],
-    }
+    watched = results.progress
+    damaged = [*([sweep.watch] if watched.damaged else []), *results.damaged, *results.head.damaged_notes()]
+    remarks = {"unanswered": len(asking.failed), "invalid": list(watched.invalid), "damaged": damaged[:MOST_NAMED]}
     return {name: value for name, value in remarks.items() if value}

@@ -10,7 +10,6 @@ from urllib.parse import quote, unquote, urlencode
 
 from requests import PreparedRequest
 
-from shared.cos.records import parse_object
 from shared.errors import (
     DamagedObject,
     KeysRejected,
@@ -100,6 +99,7 @@ class CosObjects:
         Raises DamagedObject when it is no JSON object or has more than `most` bytes, another QueryError when COS can't
         be asked or refuses.
         """
+        from shared.cos.records import parse_object  # late: a query that only writes has no use for it
 
         def read(response: Response) -> JsonObject | None:
             if response.status == 404:
