@@ -56,16 +56,16 @@ def _get(kind: Kind, key: str, objects: CosObjects) -> Mapping[str, object]:
     found = objects.get(name, Deadline(time.monotonic() + TIME_LIMIT))
     if found is None:
         raise ClientError(f"--results: there is no object {objects.prefix}{name}")
-    if not isinstance(found.value, Mapping) or found.value.get("action") != kind.action:
+    if found.get("action") != kind.action:
         raise ClientError(f"--results: {objects.prefix}{name} holds no results of {kind.name} tasks ({kind.action})")
-    return found.value
+    return found
 
 
 def _tasks(key: str, found: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
     tasks = found.get("tasks")
     if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):
         raise ClientError(f"--results: {key} has damaged tasks")
-    return dict(tasks)
+    return {vid: dict(record) for vid, record in tasks.items()}
 
 
 def _missing(found: Mapping[str, object]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from client.errors import ClientError
 from client.outcomes import Outcome, answered, missing, unanswered
-from shared.backends.base import ask, start
+from shared.backends.base import ask, open_work
 from shared.errors import KeysRejected
 from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
 from shared.tasks import Kind
@@ -21,7 +21,7 @@ class Api:
 
     def __init__(self, kind: Kind) -> None:
         """Raises Misconfigured."""
-        work = start(kind, Invocation({"time_limit_in_ms": LONGEST_LIMIT * 1000}))
+        work = open_work(kind, Invocation({"time_limit_in_ms": LONGEST_LIMIT * 1000}))
         self._backend = work.backend
         self._kind = kind
         self.ids = work.backend.ids

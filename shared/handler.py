@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import NamedTuple, TypeVar
 
-from shared.backends.base import Answers, Work, ask, start
+from shared.backends.base import Answers, Work, ask, open_work
 from shared.errors import ASK_FOR_FEWER, PARTLY_DONE, BadInput, QueryError, UpstreamFailed
 from shared.events import http
 from shared.events.query import COS, CSV, HTTP, TIMER, WATCH, Query, as_event, read_query, source
@@ -70,7 +70,7 @@ def _over_http(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
 def _by_timer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
     """The summary of a sweep. Raises what goes wrong."""
     try:
-        summary = _sweep(start(kind, invocation), event)
+        summary = _sweep(open_work(kind, invocation), event)
     except Exception as error:
         _public_error(error, invocation)
         raise
@@ -81,7 +81,7 @@ def _by_timer(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
 def _directly(kind: Kind, event: object, invocation: Invocation) -> Envelope | str:
     """The envelope or the table for a direct invocation, whose event may be any JSON value."""
     try:
-        work = start(kind, invocation)
+        work = open_work(kind, invocation)
         query = read_query(as_event(event), kind, work.settings, work.backend.ids)
         return _returnable(_reply(work, query).content, query)
     except Exception as error:  # noqa: BLE001 - every error is reported in the envelope
@@ -93,7 +93,7 @@ def _response(kind: Kind, event: Event, invocation: Invocation) -> JsonObject:
     if (response := _without_query(kind, event)) is not None:
         invocation.facts["code"] = 0
         return response
-    work = start(kind, invocation)
+    work = open_work(kind, invocation)
     query = read_query(event, kind, work.settings, work.backend.ids)
     reply = _reply(work, query)
     return _returnable(http_reply(reply.http_status, reply.content, {}), query)
@@ -116,10 +116,9 @@ def _sweep(work: Work, event: Event) -> JsonObject:
 
     sweep = read_sweep(event, work.kind, work.backend.ids)
     if sweep.watch.endswith("/"):
-        from shared.collector.invoke import ScfApi
         from shared.collector.shards import spread
 
-        return spread(work, sweep, ScfApi(work.settings, work.invocation))
+        return spread(work, sweep)
     from shared.collector.sweep import collect
 
     return collect(work, sweep)
@@ -137,7 +136,7 @@ def _watch(work: Work, query: Query) -> Reply:
     """Add the ids to the list that a timer watches."""
     from shared.collector.watchlist import add_ids
 
-    stored = add_ids(work.objects, query.watch, query.vids, work.invocation)
+    stored = add_ids(work.objects, query.watch, query.vids)
     return Reply(success({**stored._asdict(), "count": len(query.vids)}))
 
 
@@ -147,9 +146,9 @@ def _store(work: Work, query: Query) -> Reply:
     made, table = _ask_backend(work, query)
     name = f"{work.kind.function}/{invocation.request_id}"
     if table is None:
-        stored = objects.put(f"{name}.json", made, invocation.deadline)
+        stored = objects.put(f"{name}.json", made)
     else:
-        stored = objects.store(f"{name}.csv", table.encode(), invocation.deadline, "text/csv; charset=utf-8")
+        stored = objects.store(f"{name}.csv", table.encode(), "text/csv; charset=utf-8")
     data = made["data"]
     count = len(data) if isinstance(data, list) else int(data is not None)
     return Reply({**made, "data": {**stored._asdict(), "count": count}})

@@ -82,7 +82,7 @@ class Answers(NamedTuple):
     failed: dict[str, QueryError]
 
 
-def start(kind: Kind, invocation: Invocation) -> Work:
+def open_work(kind: Kind, invocation: Invocation) -> Work:
     """Read the settings of the environment and choose the back end. Raises Misconfigured."""
     settings = read_settings(os.environ)
     if settings.backend == CI:

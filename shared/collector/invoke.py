@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
+from shared.backends.base import Work
 from shared.errors import KeysRejected, QueryError, Throttled, UpstreamFailed
-from shared.invocation import Deadline, Invocation
+from shared.invocation import Deadline, Event
 from shared.net.client import prepare, retrying, send
 from shared.net.json_text import to_bytes, to_json
-from shared.settings import Settings
 from shared.signing.tc3 import Tc3Auth
 
 UPSTREAM = "SCF"
@@ -23,48 +22,41 @@ RETRYABLE = frozenset({"InternalError", "FailedOperation", "ResourceUnavailable"
 REFUSED = frozenset({"AuthFailure", "UnauthorizedOperation"})
 
 
-class ScfApi:
-    """Invokes the function that is running. One instance serves one invocation; its calls may run in parallel."""
+def invoke(work: Work, event: Event, deadline: Deadline) -> None:
+    """Have SCF run this function with an event, asynchronously. SCF may deliver an event twice.
 
-    def __init__(self, settings: Settings, invocation: Invocation) -> None:
-        self._url = settings.invoke_url
-        self._invocation = invocation
-        self._auth = Tc3Auth(settings.credentials, "scf", invocation.now)
-
-    def invoke(self, event: Mapping[str, object], deadline: Deadline) -> None:
-        """Have SCF run this function with an event, asynchronously. SCF may deliver an event twice.
-
-        Raises KeysRejected when the run role does not allow it, or another QueryError.
-        """
-        function = self._invocation.function
-        body = to_bytes(
-            {
-                "FunctionName": function.name,
-                "Namespace": function.namespace,
-                "Qualifier": function.version,
-                "InvocationType": "Event",
-                "ClientContext": to_json(event),
-            }
-        )
-        headers = {
-            "Content-Type": "application/json",
-            "X-TC-Action": "Invoke",
-            "X-TC-Version": VERSION,
-            "X-TC-Region": function.region,
+    Raises KeysRejected when the run role does not allow it, or another QueryError.
+    """
+    invocation, function = work.invocation, work.invocation.function
+    body = to_bytes(
+        {
+            "FunctionName": function.name,
+            "Namespace": function.namespace,
+            "Qualifier": function.version,
+            "InvocationType": "Event",
+            "ClientContext": to_json(event),
         }
-        request = prepare("POST", f"{self._url}/", headers, body)
+    )
+    headers = {
+        "Content-Type": "application/json",
+        "X-TC-Action": "Invoke",
+        "X-TC-Version": VERSION,
+        "X-TC-Region": function.region,
+    }
+    request = prepare("POST", f"{work.settings.invoke_url}/", headers, body)
+    auth = Tc3Auth(work.settings.credentials, "scf", invocation.now)
 
-        def attempt() -> None:
-            self._invocation.count("invokes")
-            response = send(request, self._auth, deadline, UPSTREAM, MAX_ANSWER)
-            if response.status != 200:
-                raise UpstreamFailed(f"SCF answered HTTP {response.status}", retryable=response.status >= 500)
-            if code := _error_code(response.body):
-                if code == "AuthFailure.SignatureExpire":
-                    self._invocation.follow(response.headers.get("date", ""))
-                raise _error(code)
+    def attempt() -> None:
+        invocation.count("invokes")
+        response = send(request, auth, deadline, UPSTREAM, MAX_ANSWER)
+        if response.status != 200:
+            raise UpstreamFailed(f"SCF answered HTTP {response.status}", retryable=response.status >= 500)
+        if code := _error_code(response.body):
+            if code == "AuthFailure.SignatureExpire":
+                invocation.follow(response.headers.get("date", ""))
+            raise _error(code)
 
-        retrying(attempt, self._invocation, deadline)
+    retrying(attempt, invocation, deadline)
 
 
 def _error_code(body: bytes) -> str:

@@ -23,7 +23,7 @@ class Ledger:
     `tasks` are the records by id, `missing` the ids that the API does not know, with the time of the first such answer.
     `pending` are the ids to ask about, in the order of their turn. `added` are those that callers have added, so that
     they stay when the watch object does not list them; `unwatched` ones are kept, but neither asked about nor counted.
-    `changed` says that any of that is new.
+    Each id is final, pending or unwatched. `changed` says that any of that is new.
     """
 
     def __init__(self, now: Callable[[], float], patience: float) -> None:
@@ -37,6 +37,20 @@ class Ledger:
         self._now = now
         self._patience = patience
 
+    def fill(self, content: Mapping[str, object], marks: Mapping[str, object]) -> None:
+        """Take all from an object or a note: its tasks and missing ids, and the `marks` kept with them."""
+        tasks, missing = content.get("tasks"), content.get("missing")
+        self.tasks = dict(tasks) if isinstance(tasks, Mapping) else {}
+        self.missing = {str(vid): str(at) for vid, at in missing.items()} if isinstance(missing, Mapping) else {}
+        self.pending = dict.fromkeys(_names(marks.get("pending")))
+        self.added, self.unwatched = set(_names(marks.get("added"))), set(_names(marks.get("unwatched")))
+        running = {vid for vid, record in self.tasks.items() if not is_final(record)}
+        self.unwatched |= running - self.pending.keys() - self.missing.keys()  # earlier versions had no marks
+
+    def marks(self) -> dict[str, object]:
+        """Return what is kept beside tasks and missing ids."""
+        return {"pending": list(self.pending), "added": sorted(self.added), "unwatched": sorted(self.unwatched)}
+
     def known(self, vid: str) -> bool:
         """Return whether the ledger has an id."""
         return vid in self.tasks or vid in self.missing or vid in self.pending
@@ -45,21 +59,20 @@ class Ledger:
         """Return all ids, each once."""
         return list({**self.tasks, **self.missing, **self.pending})
 
+    def watched(self) -> list[str]:
+        """Return the ids that count."""
+        return [vid for vid in self.ids() if vid not in self.unwatched]
+
     def outcome(self, vid: str) -> str:
         """Return the outcome of a task, as a summary counts it."""
-        record = self.tasks.get(vid)
-        if record is not None and is_final(record):
-            return state(record)
-        return MISSING if vid in self.missing and (record is None or self._given_up(vid)) else PENDING
+        record = self.tasks.get(vid, {})
+        if vid in self.missing and not is_final(record) and (vid not in self.tasks or self._is_given_up(vid)):
+            return MISSING
+        return state(record)
 
-    def is_over(self, vid: str) -> bool:
+    def is_final(self, vid: str) -> bool:
         """Return whether an id is final: its task, or the id as missing."""
-        return is_final(self.tasks.get(vid, {})) or self._given_up(vid)
-
-    def watched(self) -> list[str]:
-        """Return the ids that count: the pending ones and the settled ones, without the unwatched."""
-        over = (vid for vid in {**self.tasks, **self.missing} if vid not in self.pending and self._is_settled(vid))
-        return [*self.pending, *(vid for vid in over if vid not in self.unwatched)]
+        return is_final(self.tasks.get(vid, {})) or self._is_given_up(vid)
 
     def counts(self) -> Counts:
         """Return the number of watched tasks by outcome."""
@@ -67,13 +80,14 @@ class Ledger:
 
     def take(self, vids: Iterable[str], *, added: bool = False) -> None:
         """Watch these ids. Those that are not final become pending."""
+        before = len(self.pending), len(self.added), len(self.unwatched)
         for vid in vids:
             self.unwatched.discard(vid)
             if added:
                 self.added.add(vid)
-            if vid not in self.pending and not self.is_over(vid):
-                self.pending[vid] = None
-            self.changed = True
+            if not self.is_final(vid):
+                self.pending.setdefault(vid)
+        self.changed |= before != (len(self.pending), len(self.added), len(self.unwatched))
 
     def drop(self, vids: Iterable[str]) -> None:
         """Stop watching these ids: their records stay, but they are neither asked about nor counted."""
@@ -110,7 +124,7 @@ class Ledger:
             if vid not in self.missing:
                 self.missing[vid] = timestamp(self._now())
                 self.changed = True
-            if vid in self.pending and self._given_up(vid):
+            if vid in self.pending and self._is_given_up(vid):
                 del self.pending[vid]
                 self.changed = True
 
@@ -133,31 +147,23 @@ class Ledger:
         return other
 
     def absorb(self, other: Ledger) -> None:
-        """Take over all tasks of another ledger."""
-        fresh = {vid for vid in other.ids() if not self.known(vid)}
+        """Take over all tasks of another ledger. What either of them watches is watched."""
+        watched = {*self.watched(), *other.watched()}
+        missing = {vid: since for vid, since in other.missing.items() if not self.known(vid)}
         self.merge(other.tasks)
-        for vid, since in other.missing.items():
-            if vid in fresh:
-                self.missing[vid] = since
-        self.unwatched |= other.unwatched & fresh
-        self.unwatched -= {vid for vid in other.ids() if vid not in other.unwatched}
+        self.missing |= missing
         self.added |= other.added
-        for vid in other.pending:
-            if not is_final(self.tasks.get(vid, {})):
-                self.pending[vid] = None
+        self.pending |= {vid: None for vid in other.pending if not self.is_final(vid)}
+        self.unwatched = {*self.ids()} - watched
         self.changed = True
 
-    def _given_up(self, vid: str) -> bool:
+    def _is_given_up(self, vid: str) -> bool:
         """Whether an id has been unknown for long enough to be final."""
         try:
             since = datetime.fromisoformat(self.missing[vid].replace("Z", "+00:00")).timestamp()
         except (KeyError, ValueError):  # it is known, or a person has edited the time
             return False
         return self._now() - since >= self._patience
-
-    def _is_settled(self, vid: str) -> bool:
-        """Whether an id that is not pending has an outcome."""
-        return is_final(self.tasks.get(vid, {})) or vid in self.missing
 
 
 def count(outcomes: Iterable[str]) -> Counts:
@@ -172,5 +178,9 @@ def timestamp(seconds: float) -> str:
 
 
 def _split(values: dict[str, T], gone: set[str]) -> tuple[dict[str, T], dict[str, T]]:
-    kept = {vid: value for vid, value in values.items() if vid not in gone}
-    return kept, {vid: value for vid, value in values.items() if vid in gone}
+    left = {vid: value for vid, value in values.items() if vid not in gone}
+    return left, {vid: value for vid, value in values.items() if vid in gone}
+
+
+def _names(value: object) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
-from shared.collector.records import keep, read_content, to_text
-from shared.cos.journal import KEPT, NEVER, Held, Note, delete_notes, is_note, read_notes, write_note
+from shared.cos.journal import KEPT, UNREADABLE, Held, Note, delete_notes, held_for, is_note, read_notes, write_note
 from shared.cos.objects import MAX_OBJECT
-from shared.errors import DamagedObject, OutOfTime
+from shared.cos.records import as_text, to_text
+from shared.errors import DamagedObject
 from shared.invocation import Deadline
 from shared.tasks import Record, is_final
 
@@ -24,9 +24,9 @@ PART_IDS = 5000
 #: Bytes of JSON in one object: Python needs several times that to read one and to write it, within 128 MB.
 PART_BYTES = 6 * 1024 * 1024
 #: Bytes of the largest object that is read: earlier versions kept all records in one, as many as 128 MB allowed.
-MOST_BYTES = 16 * 1024 * 1024
+MAX_PART = 16 * 1024 * 1024
 #: Bytes of records at which a note is written and the next one begun.
-NOTE_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 #: Unix seconds that are never reached.
 FOREVER = 1e12
 
@@ -49,147 +49,131 @@ class Part(Ledger):
         self._work = work
         self._folder = f"{name.removesuffix('.json')}.found/"
 
-    def read_object(self, deadline: Deadline) -> None:
-        """Read the object without its journal. Raises DamagedObject when it is not ours, or another QueryError."""
-        found = self._work.objects.get(self.name, deadline, MOST_BYTES, read_content)
-        if found is None:
-            return
-        value = self._ours(found.value)
-        if value is None:
+    def read(self, deadline: Deadline) -> None:
+        """Read the object, and merge the notes that it does not hold yet, as far as time allows.
+
+        Raises DamagedObject when the object is not ours, or another QueryError.
+        """
+        content = self._work.objects.get(self.name, deadline, MAX_PART)
+        if content is not None:
+            self._read_content(content)
+        for note in read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT):
+            self._merge_note(note)
+
+    def _read_content(self, content: Content) -> None:
+        if not self._is_ours(content):
             message = f"the object {self.name} holds no {self._work.kind.action} results; it is left as it is"
             raise DamagedObject(message)
-        _fill(self, value, state_of(value))
-        self.stored = _without_tasks(value)
-        held = state_of(value).get("held")
+        remembered = remembered_in(content)
+        self.fill(content, remembered)
+        self.stored = {**content, "tasks": None}
+        held = remembered.get("held")
         if isinstance(held, Mapping):
             times = {str(name): _seconds(at) for name, at in held.items()}
             self.held = {name: at for name, at in times.items() if at is not None}
 
-    def read_journal(self, deadline: Deadline) -> None:
-        """Merge the notes that the object does not hold yet. Notes for which time runs out wait for the next sweep."""
-        try:
-            notes = read_notes(self._work.objects, self._folder, self.held, deadline, MAX_OBJECT, read_content)
-            for note in notes:
-                self._merge_note(note)
-        except OutOfTime:
-            if deadline.remaining():
-                raise
-
-    def record(self, records: Mapping[str, Record], deadline: Deadline) -> None:
+    def record(self, records: Mapping[str, Record]) -> None:
         """Take new records. Final ones are written to the journal first. Raises a QueryError."""
         batch: dict[str, Record] = {}
         size = 0
         for vid, record in records.items():
             if is_final(record):
-                batch[vid] = kept = keep(record)
-                size += len(kept.text)
-            if size > NOTE_BYTES:
-                self._note({"tasks": batch}, deadline)
+                batch[vid] = text = as_text(record)
+                size += len(text.text)
+            if size > BATCH_BYTES:
+                self._write_note({"tasks": batch})
                 batch, size = {}, 0
         if batch:
-            self._note({"tasks": batch}, deadline)
+            self._write_note({"tasks": batch})
         self.merge(records)
 
-    def announce(self, part: str, deadline: Deadline) -> None:
+    def announce(self, part: str) -> None:
         """Note that there is another part, so that a head written at the same time does not lose it."""
-        self._note({"tasks": {}, "part": part}, deadline)
+        self._write_note({"tasks": {}, "part": part})
 
-    def receive(self, other: Ledger, deadline: Deadline) -> None:
+    def receive(self, other: Ledger) -> None:
         """Take over all tasks of another object, through the journal. Raises a QueryError."""
-        content = {"tasks": other.tasks, "missing": other.missing, **_marks(other)}
+        content = {"tasks": other.tasks, "missing": other.missing, **other.marks()}
         ids = other.ids()
-        if len(ids) > 1 and len(to_text(content)) > NOTE_BYTES:
-            self.receive(other.split_off(ids[len(ids) // 2 :]), deadline)
-            self.receive(other, deadline)
+        if len(ids) > 1 and len(to_text(content)) > BATCH_BYTES:
+            self.receive(other.split_off(ids[len(ids) // 2 :]))
+            self.receive(other)
             return
-        self._note(content, deadline)
+        self._write_note(content)
         self.absorb(other)
 
-    def save(self, deadline: Deadline, head: Content | None = None, state_of_head: Content | None = None) -> bool:
-        """Write the object in one PUT; `head` and `state_of_head` are what only the head contains.
+    def save(self, shown: Content | None = None, remembered: Content | None = None) -> bool:
+        """Write the object in one PUT; `shown` and `remembered` are what only the head shows and remembers.
 
         Returns False when it is too large and can be halved: it is not written then. Raises a QueryError.
         """
         now = self._work.invocation.now()
-        value: Content = {"action": self._work.kind.action, "updated_at": timestamp(now), **(head or {})}
-        value |= {"missing": self.missing, "tasks": self.tasks}
-        kept = {**_marks(self), "held": self.held, **(state_of_head or {})}
-        if kept := {name: one for name, one in kept.items() if one}:
-            value["state"] = kept
-        body = to_text(value)
+        content: Content = {"action": self._work.kind.action, "updated_at": timestamp(now), **(shown or {})}
+        content |= {"missing": self.missing, "tasks": self.tasks}
+        state = {**self.marks(), "held": self.held, **(remembered or {})}
+        if any(state.values()):
+            content["state"] = {name: value for name, value in state.items() if value}
+        body = to_text(content)
         if len(body) > PART_BYTES and len(self.ids()) > 1:
             return False
-        self._work.objects.store(self.name, body, deadline)
-        self.stored, self.changed = _without_tasks(value), False
+        self._work.objects.store(self.name, body)
+        self.stored, self.changed = {**content, "tasks": None}, False
         return True
 
     def tidy(self, deadline: Deadline) -> None:
         """Delete the notes that the object has held for long enough."""
         now = self._work.invocation.now()
-        old = [name for name, at in self.held.items() if NEVER < at <= now and is_note(name)]
-        for name in delete_notes(self._work.objects, old, self._work.invocation, deadline):
+        old = [name for name, at in self.held.items() if UNREADABLE < at <= now and is_note(name)]
+        for name in delete_notes(self._work.objects, old, deadline):
             del self.held[name]
             self.changed = True
 
-    def again(self) -> float | None:
-        """Return when this object is due again (Unix seconds; 0: at each sweep, None: never)."""
+    def next_due(self) -> float:
+        """Return when this object is due again (Unix seconds; 0: at each sweep, FOREVER: never)."""
         if self.pending:
             return 0.0
-        return max((at for at in self.held.values() if at > NEVER), default=None)
+        return max((at for at in self.held.values() if at > UNREADABLE), default=FOREVER)
 
-    def hold(self, name: str, seconds: float = KEPT) -> None:
-        """Remember that this object holds a note, which may be deleted after so many seconds."""
-        self.held[name] = round(self._work.invocation.now() + seconds)
-        self.changed = True
-
-    def ignore_note(self, name: str) -> None:
-        """Remember a note that can't be read, so that it is not read again."""
-        self.held[name] = NEVER
-        self.changed = True
+    def hold(self, notes: Held) -> None:
+        """Remember that this object holds some notes, with the time from which each may be deleted."""
+        self.held |= notes
+        self.changed |= bool(notes)
 
     def damaged_notes(self) -> list[str]:
         """Return the names of the notes that can't be read."""
-        return [name for name, at in self.held.items() if at == NEVER]
+        return [name for name, at in self.held.items() if at == UNREADABLE]
 
-    def _note(self, content: Content, deadline: Deadline) -> None:
-        said = {"action": self._work.kind.action, **content}
-        objects = self._work.objects
-        stored = write_note(objects, self._folder, to_text(said), self._work.invocation, deadline)
-        self.hold(stored.key.removeprefix(objects.prefix))
+    def _write_note(self, content: Content) -> None:
+        text = to_text({"action": self._work.kind.action, **content})
+        stored = write_note(self._work.objects, self._folder, text)
+        self.hold(held_for(self._work.objects, [stored.key.removeprefix(self._work.objects.prefix)], KEPT))
 
     def _merge_note(self, note: Note) -> None:
-        content = self._ours(note.content)
-        if content is None:
-            self.ignore_note(note.name)
+        content = note.content
+        if content is None or not self._is_ours(content):
+            self.hold({note.name: UNREADABLE})
             return
         if isinstance(part := content.get("part"), str):
             self.announced.append(part)
+        other = Ledger(self._work.invocation.now, self._work.patience)
+        other.fill(content, content)
         if "pending" in content:  # another object has moved all its tasks here
-            other = Ledger(self._work.invocation.now, self._work.patience)
-            _fill(other, content, content)
             self.absorb(other)
         else:
-            self.merge(_records(content))
-        self.hold(note.name)
+            self.merge(other.tasks)
+        self.hold(held_for(self._work.objects, [note.name], KEPT))
 
-    def _ours(self, value: object) -> Mapping[str, object] | None:
-        """The content of an object or a note, None when it is damaged or about another kind of task."""
-        if not isinstance(value, Mapping) or value.get("action") != self._work.kind.action:
-            return None
-        tasks = value.get("tasks")
-        if not isinstance(tasks, Mapping) or not all(isinstance(record, Mapping) for record in tasks.values()):
-            return None
-        return value
+    def _is_ours(self, content: Mapping[str, object]) -> bool:
+        """Whether an object or a note is about this kind of task and not damaged."""
+        tasks = content.get("tasks")
+        is_records = isinstance(tasks, Mapping) and all(isinstance(record, Mapping) for record in tasks.values())
+        return is_records and content.get("action") == self._work.kind.action
 
 
-def _without_tasks(content: Mapping[str, object]) -> Content:
-    return {name: value for name, value in content.items() if name != "tasks"}
-
-
-def state_of(value: Mapping[str, object] | None) -> Mapping[str, object]:
-    """Return what an object keeps for the next sweep; nothing for an object of an earlier version."""
-    kept = (value or {}).get("state")
-    return kept if isinstance(kept, Mapping) else {}
+def remembered_in(content: Mapping[str, object] | None) -> Mapping[str, object]:
+    """Return what an object remembers for the next sweep; nothing for an object of an earlier version."""
+    state = (content or {}).get("state")
+    return state if isinstance(state, Mapping) else {}
 
 
 def counts_in(value: object) -> Counts:
@@ -198,35 +182,12 @@ def counts_in(value: object) -> Counts:
     return {str(name): number for name, number in counts.items() if isinstance(number, int)}
 
 
-def again_in(kept: Mapping[str, object]) -> float | None:
-    """Return when something is due again, as an object keeps it; at once when the value is unusable."""
-    again = kept.get("again", 0.0)
-    return None if again is None else _seconds(again) or 0.0
+def next_due_in(remembered: Mapping[str, object]) -> float:
+    """Return when something is due again, as an object remembers it; at once when the value is unusable."""
+    due = remembered.get("next_due", remembered.get("again", 0.0))  # `again`, and null, in earlier versions
+    return FOREVER if due is None else _seconds(due) or 0.0
 
 
-def _seconds(kept: object) -> float | None:
+def _seconds(value: object) -> float | None:
     """A time that an object remembers, in Unix seconds; None when it is no time, like NaN or 1e400."""
-    return float(kept) if isinstance(kept, (int, float)) and 0 <= kept < FOREVER else None
-
-
-def _fill(ledger: Ledger, value: Mapping[str, object], marks: Mapping[str, object]) -> None:
-    """Fill a ledger from an object or a note: tasks, missing ids, and the marks kept beside them."""
-    missing = value.get("missing")
-    ledger.tasks = _records(value)
-    ledger.missing = {str(vid): str(at) for vid, at in missing.items()} if isinstance(missing, Mapping) else {}
-    ledger.pending = dict.fromkeys(_names(marks.get("pending")))
-    ledger.added, ledger.unwatched = set(_names(marks.get("added"))), set(_names(marks.get("unwatched")))
-
-
-def _marks(ledger: Ledger) -> Content:
-    pending, added, unwatched = list(ledger.pending), sorted(ledger.added), sorted(ledger.unwatched)
-    return {"pending": pending, "added": added, "unwatched": unwatched}
-
-
-def _records(value: Mapping[str, object]) -> dict[str, Record]:
-    tasks = value.get("tasks")
-    return dict(tasks) if isinstance(tasks, Mapping) else {}
-
-
-def _names(value: object) -> list[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+    return float(value) if isinstance(value, (int, float)) and 0 <= value <= FOREVER else None

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shared.backends.base import Work
-from shared.collector.invoke import ScfApi
+from shared.collector.invoke import invoke
 from shared.collector.ledger import Counts, timestamp
-from shared.collector.part import again_in, counts_in, state_of
+from shared.collector.part import FOREVER, counts_in, next_due_in, remembered_in
 from shared.collector.sweep import Summary, collect
-from shared.collector.watchlist import added_folder
+from shared.collector.watchlist import MOST_NAMED, added_folder
 from shared.errors import DamagedObject, KeysRejected, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
@@ -30,25 +30,23 @@ MOST_SHARDS = 1000
 WORKERS = 16
 #: The shard of the ids that callers have added.
 ADDED = "added.json"
-#: Names in a summary, at most.
-MOST_NAMED = 20
 
 
 class Shard(NamedTuple):
     """The summary of a shard's last sweep; `told` is the ETag of the object that it was in.
 
-    It was about the list with the ETag `listed`; `again` is when the shard has to be looked at again (Unix seconds,
-    0: at each firing), None: when its list changes.
+    It was about the list with the ETag `listed`. `next_due` is when the shard is due although its list is the same
+    (Unix seconds; 0: at each firing, FOREVER: never). `damaged` are objects that could not be read.
     """
 
     told: str = ""
     listed: str = ""
     counts: Mapping[str, int] = {}
-    again: float | None = 0.0
+    next_due: float = 0.0
     damaged: Sequence[str] = ()
 
 
-def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
+def spread(work: Work, sweep: Sweep) -> Summary:
     """Have every due shard swept; return the summary over all shards as they were before.
 
     Where the run role does not allow to invoke, this invocation sweeps the shards itself, one after the other, for as
@@ -59,15 +57,15 @@ def spread(work: Work, sweep: Sweep, scf: ScfApi) -> Summary:
     index = Index(work, sweep)
     index.load(deadline)
     due, ignored = index.due(deadline)
-    sweeps = [_sweep_of(sweep, name) for name in due[:MOST_SHARDS]]
-    refused = _invoke(scf, sweeps, deadline)
+    sweeps = [index.sweep_of(name) for name in due[:MOST_SHARDS]]
+    refused = _invoke_each(work, sweeps, deadline)
     invoked = len(sweeps) - len(refused)
     swept, failures = 0, list(refused.values())
     if any(isinstance(error, KeysRejected) for error in failures):
         swept, failures = _sweep_in_turn(work, list(refused), deadline)
     left, later = [one.watch.removeprefix(sweep.watch) for one in list(refused)[swept:]], due[MOST_SHARDS:]
     waiting = left + later if swept else later + left  # a shard that SCF refuses does not take the others' turn
-    index.save(waiting[0] if waiting else "", work.invocation.deadline)
+    index.save(waiting[0] if waiting else "")
     if failures and not (invoked or swept):
         raise failures[0]
     remarks = {"damaged": index.damaged()[:MOST_NAMED], "ignored": ignored[:MOST_NAMED]}
@@ -90,36 +88,30 @@ class Index:
     def load(self, deadline: Deadline) -> None:
         """Read the index, and the summaries of sweeps since it was written. Raises a QueryError."""
         self._stored = self._read(deadline)
-        kept = state_of(self._stored)
-        self._turn = str(kept.get("turn") or "")
-        known = kept.get("shards")
-        if isinstance(known, Mapping):
-            self.shards = {name: _shard(one) for name, one in known.items() if isinstance(one, Mapping)}
-        folder = f"{self._sweep.results}summary/"
-        listed = {item.name.removeprefix(folder): item for item in self._work.objects.list(folder, deadline)}
-        changed = [name for name, item in listed.items() if self.shards.get(name, Shard()).told != item.etag]
-
-        def read(name: str, until: Deadline) -> Shard:
-            return _shard(_content(self._work, listed[name].name, until))._replace(told=listed[name].etag)
-
-        for name, shard in each(changed, read, WORKERS, deadline):
-            if isinstance(shard, QueryError):
-                raise shard
-            self.shards[name] = shard
+        remembered = remembered_in(self._stored)
+        self._turn = str(remembered.get("turn") or "")
+        shards = remembered.get("shards")
+        known = {name: _shard(one) for name, one in shards.items()} if isinstance(shards, Mapping) else {}
+        listed = self._work.objects.list(self._summary(""), deadline)
+        self.shards = {name: shard for name, shard in known.items() if self._summary(name) in listed}
+        told = {self._summary(name): shard.told for name, shard in self.shards.items()}
+        changed = [name for name, etag in listed.items() if told.get(name) != etag]
+        for name, content in each(changed, self._work.objects.get, WORKERS, deadline):
+            if isinstance(content, QueryError) and not isinstance(content, DamagedObject):
+                raise content
+            if content is not None:
+                is_ours = isinstance(content, dict) and isinstance(content.get("summary"), Mapping)
+                shard = _shard(content) if is_ours else Shard(damaged=[name])
+                self.shards[name.removeprefix(self._summary(""))] = shard._replace(told=listed[name])
 
     def _read(self, deadline: Deadline) -> Mapping[str, object]:
-        """The stored index. A damaged one is named and left as it is; another is kept beside it."""
+        """The stored index. Beside a damaged one another is kept. Raises DamagedObject when that is damaged too."""
         try:
-            found = self._work.objects.get(self._name, deadline)
-            if found is None:
-                return {}
-            if isinstance(found.value, Mapping):
-                return found.value
+            return self._work.objects.get(self._name, deadline) or {}
         except DamagedObject:
-            pass  # as is one that holds something else than an index
-        self._damaged.append(self._name)
-        self._name = f"{self._name.removesuffix('.json')}.recovered.json"
-        return _content(self._work, self._name, deadline)
+            self._damaged.append(self._name)
+            self._name = f"{self._name.removesuffix('.json')}.recovered.json"
+            return self._work.objects.get(self._name, deadline) or {}
 
     def due(self, deadline: Deadline) -> tuple[list[str], list[str]]:
         """Return the names of the shards that are due, in the order of their turn, and of objects that can't be shards.
@@ -127,22 +119,29 @@ class Index:
         A shard that is not listed any more counts until nothing of it is left to look at. Raises a QueryError.
         """
         watch, now = self._sweep.watch, self._work.invocation.now()
-        listed = {item.name.removeprefix(watch): item.etag for item in self._work.objects.list(watch, deadline)}
+        listed = {name.removeprefix(watch): etag for name, etag in self._work.objects.list(watch, deadline).items()}
+        with_notes = {f"{name.removesuffix('.added/')}.json" for name in listed if name.endswith(".added/")}
         if any(next(self._work.objects.pages(added_folder(watch), deadline))):
-            listed.setdefault(f"{ADDED.removesuffix('.json')}.added/", "")
-        folders = {name for name in listed if name.endswith("/")}
-        etags = {name: etag for name, etag in listed.items() if name not in folders and is_safe_key(name)}
-        with_notes = {f"{name.removesuffix('.added/')}.json" for name in folders if name.endswith(".added/")}
-        unfinished = {name for name, one in self.shards.items() if one.counts and one.again is not None}
-        for name in with_notes | unfinished | ({ADDED} & self.shards.keys()):
-            if is_safe_key(name):
-                etags.setdefault(name, "")
+            with_notes.add(ADDED)
+        unfinished = {name for name, one in self.shards.items() if one.counts and one.next_due < FOREVER}
+        unlisted = with_notes | unfinished | ({ADDED} & self.shards.keys())
+        lists = dict.fromkeys(unlisted, "") | {name: etag for name, etag in listed.items() if not name.endswith("/")}
+        etags = {name: etag for name, etag in sorted(lists.items()) if is_safe_key(name)}
         self._gone = {name: one for name, one in self.shards.items() if name not in etags}
-        self.shards = {name: self.shards.get(name, Shard()) for name in sorted(etags)}
-        due = [name for name, one in self.shards.items() if name in with_notes or _is_due(one, etags[name], now)]
-        start = next((place for place, name in enumerate(due) if name >= self._turn), 0)
-        ignored = sorted(name for name in listed if name and name not in etags and name not in folders)
-        return due[start:] + due[:start], ignored
+        self.shards = {name: self.shards.get(name, Shard()) for name in etags}
+        due = [
+            name
+            for name, one in self.shards.items()
+            if name in with_notes or one.listed != etags[name] or one.next_due <= now
+        ]
+        first = next((number for number, name in enumerate(due) if name >= self._turn), 0)
+        ignored = sorted(name for name in listed if name and name in lists and name not in etags)
+        return due[first:] + due[:first], ignored
+
+    def sweep_of(self, name: str) -> Sweep:
+        """Return the sweep of a shard. It writes no summary over an object that is not ours."""
+        summary = self._summary(name) if self._summary(name) not in self.shards[name].damaged else ""
+        return Sweep(None, f"{self._sweep.watch}{name}", f"{self._sweep.results}{name}", summary)
 
     def summary(self) -> Counts:
         """Return the sum over all shards."""
@@ -155,7 +154,7 @@ class Index:
         """Return the names of damaged objects: the index's own, and those that the sweeps found."""
         return [*self._damaged, *(name for shard in self.shards.values() for name in shard.damaged)]
 
-    def save(self, turn: str, deadline: Deadline) -> None:
+    def save(self, turn: str) -> None:
         """Write the index if anything in it is new; `turn` is the shard that comes first next time."""
         shards = {name: one._asdict() for name, one in {**self._gone, **self.shards}.items()}
         index: dict[str, object] = {
@@ -166,20 +165,16 @@ class Index:
             "state": {"turn": turn, "shards": shards},
         }
         if json.dumps({**self._stored, "updated_at": ""}) != json.dumps({**index, "updated_at": ""}):
-            self._work.objects.put(self._name, index, deadline)
+            self._work.objects.put(self._name, index)
+
+    def _summary(self, name: str) -> str:
+        """The object with the summary of a shard."""
+        return f"{self._sweep.results}summary/{name}"
 
 
-def _is_due(shard: Shard, etag: str, now: float) -> bool:
-    return shard.listed != etag or (shard.again is not None and shard.again <= now)
-
-
-def _sweep_of(sweep: Sweep, shard: str) -> Sweep:
-    return Sweep(None, f"{sweep.watch}{shard}", f"{sweep.results}{shard}", f"{sweep.results}summary/{shard}")
-
-
-def _invoke(scf: ScfApi, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
+def _invoke_each(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError]:
     """Invoke this function once for each sweep; return the errors of the sweeps that SCF refused, in their order."""
-    outcomes = dict(each(sweeps, lambda one, until: scf.invoke(_event(one), until), WORKERS, deadline))
+    outcomes = dict(each(sweeps, lambda one, until: invoke(work, _event(one), until), WORKERS, deadline))
     return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 
@@ -203,22 +198,14 @@ def _event(sweep: Sweep) -> dict[str, object]:
     return {"Type": "Timer", "TriggerName": "shard", "Time": "", "Message": json.dumps(message)}
 
 
-def _shard(said: Mapping[str, object]) -> Shard:
+def _shard(value: object) -> Shard:
     """A shard from its summary or the index. One without usable content is due."""
+    said = value if isinstance(value, Mapping) else {}
     damaged = said.get("damaged")
     return Shard(
         told=str(said.get("told") or ""),
         listed=str(said.get("listed", said.get("etag")) or ""),
         counts=counts_in(said.get("counts", said.get("summary"))),
-        again=again_in(said),
+        next_due=next_due_in(said),
         damaged=[str(name) for name in damaged] if isinstance(damaged, list) else [],
     )
-
-
-def _content(work: Work, name: str, deadline: Deadline) -> Mapping[str, object]:
-    """The content of an object, empty when it is gone or damaged."""
-    try:
-        found = work.objects.get(name, deadline)
-    except DamagedObject:
-        return {}
-    return found.value if found and isinstance(found.value, Mapping) else {}

@@ -8,13 +8,12 @@ from itertools import takewhile
 from shared.backends.base import Answers, Work, ask
 from shared.collector.ledger import Counts, count
 from shared.collector.part import Part
-from shared.collector.records import keep
 from shared.collector.results import Results
-from shared.collector.watchlist import read_added, read_watched
+from shared.collector.watchlist import MOST_NAMED, read_added, read_watched
+from shared.cos.records import as_text
 from shared.errors import BadInput, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
-from shared.tasks import split_ids
 
 Summary = dict[str, object]
 
@@ -36,22 +35,21 @@ def collect(work: Work, sweep: Sweep) -> Summary:
         summary: Summary = {**results.counts()}
     else:
         summary = {**_ask_given(work, sweep.vids, results.head, asking, deadline)}
-    results.save(summary, work.invocation.deadline)
-    asking.raise_if_hopeless()
+    results.save(summary)
+    if error := asking.hopeless():
+        raise error
     remarks = _remarks(sweep, results, asking)
     if sweep.summary:
-        content = {"etag": results.place.etag, "summary": summary, "again": results.again(), **remarks}
-        work.objects.put(sweep.summary, content, work.invocation.deadline)
+        content = {"etag": results.progress.etag, "summary": summary, "next_due": results.next_due(), **remarks}
+        work.objects.put(sweep.summary, content)
     return {**summary, **remarks}
 
 
 def _take_in(work: Work, sweep: Sweep, results: Results, deadline: Deadline) -> None:
     """Watch the ids of the watch object and those that callers have added."""
     objects, ids = work.objects, work.backend.ids
-    results.follow(read_watched(objects, sweep.watch, ids, results.place, deadline), deadline)
-    added = read_added(objects, sweep.watch, results.head.held, work.invocation, deadline.half())
-    vids, _ = split_ids(added.vids, ids)
-    results.add(vids, added, deadline)
+    results.follow(read_watched(objects, sweep.watch, ids, results.progress, deadline), deadline)
+    results.add(read_added(objects, sweep.watch, ids, results.head.held, deadline.half()), deadline)
 
 
 def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) -> None:
@@ -63,23 +61,23 @@ def _ask_due(work: Work, results: Results, asking: _Asking, deadline: Deadline) 
         part.reorder(reversed(list(takewhile(answers.failed.__contains__, reversed(pending)))))
         asking.add(answers)
         part.tidy(deadline)
-        results.gather(part, work.invocation.deadline)
-        results.keep(part, work.invocation.deadline)
+        results.gather(part)
+        results.save_part(part)
         if asking.hopeless():
             return
 
 
 def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, deadline: Deadline) -> Counts:
     """Ask about the ids that the timer's event gives; return the counts of these ids."""
-    asking.add(_ask(work, head, [vid for vid in vids if not head.is_over(vid)], deadline))
+    asking.add(_ask(work, head, [vid for vid in vids if not head.is_final(vid)], deadline))
     head.tidy(deadline)
     return count(map(head.outcome, vids))
 
 
 def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
     """Ask about ids and keep the answers in a part."""
-    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, keep)
-    part.record(answers.records, work.invocation.deadline)
+    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, as_text)
+    part.record(answers.records)
     part.note_missing(answers.missing)
     return answers
 
@@ -101,14 +99,10 @@ class _Asking:
         passing = (error for error in self.failed.values() if not isinstance(error, BadInput))
         return None if self.answered else next(passing, None)
 
-    def raise_if_hopeless(self) -> None:
-        """Raise the error when no id has an answer."""
-        if error := self.hopeless():
-            raise error
-
 
 def _remarks(sweep: Sweep, results: Results, asking: _Asking) -> Summary:
     """What the summary says beside the counts; nothing when all is well."""
-    damaged = [*([sweep.watch] if results.place.damaged else []), *results.damaged, *results.head.damaged_notes()]
-    remarks = {"unanswered": len(asking.failed), "invalid": list(results.place.invalid), "damaged": damaged[:20]}
+    watched = results.progress
+    damaged = [*([sweep.watch] if watched.damaged else []), *results.damaged, *results.head.damaged_notes()]
+    remarks = {"unanswered": len(asking.failed), "invalid": list(watched.invalid), "damaged": damaged[:MOST_NAMED]}
     return {name: value for name, value in remarks.items() if value}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shared.cos.journal import Held, read_notes, write_note
+from shared.cos.journal import FOLDED, KEPT, UNREADABLE, Held, held_for, read_notes, write_note
 from shared.cos.objects import Chunk, CosObjects, Stored
-from shared.errors import DamagedObject, OutOfTime
-from shared.invocation import Deadline, Invocation
+from shared.errors import DamagedObject
+from shared.invocation import Deadline
 from shared.net.json_text import to_bytes, to_json
 from shared.tasks import IdForm, split_ids
 
@@ -24,15 +24,15 @@ MOST_ADDED = 50_000
 #: A repeated group takes memory for each time, so a text may have some escapes, and any number of plain characters.
 _ENTRY = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*){0,999}"|[^\s"\[\]{},]+)\s*([],])')
 _HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
-#: How many invalid entries of a watch object a summary names, each cut to the length of an id.
+#: How many names of a sort a summary has, and the length of an id, to which invalid entries are cut.
 MOST_NAMED, LONGEST_NAME = 20, 64
 
 
-#: The byte of a place at the end of the watch object.
+#: The byte of a watch object that is read to its end.
 END = -1
 
 
-class Place(NamedTuple):
+class Progress(NamedTuple):
     """How far a watch object has been read: the ETag of the version, and the byte to continue from (`END`: none).
 
     `damaged` means that it is not a list. `invalid` are the entries that are not ids, as many as a summary names.
@@ -44,36 +44,31 @@ class Place(NamedTuple):
     invalid: tuple[str, ...] = ()
 
 
-def place_in(kept: object) -> Place:
-    """Return the place that a results object remembers, the beginning when it remembers nothing usable."""
-    known = kept if isinstance(kept, Mapping) else {}
+def progress_in(remembered: object) -> Progress:
+    """Return the progress that a results object remembers, the beginning when it remembers nothing usable."""
+    known = remembered if isinstance(remembered, Mapping) else {}
     etag, byte, invalid = known.get("etag"), known.get("byte"), known.get("invalid")
     if not (isinstance(etag, str) and isinstance(byte, int) and isinstance(invalid, list)):
-        return Place()
-    return Place(etag, byte, bool(known.get("damaged")), tuple(map(str, invalid)))
+        return Progress()
+    return Progress(etag, byte, bool(known.get("damaged")), tuple(map(str, invalid)))
 
 
 class Listing(NamedTuple):
-    """Ids of a watch object, each once, from its beginning or the place before, and the place after them.
+    """Ids of a watch object, each once, from its beginning or where reading has stopped, and the progress after them.
 
     `whole` says that these are all ids of the object.
     """
 
     vids: list[str]
-    place: Place
+    progress: Progress
     whole: bool
 
 
 class Added(NamedTuple):
-    """The ids that callers have added, unchecked, and the names of their notes.
+    """The ids that callers have added, each once, and their notes, as an object with these ids holds them."""
 
-    What the `folded` notes say stands in `notes` too; the `damaged` ones can't be read.
-    """
-
-    vids: list[object]
-    notes: list[str]
-    folded: list[str]
-    damaged: list[str]
+    vids: list[str]
+    notes: Held
 
 
 def added_folder(watch: str) -> str:
@@ -85,60 +80,57 @@ def added_folder(watch: str) -> str:
     return f"{watch.removesuffix('/added.json').removesuffix('/').removesuffix('.json')}.added/"
 
 
-def add_ids(objects: CosObjects, watch: str, vids: tuple[str, ...], invocation: Invocation) -> Stored:
+def add_ids(objects: CosObjects, watch: str, vids: Sequence[str]) -> Stored:
     """Add ids to a watch list; return where the last of them are noted. Raises a QueryError.
 
     Two callers at the same moment both count: each writes notes of its own.
     """
-    for start in range(0, len(vids), NOTE_IDS):
-        content = {"vids": list(vids[start : start + NOTE_IDS])}
-        stored = write_note(objects, added_folder(watch), to_bytes(content), invocation, invocation.deadline)
-    return stored
+    return _write_notes(objects, added_folder(watch), vids)[-1]
 
 
-def read_added(objects: CosObjects, watch: str, held: Held, invocation: Invocation, deadline: Deadline) -> Added:
+def read_added(objects: CosObjects, watch: str, ids: IdForm, held: Held, deadline: Deadline) -> Added:
     """Return the ids in notes that no object holds yet, as far as time allows. Many notes are folded into few.
 
-    Raises a QueryError when COS can't be asked.
+    `ids` is the form of valid ids; others in notes are passed over. Raises a QueryError when COS can't be asked.
     """
     folder = added_folder(watch)
-    vids, notes, damaged = dict[object, None](), list[str](), list[str]()
-    try:
-        for note in read_notes(objects, folder, held, deadline, NOTE_BYTES):
-            listed = ids_of(note.content)
-            (damaged if listed is None else notes).append(note.name)
-            vids.update(dict.fromkeys(vid for vid in listed or [] if isinstance(vid, str)))
-            if len(vids) >= MOST_ADDED:
-                break
-    except OutOfTime:
-        if deadline.remaining():
-            raise
-    if len(notes) < FOLD_FROM:
-        return Added(list(vids), notes, [], damaged)
-    order, folds = list(vids), []
-    for start in range(0, len(order), NOTE_IDS):
-        content = {"vids": order[start : start + NOTE_IDS]}
-        stored = write_note(objects, folder, to_bytes(content), invocation, invocation.deadline)
-        folds.append(stored.key.removeprefix(objects.prefix))
-    return Added(order, folds, notes, damaged)
+    vids, notes, damaged = dict[str, None](), list[str](), list[str]()
+    for note in read_notes(objects, folder, held, deadline, NOTE_BYTES):
+        listed = ids_of(note.content)
+        (damaged if listed is None else notes).append(note.name)
+        vids.update(dict.fromkeys(split_ids(listed or [], ids)[0]))
+        if len(vids) >= MOST_ADDED:
+            break
+    now_held = dict.fromkeys(damaged, UNREADABLE)
+    if len(notes) >= FOLD_FROM:
+        now_held |= held_for(objects, notes, FOLDED)
+        folds = _write_notes(objects, folder, [*vids])
+        notes = [stored.key.removeprefix(objects.prefix) for stored in folds]
+    return Added([*vids], now_held | held_for(objects, notes, KEPT))
 
 
-def read_watched(objects: CosObjects, watch: str, ids: IdForm, place: Place, deadline: Deadline) -> Listing:
+def _write_notes(objects: CosObjects, folder: str, vids: Sequence[str]) -> list[Stored]:
+    """Write ids as notes of at most `NOTE_IDS`."""
+    contents = [to_bytes({"vids": vids[start : start + NOTE_IDS]}) for start in range(0, len(vids), NOTE_IDS)]
+    return [write_note(objects, folder, content) for content in contents]
+
+
+def read_watched(objects: CosObjects, watch: str, ids: IdForm, progress: Progress, deadline: Deadline) -> Listing:
     """Return the next ids of a watch object, at most a chunk of it; none when it is unchanged and read to its end.
 
-    `ids` is the form of valid ids, `place` how far it was read. A damaged object has no ids. Raises a QueryError when
-    COS can't be asked.
+    `ids` is the form of valid ids, `progress` how far it was read. A damaged object has no ids. Raises a QueryError
+    when COS can't be asked.
     """
-    if place.byte > 0:
-        behind = objects.read(watch, deadline, lambda chunk: _scan(chunk, ids, place), place.byte, place.etag)
+    if progress.byte > 0:
+        behind = objects.read(watch, deadline, lambda chunk: _scan(chunk, ids, progress), progress.byte, progress.etag)
         if behind is not None:
             return behind
-        place = Place()  # the object has changed: read it from the beginning
+        progress = Progress()  # the object has changed: read it from the beginning
     try:
-        found = objects.read(watch, deadline, lambda chunk: _first(chunk, ids, place), 0, place.etag)
+        found = objects.read(watch, deadline, lambda chunk: _first(chunk, ids, progress), 0, progress.etag)
     except DamagedObject:  # every attempt came damaged, or the ETag is no MD5 because the object is encrypted
-        return Listing([], Place("", END, damaged=True), whole=False)
-    return found or Listing([], Place(), whole=True)
+        return Listing([], Progress("", END, damaged=True), whole=False)
+    return found or Listing([], Progress(), whole=True)
 
 
 def ids_of(value: object) -> list[object] | None:
@@ -148,12 +140,12 @@ def ids_of(value: object) -> list[object] | None:
     return value if isinstance(value, list) else None
 
 
-def _first(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
+def _first(chunk: Chunk, ids: IdForm, progress: Progress) -> Listing:
     """The listing of the first chunk of a watch object, which mostly is all of it."""
-    if place.etag and chunk.etag == place.etag:
-        return Listing([], place, whole=False)
+    if progress.etag and chunk.etag == progress.etag:
+        return Listing([], progress, whole=False)
     if len(chunk.body) < chunk.total:
-        return _scan(chunk, ids, Place(chunk.etag))
+        return _scan(chunk, ids, Progress(chunk.etag))
     try:
         listed = ids_of(json.loads(chunk.body))
     except (ValueError, RecursionError) as error:
@@ -161,12 +153,12 @@ def _first(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
             raise DamagedObject("the watch object is not JSON", retryable=True) from error
         listed = None
     if listed is None:
-        return Listing([], Place(chunk.etag, END, damaged=True), whole=False)
+        return Listing([], Progress(chunk.etag, END, damaged=True), whole=False)
     vids, invalid = split_ids(listed, ids)
-    return Listing(vids, Place(chunk.etag, END, invalid=_named(invalid)), whole=True)
+    return Listing(vids, Progress(chunk.etag, END, invalid=_named(invalid)), whole=True)
 
 
-def _scan(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
+def _scan(chunk: Chunk, ids: IdForm, progress: Progress) -> Listing:
     """The listing of a chunk of a large list. Anything but a list of plain values counts as damaged."""
     body, at, end = chunk.body, 0, b""
     if chunk.start == 0:
@@ -181,9 +173,9 @@ def _scan(chunk: Chunk, ids: IdForm, place: Place) -> Listing:
         at, end = entry.end(), entry[2]
     vids, rest = split_ids(found, ids)
     byte = END if end == b"]" else chunk.start + at
-    damaged = place.damaged or not found or byte >= chunk.total
-    invalid = (*place.invalid, *_named(rest))[:MOST_NAMED]
-    return Listing(vids, Place(chunk.etag, END if damaged else byte, damaged, invalid), whole=False)
+    damaged = progress.damaged or not found or byte >= chunk.total
+    invalid = (*progress.invalid, *_named(rest))[:MOST_NAMED]
+    return Listing(vids, Progress(chunk.etag, END if damaged else byte, damaged, invalid), whole=False)
 
 
 def _named(invalid: list[object]) -> tuple[str, ...]:

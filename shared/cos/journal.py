@@ -13,14 +13,13 @@ This relies on one property of COS: a list or a read shows the state of at most 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.cos.objects import CosObjects, Stored
 from shared.errors import DamagedObject, OutOfTime, QueryError
-from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
+from shared.invocation import LONGEST_LIMIT, Deadline
 from shared.net.parallel import each
 from shared.settings import is_safe_key
 
@@ -32,59 +31,61 @@ STALE = 60.0
 KEPT = 2 * LONGEST_LIMIT + 2 * STALE + 480.0
 #: Seconds that folded notes are kept: by then every list shows the note that replaces them.
 FOLDED = 2 * STALE
-#: The time of a note that is never deleted, because it can't be read or is not ours.
-NEVER = 0.0
+#: The time of a note that can't be read or is not ours: it is never deleted.
+UNREADABLE = 0.0
 #: Notes read, or deleted, at once.
 WORKERS = 16
 #: Notes whose content is in memory at once, at most; and bytes of it.
-MOST_NOTES, MOST_BYTES = 64, 16 * 1024 * 1024
+MOST_NOTES, MOST_NOTE_BYTES = 64, 16 * 1024 * 1024
 
 #: The notes that an object holds: the time from which each may be deleted (Unix seconds), by name.
 Held = dict[str, float]
 
 
 class Note(NamedTuple):
-    """A note: the name of its object and its content, None when that can't be read."""
+    """A note: the name of its object and its content, None for one that can't be read."""
 
     name: str
     content: Mapping[str, object] | None
 
 
-def write_note(objects: CosObjects, folder: str, content: bytes, invocation: Invocation, deadline: Deadline) -> Stored:
+def write_note(objects: CosObjects, folder: str, content: bytes) -> Stored:
     """Write a note, a JSON object, into a folder. Its name begins with the time, so that lists have notes in order.
 
     The name ends with a digest: an event that arrives twice has one request id, but may lead to another content.
     Raises a QueryError.
     """
-    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(invocation.now()))
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(objects.invocation.now()))
     digest = hashlib.sha256(content).hexdigest()[:8]
-    return objects.store(f"{folder}{now}-{invocation.request_id}-{digest}.json", content, deadline)
+    return objects.store(f"{folder}{now}-{objects.invocation.request_id}-{digest}.json", content)
 
 
-def read_notes(
-    objects: CosObjects,
-    folder: str,
-    held: Held,
-    deadline: Deadline,
-    most: int,
-    parse: Callable[[bytes], object] = json.loads,
-) -> Iterator[Note]:
-    """Yield the notes of a folder that are not held yet, the oldest first; `parse` reads the JSON of one.
+def read_notes(objects: CosObjects, folder: str, held: Held, deadline: Deadline, most: int) -> Iterator[Note]:
+    """Yield the notes of a folder that are not held yet, the oldest first, as far as time allows.
 
     They are read a few at a time, for a folder may hold more than memory does; one of more than `most` bytes is
     unreadable. A note that disappears between list and read is skipped; an unreadable one that has disappeared is no
-    longer held. Raises a QueryError: OutOfTime when time runs out before the last page. Notes yielded before remain
-    valid.
+    longer held. Raises a QueryError; the notes yielded before are valid.
     """
-    unreadable = {name for name, at in held.items() if at == NEVER and name.startswith(folder)}
-    for page in objects.pages(folder, deadline):
-        unreadable.difference_update(item.name for item in page)
-        fresh = [item.name for item in page if item.etag and item.name not in held]
-        size = max(1, min(MOST_NOTES, MOST_BYTES // most))
-        for start in range(0, len(fresh), size):
-            yield from _read_all(objects, fresh[start : start + size], deadline, most, parse)
+    unreadable = {name for name, at in held.items() if at == UNREADABLE and name.startswith(folder)}
+    size = max(1, min(MOST_NOTES, MOST_NOTE_BYTES // most))
+    try:
+        for page in objects.pages(folder, deadline):
+            unreadable -= page.keys()
+            fresh = [name for name, etag in page.items() if etag and name not in held]
+            for start in range(0, len(fresh), size):
+                yield from _read(objects, fresh[start : start + size], deadline, most)
+    except OutOfTime:
+        if deadline.remaining():
+            raise
+        return
     for name in unreadable:
         del held[name]
+
+
+def held_for(objects: CosObjects, names: Iterable[str], seconds: float) -> Held:
+    """Return these notes as held from now on, to be deleted after so many seconds."""
+    return dict.fromkeys(names, round(objects.invocation.now() + seconds))
 
 
 def is_note(name: str) -> bool:
@@ -92,7 +93,7 @@ def is_note(name: str) -> bool:
     return is_safe_key(name) and name.rpartition("/")[0].endswith((".found", ".added"))
 
 
-def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocation, deadline: Deadline) -> list[str]:
+def delete_notes(objects: CosObjects, names: Sequence[str], deadline: Deadline) -> list[str]:
     """Delete as many notes as time allows; return the names of those that are gone.
 
     A note that can't be deleted does no harm: it is counted, and the next sweep tries again.
@@ -102,33 +103,17 @@ def delete_notes(objects: CosObjects, names: Sequence[str], invocation: Invocati
         if failure is None:
             gone.append(name)
         elif not isinstance(failure, OutOfTime):
-            invocation.count("undeleted_notes")
+            objects.invocation.count("undeleted_notes")
     return gone
 
 
-def _read_all(
-    objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int, parse: Callable[[bytes], object]
-) -> Iterator[Note]:
-    read = dict(each(names, lambda name, until: _read(objects, name, until, most, parse), WORKERS, deadline))
-    failures = []
+def _read(objects: CosObjects, names: Sequence[str], deadline: Deadline, most: int) -> Iterator[Note]:
+    read = dict(each(names, lambda name, until: objects.get(name, until, most), WORKERS, deadline))
     for name in names:
-        note = read.pop(name)
-        if isinstance(note, QueryError):
-            failures.append(note)
-        elif note is not None:
-            yield Note(name, note or None)
-    if failures:
-        raise failures[0]
-
-
-def _read(
-    objects: CosObjects, name: str, deadline: Deadline, most: int, parse: Callable[[bytes], object]
-) -> Mapping[str, object] | None:
-    """The content of a note: empty when it is not a JSON object, None when it is gone."""
-    try:
-        found = objects.get(name, deadline, most, parse)
-    except DamagedObject:
-        return {}
-    if found is None:
-        return None
-    return found.value if isinstance(found.value, Mapping) else {}
+        content = read.pop(name)
+        if isinstance(content, DamagedObject):
+            yield Note(name, None)
+        elif isinstance(content, QueryError):
+            raise content
+        elif content is not None:
+            yield Note(name, content)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlencode
@@ -22,7 +21,7 @@ from shared.errors import (
 )
 from shared.invocation import Deadline, Invocation
 from shared.net.client import Response, prepare, retrying, send
-from shared.net.json_text import to_bytes
+from shared.net.json_text import JsonObject, to_bytes
 from shared.net.xml import MAX_XML, error_code, parse_xml
 from shared.settings import Settings
 from shared.signing.cos import CosAuth
@@ -70,20 +69,6 @@ class Stored(NamedTuple):
     etag: str
 
 
-class Found(NamedTuple):
-    """The value of an object, and the ETag of this version."""
-
-    value: object
-    etag: str
-
-
-class Listed(NamedTuple):
-    """One object of a list: its name below the prefix, and its ETag."""
-
-    name: str
-    etag: str
-
-
 class Chunk(NamedTuple):
     """At most `CHUNK` bytes of an object from the byte `start` on, the size of the whole, and the ETag of this version.
 
@@ -105,28 +90,25 @@ class CosObjects:
             raise Misconfigured("COS_BUCKET and COS_REGION must be set: results are kept there")
         self.prefix = settings.cos_prefix
         self._settings = settings
-        self._invocation = invocation
+        self.invocation = invocation
         self._auth = CosAuth(settings.credentials, invocation.now)
 
-    def get(
-        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
-    ) -> Found | None:
-        """Return the JSON value stored under `<prefix><name>`, of at most `most` bytes, None without such an object.
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> JsonObject | None:
+        """Return the JSON object stored under `<prefix><name>`, None without one. Its `tasks` are TextRecords.
 
-        `parse` reads it; it may raise ValueError or RecursionError.
-        Raises DamagedObject when it is not JSON or too large to be read, another QueryError when COS can't be asked or
-        refuses.
+        Raises DamagedObject when it is no JSON object or has more than `most` bytes, another QueryError when COS can't
+        be asked or refuses.
         """
+        from shared.cos.records import parse_object  # late: a query that only writes has no use for it
 
-        def read(response: Response) -> Found | None:
+        def read(response: Response) -> JsonObject | None:
             if response.status == 404:
                 return None
-            etag = _etag(response)
             try:
-                return Found(parse(response.body), etag)
+                return parse_object(response.body)
             except (ValueError, RecursionError) as error:
-                message = f"the object {self._key(name)} is not JSON; it is left as it is"
-                raise DamagedObject(message, retryable=not _intact(response.body, etag)) from error
+                message = f"the object {self._key(name)} is not a JSON object; it is left as it is"
+                raise DamagedObject(message, retryable=not _intact(response.body, _etag(response))) from error
 
         try:
             return self._send(self._request("GET", self._path(name)), deadline, read, most)
@@ -160,24 +142,29 @@ class CosObjects:
 
         return self._send(self._request("GET", self._path(name), headers), deadline, read, MAX_OBJECT)
 
-    def put(self, name: str, value: object, deadline: Deadline) -> Stored:
-        """Store a JSON value under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
-        return self.store(name, to_bytes(value), deadline)
+    def put(self, name: str, value: object) -> Stored:
+        """Store a JSON value under `<prefix><name>`, as `store` does."""
+        return self.store(name, to_bytes(value))
 
-    def store(self, name: str, body: bytes, deadline: Deadline, content_type: str = "application/json") -> Stored:
-        """Store an object under `<prefix><name>`, replacing what was there in one PUT. Raises a QueryError."""
-        etag = self._send(self._request("PUT", self._path(name), {"Content-Type": content_type}, body), deadline, _etag)
+    def store(self, name: str, body: bytes, content_type: str = "application/json") -> Stored:
+        """Store an object under `<prefix><name>`, replacing what was there in one PUT.
+
+        It may take all the time that the invocation has left. Raises a QueryError.
+        """
+        request = self._request("PUT", self._path(name), {"Content-Type": content_type}, body)
+        etag = self._send(request, self.invocation.deadline, _etag)
         return Stored(self._settings.cos_bucket, self._settings.cos_region, self._key(name), etag)
 
     def delete(self, name: str, deadline: Deadline) -> None:
         """Delete the object `<prefix><name>`; one that is not there is deleted already. Raises a QueryError."""
         self._send(self._request("DELETE", self._path(name)), deadline, _etag)
 
-    def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
-        """Yield the objects directly in `<prefix><folder>`, which ends with `/`, page by page in the order of names.
+    def pages(self, folder: str, deadline: Deadline) -> Iterator[dict[str, str]]:
+        """Yield the ETags of the objects directly in `<prefix><folder>`, which ends with `/`, by their names.
 
-        A folder below is one entry, whose name ends with `/` and which has no ETag. A page is requested only when the
-        reader wants it, since a folder may hold any number of objects. Raises a QueryError.
+        A folder below is one entry, whose name ends with `/` and whose ETag is empty. Pages and their names are in
+        order. A page is requested only when the reader wants it, since a folder may hold any number of objects. Raises
+        a QueryError.
         """
         query = {"prefix": self._key(folder), "delimiter": "/", "encoding-type": "url", "marker": ""}
         size = PAGE
@@ -189,7 +176,7 @@ class CosObjects:
                     raise
                 size = max(1, size // 4)
                 continue
-            yield [self._listed(item) for tag in ("Contents", "CommonPrefixes") for item in page.iter(tag)]
+            yield dict(self._listed(item) for tag in ("Contents", "CommonPrefixes") for item in page.iter(tag))
             if page.findtext("IsTruncated") != "true":
                 return
             marker = unquote(page.findtext("NextMarker") or "")
@@ -197,9 +184,9 @@ class CosObjects:
                 raise UpstreamFailed("COS sent a part of a list without a marker for the rest")
             query["marker"] = marker
 
-    def list(self, folder: str, deadline: Deadline) -> list[Listed]:
-        """Return all objects directly in `<prefix><folder>`, in the order of names. Raises a QueryError."""
-        return [item for page in self.pages(folder, deadline) for item in page]
+    def list(self, folder: str, deadline: Deadline) -> dict[str, str]:
+        """Return all that `pages` yields."""
+        return {name: etag for page in self.pages(folder, deadline) for name, etag in page.items()}
 
     def _page(self, query: Mapping[str, str], deadline: Deadline) -> Element:
         def read(response: Response) -> Element:
@@ -210,10 +197,10 @@ class CosObjects:
 
         return self._send(self._request("GET", f"?{urlencode(query)}"), deadline, read)
 
-    def _listed(self, item: Element) -> Listed:
+    def _listed(self, item: Element) -> tuple[str, str]:
         key = item.findtext("Key") or item.findtext("Prefix") or ""
         etag = item.findtext("ETag") or ""
-        return Listed(unquote(key).removeprefix(self.prefix), etag.strip('"'))
+        return unquote(key).removeprefix(self.prefix), etag.strip('"')
 
     def _key(self, name: str) -> str:
         return self.prefix + name
@@ -224,11 +211,11 @@ class CosObjects:
     def _request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> PreparedRequest:
-        if body is None:
-            return prepare(method, f"{self._settings.cos_url}/{path}", headers or {})
-        digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
-        checked = {**(headers or {}), "Content-MD5": base64.b64encode(digest).decode()}
-        return prepare(method, f"{self._settings.cos_url}/{path}", checked, body)
+        sent = {**(headers or {})}
+        if body is not None:
+            digest = hashlib.md5(body).digest()  # noqa: S324 - COS checks the body with MD5
+            sent["Content-MD5"] = base64.b64encode(digest).decode()
+        return prepare(method, f"{self._settings.cos_url}/{path}", sent, body)
 
     def _send(
         self, request: PreparedRequest, deadline: Deadline, read: Callable[[Response], T], most: int = MAX_XML
@@ -238,7 +225,7 @@ class CosObjects:
         wanted = _WANTED_OF_A_PART if "Range" in request.headers else _WANTED[method]
 
         def attempt() -> T:
-            self._invocation.count("cos_calls")
+            self.invocation.count("cos_calls")
             response = send(request, self._auth, deadline, UPSTREAM, most)
             if response.status in wanted:
                 return read(response)
@@ -246,10 +233,10 @@ class CosObjects:
             if code == "NoSuchKey" and method != "PUT":
                 return read(response)
             if code in CLOCK_CODES:
-                self._invocation.follow(response.headers.get("date", ""))
+                self.invocation.follow(response.headers.get("date", ""))
             raise _error(response, code)
 
-        return retrying(attempt, self._invocation, deadline)
+        return retrying(attempt, self.invocation, deadline)
 
 
 def _etag(response: Response) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from client.collected import Collected
 from client.errors import ClientError
+from shared.errors import DamagedObject
 from shared.settings import read_settings
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.client.conftest import done, some_time
@@ -55,7 +56,6 @@ def test_parts_and_missing_ids_are_in_it(live: LiveCloud) -> None:
     ("value", "said"),
     [
         ({"action": "GetCtsaudioInfo", "tasks": {}}, "holds no results of video tasks"),
-        ([], "holds no results"),
         ({"action": "GetVpResult", "tasks": {"a": 1}}, "damaged tasks"),
         ({"action": "GetVpResult"}, "damaged tasks"),
         ({"action": "GetVpResult", "tasks": {}, "parts": [1]}, "damaged list of parts"),
@@ -69,6 +69,12 @@ def test_parts_and_missing_ids_are_in_it(live: LiveCloud) -> None:
 def test_an_object_of_something_else_is_refused(live: LiveCloud, value: Any, said: str) -> None:
     store(live, "results/odd.json", value)
     with pytest.raises(ClientError, match=said):
+        collected("results/odd.json")
+
+
+def test_what_is_no_json_object_is_damaged(live: LiveCloud) -> None:
+    store(live, "results/odd.json", [])
+    with pytest.raises(DamagedObject, match="not a JSON object"):
         collected("results/odd.json")
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from shared.backends.base import Work
 from shared.collector.sweep import Summary, collect
-from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Found, Listed, Stored
+from shared.cos.objects import CHUNK, MAX_OBJECT, PAGE, Chunk, CosObjects, Stored
+from shared.cos.records import parse_object
 from shared.errors import DamagedObject, OutOfTime, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline, Invocation
-from shared.net.json_text import to_bytes
+from shared.net.json_text import JsonObject, to_bytes
 from shared.tasks import VIDEO, VIDS, Kind, Record, is_final
 from tests.support.wire import NOW, settings
 
@@ -84,8 +85,11 @@ class Bucket:
 class Objects(CosObjects):
     """A bucket as one invocation uses it. `before` and `after` are called for each operation."""
 
-    def __init__(self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing) -> None:
+    def __init__(
+        self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing, run: Invocation | None = None
+    ) -> None:
         self.prefix = "prefix/"
+        self.invocation = run or Run(bucket)
         self.calls: list[tuple[str, str]] = []
         self._bucket, self._before, self._after = bucket, before, after
 
@@ -98,9 +102,7 @@ class Objects(CosObjects):
         yield
         self._after(method, name)
 
-    def get(
-        self, name: str, deadline: Deadline, most: int = MAX_OBJECT, parse: Callable[[bytes], object] = json.loads
-    ) -> Found | None:
+    def get(self, name: str, deadline: Deadline, most: int = MAX_OBJECT) -> JsonObject | None:
         with self._operation("GET", name, deadline):
             body = self._bucket.seen(name).get(name)
         if body is None:
@@ -108,7 +110,7 @@ class Objects(CosObjects):
         if len(body) > most:
             raise DamagedObject(name)
         try:
-            return Found(parse(body), md5(body).hexdigest())
+            return parse_object(body)
         except ValueError as error:
             raise DamagedObject(name) from error
 
@@ -126,8 +128,8 @@ class Objects(CosObjects):
             return parse(Chunk(b"", 0, 0, etag, intact=True))
         return parse(Chunk(body[start : start + CHUNK], start, len(body), etag, intact=True))
 
-    def store(self, name: str, body: bytes, deadline: Deadline, content_type: str = "application/json") -> Stored:
-        with self._operation("PUT", name, deadline):
+    def store(self, name: str, body: bytes, content_type: str = "application/json") -> Stored:
+        with self._operation("PUT", name, self.invocation.deadline):
             self._bucket.store(name, body)
         return Stored("bucket", "region", self.prefix + name, md5(body).hexdigest())
 
@@ -135,19 +137,19 @@ class Objects(CosObjects):
         with self._operation("DELETE", name, deadline):
             self._bucket.remove(name)
 
-    def pages(self, folder: str, deadline: Deadline) -> Iterator[list[Listed]]:
+    def pages(self, folder: str, deadline: Deadline) -> Iterator[dict[str, str]]:
         with self._operation("LIST", folder, deadline):
             found = self._bucket.seen(folder)
         entries: dict[str, str] = {}
         for name, body in found.items():
             below, slash, _ = name.removeprefix(folder).partition("/")
             entries[f"{folder}{below}{slash}"] = "" if slash else md5(body).hexdigest()
-        listed = [Listed(name, etag) for name, etag in entries.items()]
+        listed = list(entries.items())
         for start in range(0, max(1, len(listed)), PAGE):
             if start:
                 with self._operation("LIST", folder, deadline):
                     pass
-            yield listed[start : start + PAGE]
+            yield dict(listed[start : start + PAGE])
 
 
 class Run(Invocation):
@@ -195,7 +197,7 @@ class Api:
 def working(bucket: Bucket, api: Api, before: Hook = nothing, after: Hook = nothing, limit: float = 900.0) -> Work:
     """What one invocation works with."""
     work = Work(VIDEO, settings(CONCURRENCY="1"), api, Run(bucket, limit))
-    work.objects = Objects(bucket, before, after)
+    work.objects = Objects(bucket, before, after, work.invocation)
     return work
 
 

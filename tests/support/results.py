@@ -23,13 +23,12 @@ def noted(*records: Record, action: str = "GetVpResult") -> dict[str, object]:
 def storing(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO, run: Run | None = None) -> Work:
     """Where a sweep over the bucket keeps its objects."""
     work = Work(kind, settings(), Api(bucket, {}), run or Run(bucket))
-    work.objects = Objects(bucket, before)
+    work.objects = Objects(bucket, before, run=work.invocation)
     return work
 
 
 def load_part(bucket: Bucket, before: Hook = nothing, name: str = RESULTS) -> Part:
     """One object of the results, with what its journal says."""
     part = Part(storing(bucket, before), name)
-    part.read_object(Run(bucket).deadline)
-    part.read_journal(Run(bucket).deadline)
+    part.read(Run(bucket).deadline)
     return part

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.collector.invoke import ScfApi
+import pytest
+
+from shared.backends.base import Work
 from shared.collector.shards import spread
 from shared.collector.sweep import Summary, collect
 from shared.errors import KeysRejected, QueryError, UpstreamFailed
 from shared.events.timer import Sweep, read_sweep
-from shared.invocation import Deadline
+from shared.invocation import Deadline, Event
 from shared.tasks import VIDEO, Record
 from tests.support.bucket import Api, Bucket, Hook, nothing, working
 
@@ -20,7 +22,7 @@ NO = KeysRejected("SCF refuses to invoke")
 DEAD = UpstreamFailed("SCF failed")
 
 
-class Scf(ScfApi):
+class Scf:
     """Takes events, but fails for some shards; `run` sweeps what they name."""
 
     def __init__(self, failing: Mapping[str, QueryError] | QueryError | None = None) -> None:
@@ -28,7 +30,8 @@ class Scf(ScfApi):
         self.shards: list[str] = []
         self._failing = failing or {}
 
-    def invoke(self, event: Mapping[str, object], deadline: Deadline) -> None:
+    def invoke(self, _: Work, event: Event, deadline: Deadline) -> None:
+        """Take an event, as `shared.collector.invoke` would send it."""
         shard = json.loads(str(event["Message"]))["watch"].rpartition("/")[2]
         error = self._failing if isinstance(self._failing, QueryError) else self._failing.get(shard)
         if error:
@@ -62,7 +65,9 @@ def fire(
 ) -> tuple[Summary, Scf]:
     """One firing of the timer: its summary, and the SCF that it asked."""
     scf = scf or Scf()
-    return spread(working(bucket, Api(bucket, tasks or {}, seconds), before, limit=limit), PREFIX, scf), scf
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shared.collector.shards.invoke", scf.invoke)
+        return spread(working(bucket, Api(bucket, tasks or {}, seconds), before, limit=limit), PREFIX), scf
 
 
 def counts(watched: int = 0, succeeded: int = 0, pending: int = 0, missing: int = 0) -> dict[str, int]:

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import requests
 
-from shared.collector.invoke import ScfApi
+from shared.backends.api2 import MediaApi
+from shared.backends.base import Work
+from shared.collector import invoke as module
 from shared.errors import KeysRejected, OutOfTime, QueryError, Throttled, UpstreamFailed
-from shared.invocation import Deadline, Invocation
+from shared.invocation import Invocation
 from shared.net.client import ATTEMPTS
+from shared.tasks import VIDEO
 from tests.support.wire import HIDDEN, NOW, REGION, SCF_HOST, TOKEN, Network, Reply, Turn, settings
 from tests.support.wire_services import scf_error
 
@@ -24,8 +27,9 @@ EVENT = {"Type": "Timer", "TriggerName": "shard", "Time": "", "Message": '{"watc
 
 
 def invoke(net: Network, limit_ms: float = 60_000, **env: str) -> Invocation:
-    invocation = net.invocation(limit_ms)
-    ScfApi(settings(**env), invocation).invoke(EVENT, invocation.deadline)
+    found, invocation = settings(**env), net.invocation(limit_ms)
+    work = Work(VIDEO, found, MediaApi(found, invocation), invocation)
+    module.invoke(work, EVENT, invocation.deadline)
     return invocation
 
 
@@ -140,4 +144,4 @@ def test_a_hung_scf_is_out_of_time(net: Network) -> None:
 
 def test_without_time_nothing_is_sent(net: Network) -> None:
     with pytest.raises(OutOfTime):
-        ScfApi(settings(), net.invocation()).invoke(EVENT, Deadline(0, net.clock))
+        invoke(net, limit_ms=0)

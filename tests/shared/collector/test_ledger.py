@@ -43,14 +43,14 @@ def test_outcome_and_finality_of_a_record(record: Record, outcome: str) -> None:
     made = ledger("a")
     made.merge({"a": record})
     assert made.outcome("a") == outcome
-    assert made.is_over("a") == (outcome != PENDING)
+    assert made.is_final("a") == (outcome != PENDING)
     assert list(made.pending) == (["a"] if outcome == PENDING else [])
     assert made.counts() == counts(watched=1, **{outcome: 1})
 
 
 def test_an_id_without_any_answer_is_pending() -> None:
     made = ledger("a")
-    assert (made.outcome("a"), made.outcome("stranger"), made.is_over("stranger")) == (PENDING, PENDING, False)
+    assert (made.outcome("a"), made.outcome("stranger"), made.is_final("stranger")) == (PENDING, PENDING, False)
     assert made.counts() == counts(watched=1, pending=1)
 
 
@@ -71,7 +71,7 @@ def test_an_unknown_id_is_asked_about_for_days_and_then_never_again() -> None:
     assert list(made.pending) == ["a"], "not three days yet"
     clock.now += 3
     made.note_missing(["a"])
-    assert (list(made.pending), made.outcome("a"), made.is_over("a")) == ([], MISSING, True)
+    assert (list(made.pending), made.outcome("a"), made.is_final("a")) == ([], MISSING, True)
     assert made.counts() == counts(watched=1, missing=1)
     made.take(["a"])
     assert not made.pending, "adding it again does not begin anew"
@@ -277,5 +277,5 @@ def test_to_part_and_to_absorb_again_changes_nothing(
 def test_each_id_is_pending_or_over_or_unwatched(steps: list[tuple[str, list[str]]], patience: float) -> None:
     made = lived(steps, patience)
     for vid in made.ids():
-        assert (vid in made.pending) == (not made.is_over(vid) and vid not in made.unwatched)
+        assert (vid in made.pending) == (not made.is_final(vid) and vid not in made.unwatched)
         assert (vid in made.watched()) == (vid not in made.unwatched)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.collector import part as module
-from shared.collector.part import Part, again_in, counts_in, state_of
-from shared.cos.journal import NEVER
+from shared.collector.part import FOREVER, Part, counts_in, next_due_in, remembered_in
+from shared.cos.journal import KEPT, UNREADABLE
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO
 from tests.support.bucket import RESULTS, Bucket, Run, one_after_the_other
@@ -20,7 +20,7 @@ DONE, RUNNING = task("a"), task("a", 3)
 
 def test_without_an_object_there_is_nothing() -> None:
     part = load_part(Bucket())
-    assert (part.stored, part.ids(), part.held, part.changed, part.again()) == (None, [], {}, False, None)
+    assert (part.stored, part.ids(), part.held, part.changed, part.next_due()) == (None, [], {}, False, FOREVER)
 
 
 def test_a_written_part_is_read_back() -> None:
@@ -31,8 +31,8 @@ def test_a_written_part_is_read_back() -> None:
     part.merge({"a": DONE, "b": task("b", 3)})
     part.note_missing(["c"])
     part.drop(["d", "a"])
-    part.hold("note")
-    assert part.save(Run(bucket).deadline)
+    part.hold({"note": NOW + KEPT})
+    assert part.save()
     assert not part.changed
     again = load_part(bucket)
     for name in ("tasks", "missing", "pending", "added", "unwatched", "held", "stored"):
@@ -45,11 +45,11 @@ def test_the_summary_comes_first_and_an_empty_state_is_left_out() -> None:
     part = Part(storing(bucket), RESULTS)
     part.merge({"a": DONE})
     part.take(["a"])
-    part.save(Run(bucket).deadline, {"summary": {"watched": 1}}, {"turn": "", "parts": {}})
+    part.save({"summary": {"watched": 1}}, {"turn": "", "parts": {}})
     assert bucket.json(RESULTS) == {**stored(DONE), "updated_at": "2023-11-14T22:13:20Z", "missing": {}}
     assert list(bucket.json(RESULTS)) == ["action", "updated_at", "summary", "missing", "tasks"]
     part.note_missing(["b"])
-    part.save(Run(bucket).deadline, {"summary": {"watched": 1}}, {"turn": "x"})
+    part.save({"summary": {"watched": 1}}, {"turn": "x"})
     written = bucket.json(RESULTS)
     assert written["missing"] == {"b": "2023-11-14T22:13:20Z"}, "which ones are missing, not only how many"
     assert written["state"] == {"unwatched": ["b"], "turn": "x"}
@@ -60,8 +60,9 @@ def test_an_object_of_an_earlier_version_is_understood() -> None:
     bucket.store(RESULTS, stored(DONE, task("b", 3), next="b"))
     part = load_part(bucket)
     assert (part.tasks, list(part.pending)) == ({"a": DONE, "b": task("b", 3)}, [])
+    assert part.watched() == ["a"], "nobody has said yet that b is still watched"
     part.take(["b"])
-    assert list(part.pending) == ["b"]
+    assert (list(part.pending), part.watched()) == (["b"], ["a", "b"])
 
 
 @pytest.mark.parametrize("state", [7, [], {"held": 7, "pending": "ab", "added": [7]}, {"held": {"n": "soon"}}])
@@ -95,7 +96,7 @@ def test_the_kinds_do_not_share_an_object() -> None:
     bucket = Bucket()
     bucket.store(RESULTS, stored(DONE))
     with pytest.raises(DamagedObject, match="GetCtsaudioInfo"):
-        Part(storing(bucket, kind=AUDIO), RESULTS).read_object(Run(bucket).deadline)
+        Part(storing(bucket, kind=AUDIO), RESULTS).read(Run(bucket).deadline)
 
 
 def test_a_part_that_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,10 +105,10 @@ def test_a_part_that_is_too_large_is_not_written(monkeypatch: pytest.MonkeyPatch
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
     part.merge({vid: task(vid, url="x" * 400) for vid in "ab"})
-    assert part.save(Run(bucket).deadline)
+    assert part.save()
     part.merge({"c": task("c", url="x" * 400)})
     before = dict(bucket.objects)
-    assert not part.save(Run(bucket).deadline)
+    assert not part.save()
     assert (bucket.objects, part.changed, list(part.tasks)) == (before, True, ["a", "b", "c"])
 
 
@@ -116,29 +117,36 @@ def test_one_record_that_can_not_be_halved_is_written_however_large(monkeypatch:
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
     part.merge({"a": task("a", url="x" * 4000)})
-    assert part.save(Run(bucket).deadline)
+    assert part.save()
     assert load_part(bucket).tasks == part.tasks
 
 
 def test_when_to_look_again() -> None:
     part = Part(storing(Bucket()), RESULTS)
-    assert part.again() is None
-    part.hold("a", 10)
-    part.hold("b", 30)
-    part.ignore_note("c")
-    assert part.again() == NOW + 30, "once, when all that may go may go"
+    assert part.next_due() == FOREVER
+    part.hold({"a": NOW + 10, "b": NOW + 30, "c": UNREADABLE})
+    assert part.next_due() == NOW + 30, "once, when all that may go may go"
     part.take(["x"])
-    assert part.again() == 0.0
-    assert (part.damaged_notes(), part.held["c"]) == (["c"], NEVER)
+    assert part.next_due() == 0.0
+    assert (part.damaged_notes(), part.held["c"]) == (["c"], UNREADABLE)
 
 
 @pytest.mark.parametrize(
-    ("told", "again"), [({}, 0.0), ({"again": None}, None), ({"again": 7}, 7.0), ({"again": "soon"}, 0.0)]
+    ("told", "due"),
+    [
+        ({}, 0.0),
+        ({"next_due": FOREVER}, FOREVER),
+        ({"next_due": 7}, 7.0),
+        ({"next_due": "soon"}, 0.0),
+        ({"again": None}, FOREVER),
+        ({"again": 7}, 7.0),
+    ],
 )
-def test_again_in(told: dict[str, object], again: float | None) -> None:
-    assert again_in(told) == again
+def test_when_something_is_due_as_any_version_remembers_it(told: dict[str, object], due: float) -> None:
+    assert next_due_in(told) == due
 
 
 def test_an_unusable_object_has_no_state_and_no_counts() -> None:
-    assert (state_of(None), state_of({"state": []}), state_of({"state": {"turn": "x"}})) == ({}, {}, {"turn": "x"})
+    assert remembered_in(None) == remembered_in({"state": []}) == {}
+    assert remembered_in({"state": {"turn": "x"}}) == {"turn": "x"}
     assert (counts_in(None), counts_in({"watched": 1, "failed": "x"})) == ({}, {"watched": 1})

@@ -7,7 +7,7 @@ import pytest
 from shared.backends.base import DAY
 from shared.collector import part as module
 from shared.collector.ledger import Ledger
-from shared.collector.part import Part
+from shared.collector.part import FOREVER, Part
 from shared.cos.journal import FOLDED, KEPT
 from shared.errors import KeysRejected, OutOfTime
 from shared.tasks import Record
@@ -44,7 +44,7 @@ def test_a_note_that_is_held_is_not_read_again() -> None:
     bucket = Bucket()
     bucket.store(f"{FOUND}1.json", noted(DONE))
     part = load_part(bucket)
-    part.save(Run(bucket).deadline)
+    part.save()
     bucket.now += KEPT
     read: list[str] = []
     again = load_part(bucket, lambda method, name: read.append(f"{method} {name}"))
@@ -69,9 +69,9 @@ def test_a_note_that_is_none_of_ours_is_read_once_named_and_never_deleted(note: 
     bucket = Bucket()
     bucket.store(f"{FOUND}1.json", note)
     part = load_part(bucket)
-    assert (part.tasks, part.damaged_notes(), part.again()) == ({}, [f"{FOUND}1.json"], None)
+    assert (part.tasks, part.damaged_notes(), part.next_due()) == ({}, [f"{FOUND}1.json"], FOREVER)
     part.tidy(Run(bucket).deadline)
-    part.save(Run(bucket).deadline)
+    part.save()
     bucket.now += 100 * DAY
     read: list[str] = []
     again = load_part(bucket, lambda method, name: read.append(f"{method} {name}"))
@@ -85,10 +85,10 @@ def test_a_note_that_is_none_of_ours_is_read_once_named_and_never_deleted(note: 
 def test_final_records_are_noted_before_anything_else_and_others_are_not() -> None:
     bucket = Bucket()
     part = Part(storing(bucket), RESULTS)
-    part.record({"b": task("b", 3)}, Run(bucket).deadline)
+    part.record({"b": task("b", 3)})
     assert not bucket.objects
     gone = task("c", 3, deleted="yes")
-    part.record({"a": DONE, "b": task("b", 3), "c": gone}, Run(bucket).deadline)
+    part.record({"a": DONE, "b": task("b", 3), "c": gone})
     (name,) = bucket.objects
     assert name.startswith(FOUND)
     assert bucket.json(name) == noted(DONE, gone)
@@ -102,16 +102,16 @@ def test_a_journal_that_can_not_be_written_raises_before_anything_changes() -> N
 
     part = Part(storing(Bucket(), refuse), RESULTS)
     with pytest.raises(KeysRejected):
-        part.record({"a": DONE}, Run(Bucket()).deadline)
+        part.record({"a": DONE})
     assert part.tasks == {}
 
 
 def test_many_records_are_several_notes_none_of_them_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """A note as large as all results of a large list could never be read again."""
-    monkeypatch.setattr(module, "NOTE_BYTES", 1000)
+    monkeypatch.setattr(module, "BATCH_BYTES", 1000)
     bucket = Bucket()
     records = {f"id{number}": task(f"id{number}", url="x" * 200) for number in range(40)}
-    Part(storing(bucket), RESULTS).record(records, Run(bucket).deadline)
+    Part(storing(bucket), RESULTS).record(records)
     notes = bucket.under(FOUND)
     assert (len(notes) > 5, max(len(bucket.objects[name]) for name in notes) < 2000) == (True, True)
     assert load_part(bucket).tasks == records
@@ -125,7 +125,7 @@ def test_a_part_that_takes_over_tasks_notes_them_first_so_that_a_killed_sweep_lo
     moved.merge({"a": DONE, "b": task("b", 3)})
     moved.note_missing(["c"])
     moved.drop(["a"])
-    Part(storing(bucket), RESULTS).receive(moved, Run(bucket).deadline)
+    Part(storing(bucket), RESULTS).receive(moved)
     part = load_part(bucket)
     assert part.stored is None, "it was killed before it wrote the object"
     for name in ("tasks", "missing", "pending", "added", "unwatched"):
@@ -144,7 +144,7 @@ TIDY: dict[str, tuple[float, bool]] = {
 def test_only_notes_that_the_object_has_held_for_long_may_go(age: float, gone: bool) -> None:
     bucket = Bucket()
     bucket.store(f"{FOUND}1.json", noted(DONE))
-    load_part(bucket).save(Run(bucket).deadline)
+    load_part(bucket).save()
     bucket.now += age
     part = load_part(bucket)
     part.tidy(Run(bucket).deadline)
@@ -157,7 +157,7 @@ def test_an_old_note_that_the_object_did_not_hold_stays() -> None:
     bucket.store(f"{FOUND}1.json", noted(DONE), age=10 * KEPT)
     part = load_part(bucket)
     part.tidy(Run(bucket).deadline)
-    part.save(Run(bucket).deadline)
+    part.save()
     assert bucket.under(FOUND) == [f"{FOUND}1.json"], "whoever reads an older object still needs it"
 
 
@@ -168,7 +168,7 @@ def test_a_note_that_can_not_be_deleted_is_tried_again_next_time() -> None:
 
     bucket = Bucket()
     part = Part(storing(bucket, refuse), RESULTS)
-    part.hold("some", FOLDED)
+    part.hold({"some": NOW + FOLDED})
     part.changed = False
     bucket.now += FOLDED
     part.tidy(Run(bucket).deadline)
@@ -183,9 +183,9 @@ def test_when_time_runs_out_the_notes_read_so_far_are_kept() -> None:
     def slow(method: str, _: str) -> None:
         bucket.now += 1
 
-    run = Run(bucket, 5.5)  # half a second of it is kept for the reply
+    run = Run(bucket, 6.5)  # half a second of it is kept for the reply
     part = Part(storing(bucket, slow, run=run), RESULTS)
-    part.read_journal(run.deadline)
+    part.read(run.deadline)
     assert list(part.tasks) == ["id0", "id1", "id2", "id3"]
     assert list(part.held) == [f"{FOUND}{number}.json" for number in range(4)]
 
@@ -196,4 +196,4 @@ def test_a_hung_cos_raises() -> None:
 
     bucket = Bucket()
     with pytest.raises(OutOfTime):
-        Part(storing(bucket, hang), RESULTS).read_journal(Run(bucket).deadline)
+        Part(storing(bucket, hang), RESULTS).read(Run(bucket).deadline)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from shared.collector.ledger import OUTCOMES
+from shared.collector.part import FOREVER
 from shared.collector.results import Results
-from shared.collector.watchlist import END, Added, Listing, Place
-from shared.cos.journal import FOLDED, KEPT, NEVER
+from shared.collector.watchlist import END, Added, Listing, Progress
+from shared.cos.journal import FOLDED, KEPT, UNREADABLE
 from shared.errors import DamagedObject
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.bucket import FOUND, RESULTS, Bucket, Hook, Run, nothing, one_after_the_other
@@ -28,7 +29,7 @@ def load(bucket: Bucket, before: Hook = nothing, kind: Kind = VIDEO) -> tuple[Re
 
 
 def listing(*vids: str, etag: str = "1", whole: bool = True) -> Listing:
-    return Listing(list(vids), Place(etag, END), whole)
+    return Listing(list(vids), Progress(etag, END), whole)
 
 
 def counts(**more: int) -> dict[str, int]:
@@ -39,22 +40,22 @@ def followed(bucket: Bucket, now: Listing, before: Hook = nothing) -> Results:
     """What a sweep does to the results without asking anybody."""
     results, run = load(bucket, before)
     results.follow(now, run.deadline)
-    results.save(results.counts(), run.deadline)
+    results.save(results.counts())
     return results
 
 
 def test_without_an_object_there_is_nothing_and_nothing_is_written() -> None:
     bucket = Bucket()
     results, run = load(bucket)
-    results.follow(Listing([], Place(), whole=True), run.deadline)
-    results.save(results.counts(), run.deadline)
-    assert (results.counts(), results.again(), results.damaged, bucket.objects) == (counts(), None, [], {})
+    results.follow(Listing([], Progress(), whole=True), run.deadline)
+    results.save(results.counts())
+    assert (results.counts(), results.next_due(), results.damaged, bucket.objects) == (counts(), FOREVER, [], {})
 
 
 def test_a_list_is_watched_from_the_time_that_it_is_there() -> None:
     bucket = Bucket()
     results = followed(bucket, listing("a", "b"))
-    assert (results.counts(), results.again()) == (counts(watched=2, pending=2), 0.0)
+    assert (results.counts(), results.next_due()) == (counts(watched=2, pending=2), 0.0)
     written = bucket.json(RESULTS)
     assert list(written) == ["action", "updated_at", "summary", "missing", "tasks", "state"]
     assert written["summary"] == results.counts()
@@ -66,11 +67,11 @@ def test_it_is_written_only_when_it_says_anything_new() -> None:
     bucket = Bucket()
     followed(bucket, listing("a"))
     calls: list[str] = []
-    for now in (Listing([], Place("1", END), whole=False), Listing([], Place("1", END), whole=False)):
+    for now in (Listing([], Progress("1", END), whole=False), Listing([], Progress("1", END), whole=False)):
         followed(bucket, now, lambda method, name: calls.append(f"{method} {name}"))
     assert calls == [f"GET {RESULTS}", f"LIST {FOUND}"] * 2
-    results, run = load(bucket)
-    results.save({"watched": 7}, run.deadline)
+    results, _ = load(bucket)
+    results.save({"watched": 7})
     assert bucket.json(RESULTS)["summary"] == {"watched": 7}
 
 
@@ -78,41 +79,41 @@ def test_an_edited_list_drops_missing_ids_except_added_ones() -> None:
     bucket = Bucket()
     results, run = load(bucket)
     results.follow(listing("a", "b", "c"), run.deadline)
-    results.add(["d", "b"], Added([], [], [], []), run.deadline)
+    results.add(Added(["d", "b"], {}), run.deadline)
     results.head.merge({"a": DONE})
-    results.save(results.counts(), run.deadline)
+    results.save(results.counts())
     results = followed(bucket, listing("c", "e", etag="2"))
-    assert results.head.watched() == ["b", "c", "d", "e"]
+    assert sorted(results.head.watched()) == ["b", "c", "d", "e"]
     assert bucket.json(RESULTS)["tasks"] == {"a": DONE}, "a record stays, whoever watches"
     results = followed(bucket, listing("a", etag="3"))
-    assert (results.head.watched(), results.counts()) == (["b", "d", "a"], counts(watched=3, succeeded=1, pending=2))
+    assert (results.head.watched(), results.counts()) == (["a", "b", "d"], counts(watched=3, succeeded=1, pending=2))
 
 
 def test_a_list_that_is_gone_is_an_empty_one() -> None:
     bucket = Bucket()
     followed(bucket, listing("a"))
-    results = followed(bucket, Listing([], Place(), whole=True))
-    assert (results.counts(), results.again()) == (counts(), None)
+    results = followed(bucket, Listing([], Progress(), whole=True))
+    assert (results.counts(), results.next_due()) == (counts(), FOREVER)
     assert "state" not in bucket.json(RESULTS)
 
 
 def test_a_list_that_can_not_be_read_drops_nothing() -> None:
     bucket = Bucket()
     followed(bucket, listing("a"))
-    damaged = Place("2", END, damaged=True)
+    damaged = Progress("2", END, damaged=True)
     results = followed(bucket, Listing([], damaged, whole=False))
-    assert (results.counts(), results.place) == (counts(watched=1, pending=1), damaged)
-    assert load(bucket)[0].place == damaged
+    assert (results.counts(), results.progress) == (counts(watched=1, pending=1), damaged)
+    assert load(bucket)[0].progress == damaged
 
 
 def test_a_part_of_a_list_drops_nothing_and_is_looked_at_again_at_once() -> None:
     bucket = Bucket()
     results, run = load(bucket)
-    results.follow(Listing(["a"], Place("1", END), whole=True), run.deadline)
+    results.follow(Listing(["a"], Progress("1", END), whole=True), run.deadline)
     results.head.merge({"a": DONE})
-    results.follow(Listing(["b"], Place("2", 10), whole=False), run.deadline)
+    results.follow(Listing(["b"], Progress("2", 10), whole=False), run.deadline)
     results.head.merge({"b": task("b")})
-    assert (results.head.watched(), results.again()) == (["a", "b"], 0.0)
+    assert (results.head.watched(), results.next_due()) == (["a", "b"], 0.0)
 
 
 def test_an_object_of_an_earlier_version_goes_on_where_it_was() -> None:
@@ -127,8 +128,9 @@ def test_an_object_of_an_earlier_version_goes_on_where_it_was() -> None:
 def test_added_ids_are_held_with_their_notes() -> None:
     bucket = Bucket()
     results, run = load(bucket)
-    results.add(["a"], Added([], ["1"], ["2"], ["3"]), run.deadline)
-    assert results.head.held == {"1": NOW + KEPT, "2": NOW + FOLDED, "3": NEVER}
+    held = {"1": NOW + KEPT, "2": NOW + FOLDED, "3": UNREADABLE}
+    results.add(Added(["a"], held), run.deadline)
+    assert results.head.held == held
     assert (results.head.watched(), results.head.added) == (["a"], {"a"})
 
 
@@ -147,10 +149,10 @@ def test_beside_a_damaged_object_another_is_kept(damaged: object) -> None:
     bucket.store(f"{FOUND}1.json", noted(DONE))
     before = bucket.objects[RESULTS]
     for vids in ({"a", "b"}, {"a", "b", "c"}):
-        results, run = load(bucket)
+        results, _ = load(bucket)
         assert results.damaged == [RESULTS]
-        results.head.record({vid: task(vid) for vid in vids}, run.deadline)
-        results.save(results.counts(), run.deadline)
+        results.head.record({vid: task(vid) for vid in vids})
+        results.save(results.counts())
         assert bucket.final(RECOVERED).keys() == vids
         assert bucket.objects[RESULTS] == before
 
@@ -195,15 +197,15 @@ def test_a_state_that_a_person_has_spoiled_begins_anew(state: object) -> None:
     results, run = load(bucket)
     results.follow(listing("a", "b"), run.deadline)
     for part in results.due(run.deadline):
-        results.keep(part, run.deadline)
+        results.save_part(part)
     assert results.counts() == counts(watched=2, succeeded=1, pending=1)
 
 
 @pytest.mark.parametrize("pending", [True, False])
 def test_when_to_look_again(pending: bool) -> None:
-    results, run = load(Bucket())
-    assert results.again() is None
-    results.head.record({"a": DONE}, run.deadline)
+    results, _ = load(Bucket())
+    assert results.next_due() == FOREVER
+    results.head.record({"a": DONE})
     if pending:
         results.head.take(["b"])
-    assert results.again() == (0.0 if pending else NOW + KEPT)
+    assert results.next_due() == (0.0 if pending else NOW + KEPT)

@@ -10,7 +10,7 @@ import pytest
 from shared.collector import part as part_module
 from shared.collector import results as module
 from shared.collector.results import Results
-from shared.collector.watchlist import END, Listing, Place
+from shared.collector.watchlist import END, Listing, Progress
 from shared.cos.journal import KEPT
 from shared.errors import DamagedObject, OutOfTime
 from shared.tasks import Record
@@ -42,12 +42,12 @@ def run_of(
     results.load(run.deadline)
     reading = run.deadline.earlier(run.write_margin)
     if vids is not None:
-        results.follow(Listing(list(vids), Place(str(vids), END), whole=True), reading)
+        results.follow(Listing(list(vids), Progress(str(vids), END), whole=True), reading)
     for part in results.due(reading):
-        part.record({vid: record for vid, record in (found or {}).items() if vid in part.pending}, run.deadline)
+        part.record({vid: record for vid, record in (found or {}).items() if vid in part.pending})
         part.tidy(reading)
-        results.keep(part, run.deadline)
-    results.save(results.counts(), run.deadline)
+        results.save_part(part)
+    results.save(results.counts())
     return results
 
 
@@ -85,7 +85,7 @@ def test_records_that_are_too_large_for_one_object_move_as_well(monkeypatch: pyt
     """A results object of 44 MB was once written, and then no sweep could read it again."""
     monkeypatch.setattr(module, "PART_IDS", 1000)
     monkeypatch.setattr(part_module, "PART_BYTES", 5000)
-    monkeypatch.setattr(part_module, "NOTE_BYTES", 2000)
+    monkeypatch.setattr(part_module, "BATCH_BYTES", 2000)
     bucket = Bucket()
     records: dict[str, Record] = {vid: task(vid, url="x" * 900) for vid in MANY}
     run_of(bucket, MANY, {vid: records[vid] for vid in MANY[:15]})
@@ -172,7 +172,7 @@ def test_an_id_in_two_objects_becomes_one() -> None:
     run_of(bucket, MANY[:8], all_done(["id06"]))
     part = load_part(bucket, name=FIRST)
     part.take(["id06"])
-    part.save(Run(bucket).deadline)
+    part.save()
     results = run_of(bucket)
     assert lying(bucket) == [["id05", "id07"], ["id00", "id01", "id02", "id03", "id04", "id06"]]
     assert (results.counts()["watched"], results.counts()["succeeded"]) == (8, 1)
@@ -191,7 +191,7 @@ def test_the_parts_take_turns_when_time_runs_out() -> None:
         results = Results(storing(bucket, slow, run=run), RESULTS)
         results.load(run.deadline)
         turns.append([part.name for part in results.due(run.deadline.earlier(2))])
-        results.save({}, run.deadline)
+        results.save({})
     parts = [f"results/video.000{number}.json" for number in range(1, 5)]
     assert turns == [
         [RESULTS, *parts[:3]],
@@ -210,8 +210,8 @@ def test_a_list_that_can_not_be_compared_with_all_parts_at_once_is_compared_with
     def slow(method: str, name: str) -> None:
         bucket.now += 1
 
-    places = [run_of(bucket, MANY[:2], before=slow, limit=9).place for _ in range(3)]
-    assert places == [Place(str(MANY), END), *[Place(str(MANY[:2]), END)] * 2]
+    places = [run_of(bucket, MANY[:2], before=slow, limit=12).progress for _ in range(3)]
+    assert places == [Progress(str(MANY), END), *[Progress(str(MANY[:2]), END)] * 2]
     parts = [load_part(bucket, name=name) for name in [RESULTS, *bucket.json(RESULTS)["parts"]]]
     assert {vid for part in parts for vid in part.watched()} == {*MANY[:2]}
     assert bucket.final() == all_done(MANY)
@@ -230,20 +230,35 @@ def test_new_ids_wait_until_every_part_was_asked_for_them() -> None:
     assert Counter(vid for vids in lying(bucket) for vid in vids) == Counter([*MANY, "new"])
 
 
+def test_a_comparison_that_an_earlier_version_has_begun_begins_anew() -> None:
+    bucket = Bucket()
+    run_of(bucket, MANY)
+
+    def slow(method: str, name: str) -> None:
+        bucket.now += 1
+
+    run_of(bucket, [*MANY, "new"], before=slow, limit=9)
+    head = bucket.json(RESULTS)
+    head["state"]["compared"] = {"version": head["state"]["compared"]["version"], "found": "ffffff"}
+    bucket.store(RESULTS, head)
+    run_of(bucket, [*MANY, "new"])
+    assert Counter(vid for vids in lying(bucket) for vid in vids) == Counter([*MANY, "new"])
+
+
 def test_a_read_that_lasts_until_the_time_is_over_costs_its_part_the_turn_and_no_more() -> None:
     bucket = Bucket()
     run_of(bucket, MANY)
 
     def hang(method: str, name: str) -> None:
         if name == SECOND:
-            bucket.now += 900
+            bucket.now += 895
             raise OutOfTime("COS does not answer")
 
     run = Run(bucket)
     results = Results(storing(bucket, hang, run=run), RESULTS)
     results.load(run.deadline)
-    assert [part.name for part in results.due(run.deadline)] == [RESULTS, FIRST]
-    results.save({}, Run(bucket).deadline)
+    assert [part.name for part in results.due(run.deadline.earlier(10))] == [RESULTS, FIRST]
+    results.save({})
     run = Run(bucket)
     results = Results(storing(bucket, run=run), RESULTS)
     results.load(run.deadline)

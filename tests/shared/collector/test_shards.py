@@ -15,6 +15,8 @@ from tests.support.bucket import Api, Bucket, one_after_the_other, working
 from tests.support.shards import DEAD, INDEX, counts, fire, sharded, spreading
 from tests.support.wire import task
 
+SUMMARY = "results/video/summary/a.json"
+
 pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
 
 
@@ -124,27 +126,30 @@ def test_the_object_that_consoles_make_for_a_folder_is_no_shard_and_not_worth_a_
     assert fire(sharded({"": b"", "b.json": ["b"]}))[0] == spreading(1, due=1, invoked=1)
 
 
-def test_damaged_objects_of_shards_are_named() -> None:
-    bucket = sharded({"a.json": b"{", "b.json": ["b"]})
+@pytest.mark.parametrize("told", [{"etag": "x", "summary": {"watched": 0}}, {"summary": {"watched": 0}}])
+def test_a_summary_of_another_list_makes_its_shard_due(told: object) -> None:
+    bucket = sharded({"a.json": ["a"]})
+    bucket.store(SUMMARY, told)
+    assert fire(bucket)[1].shards == ["a.json"]
+    assert bucket.json(INDEX)["shards"]["a.json"] == {"watched": 0}
+
+
+def test_a_finished_shard_whose_list_is_gone_is_remembered_only_as_long_as_its_summary_is_there() -> None:
+    """An index once kept every shard that there ever was."""
+    bucket = sharded({"a.json": ["a"], "b.json": []})
+    fire(bucket)[1].run(bucket, {"a": task("a")})
+    bucket.now += KEPT
     fire(bucket)[1].run(bucket, {})
-    assert fire(bucket)[0]["damaged"] == ["watch/video/a.json"]
-    assert fire(bucket)[0]["damaged"] == ["watch/video/a.json"], "the index remembers"
-
-
-@pytest.mark.parametrize(
-    "summary", [b"{", [], {}, {"summary": None}, {"etag": "x", "summary": {"watched": 0}}, {"summary": {"watched": 0}}]
-)
-def test_a_damaged_summary_makes_its_shard_due(summary: object) -> None:
-    bucket = sharded({"a.json": ["a"]})
-    bucket.store("results/video/summary/a.json", summary)
-    assert fire(bucket)[1].shards == ["a.json"]
-    assert bucket.json(INDEX)["shards"]["a.json"] in ({}, {"watched": 0})
-
-
-def test_an_object_of_somebody_else_among_the_summaries_is_no_shard() -> None:
-    bucket = sharded({"a.json": ["a"]})
-    bucket.store("results/video/summary/mine.txt", b"mine")
-    assert fire(bucket)[1].shards == ["a.json"]
+    fire(bucket)
+    bucket.remove("watch/video/a.json")
+    read: list[str] = []
+    for _ in range(2):
+        assert fire(bucket, before=lambda _, name: read.append(name))[0] == {**counts(), **spreading(1)}
+    assert SUMMARY not in read
+    assert list(bucket.json(INDEX)["state"]["shards"]) == ["a.json", "b.json"]
+    bucket.remove(SUMMARY)
+    fire(bucket)
+    assert list(bucket.json(INDEX)["state"]["shards"]) == ["b.json"]
 
 
 def test_objects_of_an_earlier_version_are_understood() -> None:
@@ -157,27 +162,6 @@ def test_objects_of_an_earlier_version_are_understood() -> None:
     assert summary == {**counts(1, succeeded=1), **spreading(2, due=2, invoked=2)}
     scf.run(bucket, tasks)
     assert fire(bucket)[0] == {**counts(2, succeeded=2), **spreading(2)}
-
-
-@pytest.mark.parametrize("damaged", [b"{", [], 7])
-def test_a_damaged_index_is_named_and_left_and_another_is_kept_beside_it(damaged: object) -> None:
-    bucket = sharded({"a.json": ["a"]})
-    bucket.store(INDEX, damaged)
-    before, recovered = bucket.objects[INDEX], "results/video.index.recovered.json"
-    for _ in range(2):
-        summary, scf = fire(bucket)
-        assert (summary["damaged"], scf.shards, bucket.objects[INDEX]) == ([INDEX], ["a.json"], before)
-        scf.run(bucket, {"a": task("a")})
-        assert list(bucket.json(recovered)["shards"]) == ["a.json"]
-        bucket.store("watch/video/a.json", ["a", "b"])
-
-
-@pytest.mark.parametrize("damaged", [{}, {"state": 7}, {"state": {"shards": {"a.json": 7, "../b": {}}}}])
-def test_an_index_that_remembers_nothing_usable_is_written_anew(damaged: object) -> None:
-    bucket = sharded({"a.json": ["a"]})
-    bucket.store(INDEX, damaged)
-    assert fire(bucket)[1].shards == ["a.json"]
-    assert list(bucket.json(INDEX)["shards"]) == ["a.json"]
 
 
 def test_the_index_is_written_only_when_it_changes() -> None:

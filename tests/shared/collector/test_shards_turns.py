@@ -9,7 +9,7 @@ from shared.collector.watchlist import add_ids
 from shared.cos.journal import KEPT
 from shared.errors import QueryError, UpstreamFailed
 from shared.tasks import Record
-from tests.support.bucket import Objects, Run, one_after_the_other
+from tests.support.bucket import Objects, one_after_the_other
 from tests.support.shards import DEAD, NO, Scf, counts, fire, sharded, spreading
 from tests.support.wire import task
 
@@ -90,7 +90,7 @@ def test_a_shard_that_can_not_be_swept_does_not_keep_the_others_from_their_turn(
 
 def test_added_ids_are_swept_at_the_same_firing_and_only_once() -> None:
     bucket = sharded({})
-    add_ids(Objects(bucket), "watch/video/", ("a", "b"), Run(bucket))
+    add_ids(Objects(bucket), "watch/video/", ("a", "b"))
     summary, scf = fire(bucket)
     assert (summary, scf.shards) == (spreading(1, due=1, invoked=1), ["added.json"])
     assert scf.run(bucket, {"a": task("a"), "b": task("b", 3)}) == ["a", "b"]
@@ -106,7 +106,7 @@ def test_a_later_addition_makes_a_finished_shard_due_again() -> None:
     bucket = sharded({})
     tasks = {"a": task("a"), "b": task("b")}
     for vid in tasks:
-        add_ids(Objects(bucket), "watch/video/added.json", (vid,), Run(bucket))
+        add_ids(Objects(bucket), "watch/video/added.json", (vid,))
         assert fire(bucket)[1].run(bucket, tasks) == [vid]
         for _ in range(2):
             bucket.now += KEPT
@@ -122,14 +122,14 @@ def test_ids_added_to_one_shard_make_it_due() -> None:
     bucket.now += KEPT
     fire(bucket)[1].run(bucket, tasks)
     assert fire(bucket)[1].shards == []
-    add_ids(Objects(bucket), "watch/video/x.json", ("c",), Run(bucket))
+    add_ids(Objects(bucket), "watch/video/x.json", ("c",))
     _, scf = fire(bucket)
     assert (scf.shards, scf.run(bucket, tasks)) == (["x.json"], ["c"])
 
 
 def test_ids_added_to_a_shard_that_nobody_has_written_are_asked_about_until_they_are_final() -> None:
     bucket = sharded({})
-    add_ids(Objects(bucket), "watch/video/x.json", ("a",), Run(bucket))
+    add_ids(Objects(bucket), "watch/video/x.json", ("a",))
     _, scf = fire(bucket)
     assert (scf.shards, scf.run(bucket, {"a": task("a", 3)})) == (["x.json"], ["a"])
     bucket.now += KEPT
@@ -172,7 +172,7 @@ def test_an_unreadable_note_costs_the_same_at_each_firing() -> None:
 
 def test_a_delete_that_is_refused_stops_nothing() -> None:
     bucket = sharded({})
-    add_ids(Objects(bucket), "watch/video/", ("a",), Run(bucket))
+    add_ids(Objects(bucket), "watch/video/", ("a",))
     fire(bucket, Scf(NO), {"a": task("a")})
     bucket.now += KEPT
 

@@ -69,6 +69,8 @@ def test_when_both_results_objects_are_damaged_nothing_is_asked_or_written(net: 
         {"parts": {"results/video.0001.json": {"again": float("nan"), "counts": {"watched": "x"}}}},
         {"parts": {f"results/video.{'9' * 5000}.json": {}, "9": {}, ".0001.json": {}}},
         {"watch": {"etag": "x", "byte": 10**30, "invalid": []}},
+        {"compared": {"version": 7, "parts": {}, "found": None}},
+        {"compared": {"version": "x", "parts": [7], "found": "2x"}},
         "text",
     ],
     ids=lambda value: str(value)[:40],

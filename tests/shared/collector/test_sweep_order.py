@@ -160,7 +160,7 @@ def test_the_summary_goes_to_an_object_of_its_own_when_one_is_named() -> None:
 def bucket_etag(bucket: Bucket) -> str:
     objects = working(bucket, Api(bucket, {})).objects
     run = working(bucket, Api(bucket, {})).invocation
-    return next(item.etag for item in objects.list("watch/", run.deadline) if item.name == WATCH)
+    return objects.list("watch/", run.deadline)[WATCH]
 
 
 def test_a_role_that_may_not_delete_costs_the_notes_only() -> None:

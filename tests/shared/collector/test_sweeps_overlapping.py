@@ -26,7 +26,6 @@ from tests.support.bucket import (  # fmt: skip
     Bucket,
     Hook,
     Objects,
-    Run,
     one_after_the_other,
     sweep,
 )
@@ -145,8 +144,8 @@ def test_ids_that_are_added_amid_a_sweep_are_asked_about_next(start: Callable[[]
         bucket.lag = lambda: lag
 
         def add(bucket: Bucket = bucket) -> None:
-            add_ids(Objects(bucket), "watch/video/", ("new-1", "both"), Run(bucket))
-            add_ids(Objects(bucket), "watch/video/", ("both", "new-2"), Run(bucket))
+            add_ids(Objects(bucket), "watch/video/", ("new-1", "both"))
+            add_ids(Objects(bucket), "watch/video/", ("both", "new-2"))
             bucket.store(WATCH, ["person", "x"])
 
         at = At(number, add)
@@ -220,13 +219,13 @@ class Interleaving:
     def caller(self, vid: str) -> None:
         def add(hook: Hook) -> None:
             objects: CosObjects = Objects(self.bucket, hook)
-            add_ids(objects, "watch/video/", (vid, "w"), Run(self.bucket))
+            add_ids(objects, "watch/video/", (vid, "w"))
             self.added |= {vid, "w"}
 
         self.stage.add(f"caller-{vid}", add)
 
     def person(self, vids: list[str]) -> None:
-        self.stage.add("person", lambda hook: Objects(self.bucket, hook).put(WATCH, vids, Run(self.bucket).deadline))
+        self.stage.add("person", lambda hook: Objects(self.bucket, hook).put(WATCH, vids))
 
     def play(self) -> None:
         while self.stage.live:

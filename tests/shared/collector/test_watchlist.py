@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from shared.collector.watchlist import END, LONGEST_NAME, MOST_NAMED, Listing, Place, ids_of, read_watched
+from shared.collector.watchlist import END, LONGEST_NAME, MOST_NAMED, Listing, Progress, ids_of, read_watched
 from shared.cos.objects import Chunk
 from shared.errors import KeysRejected
 from shared.invocation import Deadline
@@ -17,13 +17,13 @@ from tests.support.bucket import WATCH, Bucket, Objects, Run
 T = TypeVar("T")
 
 
-def read(bucket: Bucket, place: Place | None = None, ids: IdForm = VIDS) -> Listing:
-    return read_watched(Objects(bucket), WATCH, ids, place or Place(), Run(bucket).deadline)
+def read(bucket: Bucket, place: Progress | None = None, ids: IdForm = VIDS) -> Listing:
+    return read_watched(Objects(bucket), WATCH, ids, place or Progress(), Run(bucket).deadline)
 
 
 def etag(bucket: Bucket) -> str:
-    (listed,) = Objects(bucket).list("watch/", Run(bucket).deadline)
-    return listed.etag
+    (listed,) = Objects(bucket).list("watch/", Run(bucket).deadline).values()
+    return listed
 
 
 #: A watch object, the ids in it, and what in it is no id; None: it is damaged.
@@ -48,14 +48,14 @@ OBJECTS: dict[str, tuple[object, list[str], list[str] | None]] = {
 def test_watch_objects(value: object, vids: list[str], invalid: list[str] | None) -> None:
     bucket = Bucket()
     bucket.store(WATCH, value)
-    place = Place(etag(bucket), END, invalid is None, tuple(invalid or ()))
+    place = Progress(etag(bucket), END, invalid is None, tuple(invalid or ()))
     assert read(bucket) == Listing(vids, place, whole=invalid is not None)
 
 
 def test_an_absent_watch_object_is_an_empty_one() -> None:
-    assert read(Bucket()) == Listing([], Place(), whole=True)
-    assert read(Bucket(), Place("old", END)) == Listing([], Place(), whole=True)
-    assert read(Bucket(), Place("old", 100)) == Listing([], Place(), whole=True)
+    assert read(Bucket()) == Listing([], Progress(), whole=True)
+    assert read(Bucket(), Progress("old", END)) == Listing([], Progress(), whole=True)
+    assert read(Bucket(), Progress("old", 100)) == Listing([], Progress(), whole=True)
 
 
 @pytest.mark.parametrize("value", [["a"], ["a", "../b"], b"{"])
@@ -64,9 +64,9 @@ def test_an_object_that_has_not_changed_is_not_read_again(value: object) -> None
     bucket = Bucket()
     bucket.store(WATCH, value)
     first = read(bucket)
-    assert read(bucket, first.place) == Listing([], first.place, whole=False)
+    assert read(bucket, first.progress) == Listing([], first.progress, whole=False)
     bucket.store(WATCH, ["a", "c"])
-    assert read(bucket, first.place) == Listing(["a", "c"], Place(etag(bucket), END), whole=True)
+    assert read(bucket, first.progress) == Listing(["a", "c"], Progress(etag(bucket), END), whole=True)
 
 
 class Spoiling(Objects):
@@ -82,23 +82,23 @@ def test_invalid_json_is_read_again_before_it_counts_as_damaged() -> None:
     """The ETag of an encrypted object is not its MD5, so nobody can tell; the sweep goes on without the list."""
     bucket = Bucket()
     bucket.store(WATCH, b"{")
-    damaged = read_watched(Spoiling(bucket), WATCH, VIDS, Place("old", END), Run(bucket).deadline)
-    assert damaged == Listing([], Place("", END, damaged=True), whole=False)
+    damaged = read_watched(Spoiling(bucket), WATCH, VIDS, Progress("old", END), Run(bucket).deadline)
+    assert damaged == Listing([], Progress("", END, damaged=True), whole=False)
     bucket.store(WATCH, ["a"])
-    assert read(bucket, damaged.place).vids == ["a"]
+    assert read(bucket, damaged.progress).vids == ["a"]
 
 
 def test_ids_are_those_of_the_back_end() -> None:
     bucket = Bucket()
     bucket.store(WATCH, ["a1", "b1"])
     listed = read(bucket, ids=IdForm("a.", "a and one more"))
-    assert (listed.vids, listed.place.invalid) == (["a1"], ('"b1"',))
+    assert (listed.vids, listed.progress.invalid) == (["a1"], ('"b1"',))
 
 
 def test_only_some_invalid_entries_are_named() -> None:
     bucket = Bucket()
     bucket.store(WATCH, ["x y" * 1000] * 1000)
-    invalid = read(bucket).place.invalid
+    invalid = read(bucket).progress.invalid
     assert (len(invalid), {len(name) for name in invalid}) == (MOST_NAMED, {LONGEST_NAME})
 
 
@@ -108,7 +108,7 @@ def test_a_refusal_of_cos_fails_it() -> None:
 
     bucket = Bucket()
     with pytest.raises(KeysRejected):
-        read_watched(Objects(bucket, refuse), WATCH, VIDS, Place(), Run(bucket).deadline)
+        read_watched(Objects(bucket, refuse), WATCH, VIDS, Progress(), Run(bucket).deadline)
 
 
 @pytest.mark.parametrize(

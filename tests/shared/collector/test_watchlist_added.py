@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from shared.collector import watchlist as module
 from shared.collector.watchlist import FOLD_FROM, MOST_ADDED, NOTE_IDS, Added, add_ids, added_folder, read_added
-from shared.cos.journal import NEVER, Held
+from shared.cos.journal import FOLDED, KEPT, UNREADABLE, Held
 from shared.errors import KeysRejected
+from shared.tasks import VIDS
 from tests.support.bucket import (  # fmt: skip
     ADDED,
     WATCH,
@@ -27,8 +28,14 @@ pytestmark = pytest.mark.usefixtures(one_after_the_other.__name__)
 
 
 def read(bucket: Bucket, held: Held | None = None, before: Hook = nothing, limit: float = 900.0) -> Added:
-    run = Run(bucket, limit)
-    return read_added(Objects(bucket, before), WATCH, {} if held is None else held, run, run.deadline)
+    deadline = Run(bucket, limit).deadline
+    return read_added(Objects(bucket, before), WATCH, VIDS, {} if held is None else held, deadline)
+
+
+def holding(*notes: str, damaged: Sequence[str] = (), folded: Sequence[str] = ()) -> Held:
+    """The notes with the time from which each may be deleted."""
+    folds = dict.fromkeys(folded, NOW + FOLDED)
+    return dict.fromkeys(damaged, UNREADABLE) | folds | dict.fromkeys(notes, NOW + KEPT)
 
 
 def notes(bucket: Bucket, contents: Mapping[str, object]) -> list[str]:
@@ -54,11 +61,11 @@ def test_a_watch_object_and_a_prefix_of_its_name_share_their_notes(watch: str, f
 
 def test_simultaneous_and_repeated_additions_all_count() -> None:
     bucket = Bucket()
-    caller = Run(bucket)
-    for run, vids in ((caller, ("a", "b")), (Run(bucket), ("b", "c")), (caller, ("a", "b")), (caller, ("d",))):
-        add_ids(Objects(bucket), "watch/video/", vids, run)
+    caller, other = Objects(bucket), Objects(bucket)
+    for objects, vids in ((caller, "ab"), (other, "bc"), (caller, "ab"), (caller, "d")):
+        add_ids(objects, "watch/video/", [*vids])
     assert bucket.now == NOW
-    assert sorted(map(str, read(bucket).vids)) == ["a", "b", "c", "d"]
+    assert sorted(read(bucket).vids) == ["a", "b", "c", "d"]
     assert len(bucket.under(ADDED)) == 3
 
 
@@ -68,23 +75,23 @@ def test_simultaneous_and_repeated_additions_all_count() -> None:
 def test_many_ids_are_several_notes(number: int, written: int) -> None:
     bucket = Bucket()
     vids = tuple(f"id{number}" for number in range(number))
-    stored = add_ids(Objects(bucket), WATCH, vids, Run(bucket))
+    stored = add_ids(Objects(bucket), WATCH, vids)
     lengths = [len(bucket.json(name)["vids"]) for name in bucket.under(ADDED)]
     assert (len(lengths), max(lengths)) == (written, min(number, NOTE_IDS))
-    assert sorted(map(str, read(bucket).vids)) == sorted(vids)
+    assert sorted(read(bucket).vids) == sorted(vids)
     assert bucket.json(stored.key.removeprefix("prefix/"))["vids"][-1] == vids[-1]
 
 
 def test_added_ids_are_returned_with_their_notes() -> None:
     bucket = Bucket()
     names = notes(bucket, {"1": {"vids": ["b", "a"]}, "2": {"vids": ["a", "c"]}})
-    assert read(bucket) == Added(["b", "a", "c"], names, [], [])
+    assert read(bucket) == Added(["b", "a", "c"], holding(*names))
 
 
 def test_a_note_of_a_person_may_say_anything() -> None:
     bucket = Bucket()
     good, bad, empty = notes(bucket, {"1": {"vids": ["a", 7, "../x"]}, "2": {"vids": "b"}, "3": {}})
-    assert read(bucket) == Added(["a", "../x"], [good], [], [bad, empty])
+    assert read(bucket) == Added(["a"], holding(good, damaged=[bad, empty]))
 
 
 def test_held_notes_are_not_read_again() -> None:
@@ -92,7 +99,7 @@ def test_held_notes_are_not_read_again() -> None:
     first, second = notes(bucket, {"1": {"vids": ["a"]}, "2": {"vids": ["b"]}})
     calls: list[str] = []
     added = read(bucket, {first: NOW + 1.0}, lambda method, name: calls.append(f"{method} {name}"))
-    assert (added, calls) == (Added(["b"], [second], [], []), [f"LIST {ADDED}", f"GET {second}"])
+    assert (added, calls) == (Added(["b"], holding(second)), [f"LIST {ADDED}", f"GET {second}"])
 
 
 def test_unreadable_notes_are_read_once_and_named_until_they_are_gone() -> None:
@@ -115,9 +122,9 @@ def test_unreadable_notes_are_read_once_and_named_until_they_are_gone() -> None:
 
 
 def test_an_unreadable_note_that_is_gone_is_forgotten() -> None:
-    held: Held = {f"{ADDED}1.json": NEVER, "results/video.found/1.json": NEVER, f"{ADDED}2.json": NOW}
+    held: Held = {f"{ADDED}1.json": UNREADABLE, "results/video.found/1.json": UNREADABLE, f"{ADDED}2.json": NOW}
     read(Bucket(), held)
-    assert held == {"results/video.found/1.json": NEVER, f"{ADDED}2.json": NOW}
+    assert held == {"results/video.found/1.json": UNREADABLE, f"{ADDED}2.json": NOW}
 
 
 def test_more_ids_than_fit_in_memory_are_read_by_one_sweep_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,15 +134,15 @@ def test_more_ids_than_fit_in_memory_are_read_by_one_sweep_after_the_other(monke
     each = MOST_ADDED // 4
     names = notes(bucket, {f"{n}": {"vids": [f"{n}-{vid}" for vid in range(each)]} for n in range(6)})
     first = read(bucket)
-    assert (len(first.vids), first.notes) == (4 * each, names[:4])
-    second = read(bucket, dict.fromkeys(first.notes, NOW + 1.0))
-    assert (len(second.vids), second.notes) == (2 * each, names[4:])
+    assert (len(first.vids), first.notes) == (4 * each, holding(*names[:4]))
+    second = read(bucket, first.notes)
+    assert (len(second.vids), second.notes) == (2 * each, holding(*names[4:]))
 
 
 def test_few_notes_are_left_as_they_are() -> None:
     bucket = Bucket()
     names = notes(bucket, {f"{number:03}": {"vids": [f"id{number}"]} for number in range(FOLD_FROM - 1)})
-    assert read(bucket) == Added([f"id{number}" for number in range(FOLD_FROM - 1)], names, [], [])
+    assert read(bucket) == Added([f"id{number}" for number in range(FOLD_FROM - 1)], holding(*names))
     assert bucket.under(ADDED) == names
 
 
@@ -144,8 +151,8 @@ def test_many_notes_are_folded_into_few_that_say_the_same() -> None:
     contents: dict[str, object] = {f"{number:03}": {"vids": [f"id{number}", "all"]} for number in range(FOLD_FROM)}
     names = notes(bucket, contents | {"999": b"{"})
     added = read(bucket)
-    (fold,) = added.notes
-    assert (added.folded, added.damaged) == (names[:-1], names[-1:])
+    (fold,) = bucket.objects.keys() - names
+    assert added.notes == holding(fold, folded=names[:-1], damaged=names[-1:])
     assert bucket.json(fold)["vids"] == added.vids == ["id0", "all", *(f"id{n}" for n in range(1, FOLD_FROM))]
     assert bucket.under(ADDED) == sorted([*names, fold]), "they go when every list shows the new one"
 
@@ -154,10 +161,10 @@ def test_folding_writes_only_as_many_notes_as_the_ids_need() -> None:
     bucket = Bucket()
     size = NOTE_IDS // 10
     vids = [f"id{number}" for number in range(size * FOLD_FROM)]
-    notes(bucket, {f"{n:03}": {"vids": vids[n * size : (n + 1) * size]} for n in range(FOLD_FROM)})
-    added = read(bucket)
-    assert [len(bucket.json(name)["vids"]) for name in added.notes] == [NOTE_IDS] * 5
-    assert [vid for name in added.notes for vid in bucket.json(name)["vids"]] == vids
+    names = notes(bucket, {f"{n:03}": {"vids": vids[n * size : (n + 1) * size]} for n in range(FOLD_FROM)})
+    folds = [bucket.json(name)["vids"] for name in read(bucket).notes if name not in names]
+    assert [len(fold) for fold in folds] == [NOTE_IDS] * 5
+    assert [vid for fold in folds for vid in fold] == vids
 
 
 def test_folded_notes_go_soon_and_the_one_that_says_the_same_goes_later() -> None:
@@ -180,7 +187,7 @@ def test_notes_read_before_the_deadline_count() -> None:
         bucket.now += 1
 
     added = read(bucket, None, slow, limit=10.5)
-    assert added == Added([f"id{number}" for number in range(9)], names[:9], [], [])
+    assert (added.vids, [*added.notes]) == ([f"id{number}" for number in range(9)], names[:9])
 
 
 @pytest.mark.parametrize("method", ["LIST", "GET", "PUT"])

@@ -12,31 +12,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.collector.watchlist import END, MOST_NAMED, Listing, Place, read_watched
+from shared.collector.watchlist import END, MOST_NAMED, Listing, Progress, read_watched
 from shared.tasks import VIDS
 from tests.support import bucket as bucket_module
 from tests.support.bucket import WATCH, Bucket, Objects, Run
 
 
-def chunks(body: object, size: int, place: Place | None = None) -> Iterator[Listing]:
+def chunks(body: object, size: int, place: Progress | None = None) -> Iterator[Listing]:
     """What each sweep reads of a watch object in a bucket whose chunks have so many bytes."""
     bucket = Bucket()
     bucket.store(WATCH, body)
-    place = place or Place()
+    place = place or Progress()
     for _ in count():
         with patch.object(bucket_module, "CHUNK", size):
             listing = read_watched(Objects(bucket), WATCH, VIDS, place, Run(bucket).deadline)
         yield listing
-        if listing.place.byte == END:
+        if listing.progress.byte == END:
             return
-        assert listing.place.byte > place.byte, "each reads on"
-        place = listing.place
+        assert listing.progress.byte > place.byte, "each reads on"
+        place = listing.progress
 
 
-def whole(body: object, size: int) -> tuple[list[str], Place]:
+def whole(body: object, size: int) -> tuple[list[str], Progress]:
     """All ids of a watch object, and the last place."""
     listings = list(chunks(body, size))
-    return list(dict.fromkeys(vid for listing in listings for vid in listing.vids)), listings[-1].place
+    return list(dict.fromkeys(vid for listing in listings for vid in listing.vids)), listings[-1].progress
 
 
 IDS = [f"id-{number}" for number in range(50)]
@@ -103,21 +103,21 @@ def test_a_damaged_list_is_not_read_again_until_it_is_another() -> None:
     bucket = Bucket()
     bucket.store(WATCH, b'["aaaaaaaa","bbbbbbbb",["cccccccc"]]')
     *_, last = chunks(bucket.objects[WATCH], 24)
-    assert read_watched(Objects(bucket), WATCH, VIDS, last.place, Run(bucket).deadline) == Listing(
-        [], last.place, False
+    assert read_watched(Objects(bucket), WATCH, VIDS, last.progress, Run(bucket).deadline) == Listing(
+        [], last.progress, False
     )
     bucket.store(WATCH, ["a"])
-    assert read_watched(Objects(bucket), WATCH, VIDS, last.place, Run(bucket).deadline).vids == ["a"]
+    assert read_watched(Objects(bucket), WATCH, VIDS, last.progress, Run(bucket).deadline).vids == ["a"]
 
 
 def test_a_list_that_changes_while_it_is_read_is_read_from_its_beginning() -> None:
     bucket = Bucket()
     with patch.object(bucket_module, "CHUNK", 40):
         bucket.store(WATCH, IDS)
-        first = read_watched(Objects(bucket), WATCH, VIDS, Place(), Run(bucket).deadline)
+        first = read_watched(Objects(bucket), WATCH, VIDS, Progress(), Run(bucket).deadline)
         bucket.store(WATCH, ["new", *IDS])
-        again = read_watched(Objects(bucket), WATCH, VIDS, first.place, Run(bucket).deadline)
-    assert (first.place.byte > 0, again.vids[0]) == (True, "new")
+        again = read_watched(Objects(bucket), WATCH, VIDS, first.progress, Run(bucket).deadline)
+    assert (first.progress.byte > 0, again.vids[0]) == (True, "new")
 
 
 ENTRIES = (
@@ -136,13 +136,13 @@ def test_a_list_says_the_same_wherever_it_is_cut(
     (at_once,) = chunks(body, len(body))
     found, last = whole(body, size)
     assert (found, last.damaged) == (at_once.vids, False)
-    assert last.invalid[:MOST_NAMED] == at_once.place.invalid
+    assert last.invalid[:MOST_NAMED] == at_once.progress.invalid
 
 
 @given(st.binary(max_size=80), st.integers(1, 40))
 def test_whatever_lies_there_is_read_to_an_end(body: bytes, size: int) -> None:
     listings = list(chunks(b'["aaaa",' + body, size))
-    assert listings[-1].place.byte == END
+    assert listings[-1].progress.byte == END
     assert len(listings) <= len(body) + 10
 
 
@@ -157,5 +157,5 @@ def test_an_entry_of_any_length_takes_no_more_memory_than_its_chunk(before: str,
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (listings[-1].place.damaged, set(listings[-1].vids) <= {"a"}) == (True, True)
+    assert (listings[-1].progress.damaged, set(listings[-1].vids) <= {"a"}) == (True, True)
     assert peak < 4 * len(body)

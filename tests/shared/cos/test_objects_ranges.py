@@ -64,9 +64,9 @@ def test_an_object_of_no_bytes_has_no_range_but_the_etag_that_a_list_tells(net: 
     """The answer has status 416 and no ETag: a shard without a byte once was another than the listed at each look."""
     net.cos("GET", objects={KEY: b""})
     invocation = net.invocation()
-    (listed,) = CosObjects(settings(), invocation).list("watch/", invocation.deadline)
+    (etag,) = CosObjects(settings(), invocation).list("watch/", invocation.deadline).values()
     for known in ("", ETAG):
-        assert read(net, known=known) == Chunk(b"", 0, 0, listed.etag, intact=True)
+        assert read(net, known=known) == Chunk(b"", 0, 0, etag, intact=True)
 
 
 def test_without_an_object_there_is_nothing_to_parse(net: Network) -> None:
