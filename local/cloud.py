@@ -23,7 +23,6 @@ from local.scf.account import Account
 from local.scf.api import Api, is_call
 from local.scf.asynchronous import Asynchronous
 from local.scf.deployed import Deployed
-from local.scf.deployed_timers import DeployedTimers
 from local.scf.functions_api import CODE_PATH
 from local.scf.gateway import URL_PREFIX, Gateway
 from local.scf.instance import Log
@@ -106,7 +105,7 @@ class Cloud:
         self._bucket_servers: dict[str, Server] = {}
         self._opening = asyncio.Lock()
         self.asynchronous = Asynchronous(self.invoke)
-        self._timers = Timers(self.config.timers, self.asynchronous)
+        self._timers = Timers(lambda: self.config.timers, self.asynchronous)
         self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
         self.media_service = MediaService(MediaTasks())
         self.media_front = Faulty(self.media_service, self.media_service.routes)
@@ -130,7 +129,7 @@ class Cloud:
     def _make_account(self) -> None:
         """Set up API 3.0 and the functions that are deployed with it."""
         self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
-        self.deployed_timers = DeployedTimers(self.account, self.asynchronous)
+        self.deployed_timers = Timers(self.account.timers, self.asynchronous)
         find = finder(self.config.functions, self.deployed.find)
         invocations = InvokeActions(find, self.invoke, self.asynchronous)
         self.scf = Api(services(self.account, self.packages, invocations), self._account_changed)

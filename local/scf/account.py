@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_pascal
 
+from local.config import TimerTrigger
 from local.scf.parameters import ApiError
 
 LATEST, DEFAULT = "$LATEST", "$DEFAULT"
@@ -224,6 +225,21 @@ class Account:
         if function is None:
             raise ApiError("ResourceNotFound.FunctionName", f"there is no function {name[:64]!a} in {namespace[:64]!a}")
         return function
+
+    def timers(self) -> list[TimerTrigger]:
+        """Return the timers of all functions; each calls `<function>:<version or alias>`."""
+        return [
+            TimerTrigger(
+                function=f"{function.function_name}:{trigger.qualifier}",
+                name=trigger.trigger_name,
+                cron=trigger.trigger_desc,
+                message=trigger.custom_argument,
+                enabled=trigger.enable,
+            )
+            for function in self.functions.values()
+            for trigger in function.triggers
+            if trigger.type == "timer"
+        ]
 
     def codes(self) -> set[str]:
         """Return the SHA-256 of every package that a function or version needs."""

@@ -1,67 +1,86 @@
-"""Fires the timers of serverless.yml: asynchronous invocations with Timer events."""
+"""Fires timers: asynchronous invocations with Timer events."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from local.config import CRON_ZONE, TimerTrigger, next_firing
-from local.scf.asynchronous import Asynchronous
+from local.scf.asynchronous import Accepted, Asynchronous, QueueFull
 from local.scf.runtime import Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class Due(NamedTuple):
+    """A timer, and when it fires next."""
+
+    at: datetime
+    timer: TimerTrigger
 
 
 class Timers:
-    """The timer triggers of a project."""
+    """Fires timers from `start` to `stop`; `timers` returns them as they are now."""
 
-    def __init__(self, timers: Iterable[TimerTrigger], asynchronous: Asynchronous) -> None:
-        self._timers = {timer.name: timer for timer in timers}
+    def __init__(self, timers: Callable[[], Iterable[TimerTrigger]], asynchronous: Asynchronous) -> None:
+        self._timers = timers
         self._asynchronous = asynchronous
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Fire every enabled timer at the times of its cron, until `stop`."""
-        for timer in self._timers.values():
-            if timer.enabled:
-                self._spawn(self._run(timer))
+        """Start firing every enabled timer at the times of its cron."""
+        self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Stop firing timers."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
-    async def ended(self) -> None:
-        """Wait until nothing is scheduled."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    def changed(self) -> None:
+        """Schedule again, after a timer was added, changed or removed."""
+        self._changed.set()
+
+    def due(self, after: datetime) -> list[Due]:
+        """Return the enabled timers with their next firing after a time, soonest first."""
+        enabled = [timer for timer in self._timers() if timer.enabled]
+        firings = [Due(at, timer) for timer in enabled if (at := next_firing(timer.cron, after)) is not None]
+        return sorted(firings, key=lambda due: due.at)
 
     async def fire(self, name: str, message: str | None = None) -> Outcome:
         """Fire one timer now and return the outcome of the first run; a failed one is run again in the background.
 
         Raises KeyError, with the names of all timers, for an unknown name.
         """
-        if name not in self._timers:
-            raise KeyError(f"no timer {name!r} in serverless.yml; there are: {', '.join(self._timers)}")
-        timer = self._timers[name]
-        event = timer_event(timer, datetime.now(timezone.utc), message)
-        return await self._asynchronous.accept(timer.function, event, "timer").first
+        timers = {timer.name: timer for timer in self._timers()}
+        if name not in timers:
+            raise KeyError(f"no timer {name!r} in serverless.yml; there are: {', '.join(timers)}")
+        return await self._accept(timers[name], datetime.now(timezone.utc), message).first
 
-    async def _run(self, timer: TimerTrigger) -> None:
-        due = datetime.now(CRON_ZONE)
+    async def _run(self) -> None:
         while True:
+            self._changed.clear()
             now = datetime.now(CRON_ZONE)
-            following = next_firing(timer.cron, max(now, due))  # a sleep can end a little early
-            if following is None:  # its cron has no further times
-                return
-            due = following
-            await asyncio.sleep((due - now).total_seconds())
-            self._spawn(self.fire(timer.name))  # the outcome is in the log only, as on SCF
+            dues = self.due(now)
+            pause = (dues[0].at - now).total_seconds() if dues else None
+            with contextlib.suppress(asyncio.TimeoutError):  # no timer changed until then
+                await asyncio.wait_for(self._changed.wait(), pause)
+            # A sleep can end a little early; a timer that is not due yet is found again.
+            now = datetime.now(CRON_ZONE)
+            for at, timer in dues:
+                if at <= now:
+                    try:  # the outcome is in the log only, as on SCF
+                        self._accept(timer, at)
+                    except QueueFull:
+                        logger.exception("timer %s of %s is skipped", timer.name, timer.function)
 
-    def _spawn(self, coroutine: Coroutine[object, object, object]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _accept(self, timer: TimerTrigger, at: datetime, message: str | None = None) -> Accepted:
+        return self._asynchronous.accept(timer.function, timer_event(timer, at, message), "timer")
 
 
 def timer_event(timer: TimerTrigger, fired_at: datetime, message: str | None = None) -> dict[str, object]:

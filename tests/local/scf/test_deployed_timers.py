@@ -45,7 +45,7 @@ def test_the_soonest_open_timer_comes_first(account: Desk) -> None:
         enable = "CLOSE" if name == "closed" else "OPEN"
         account.scf("CreateTrigger", **{**TIMER, "TriggerName": name, "TriggerDesc": cron}, Enable=enable)
     due = account.cloud.deployed_timers.due(NOON)
-    assert [(one.trigger.trigger_name, one.at.minute) for one in due] == [("soon", 10), ("late", 30)]
+    assert [(one.timer.name, one.at.minute) for one in due] == [("soon", 10), ("late", 30)]
 
 
 def test_a_timer_fires_its_event_until_it_is_closed(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_timer_fires_its_event_until_it_is_closed(tmp_path: Path) -> None:
         opened.scf("CreateTrigger", **second, Enable="OPEN", CustomArgument="a,b")
         until(opened, lambda: bool(told(opened)))
         opened.scf("UpdateTrigger", **second, Enable="CLOSE")
-        assert [due.trigger.trigger_name for due in opened.cloud.deployed_timers.due(NOON)] == ["far"]
+        assert [due.timer.name for due in opened.cloud.deployed_timers.due(NOON)] == ["far"]
         opened.wait(opened.cloud.asynchronous.settle())
         assert not [line for line in told(opened) if '"far"' in line]
         first = told(opened)[0]
@@ -75,5 +75,5 @@ def test_a_firing_is_skipped_if_the_queue_is_full(
     with desk(tmp_path, timers=True) as opened:
         opened.create(code=TELLING)
         opened.scf("CreateTrigger", **{**TIMER, "TriggerDesc": "* * * * * * *"}, Enable="OPEN")
-        until(opened, lambda: caplog.text.count("timer collect of my-function is skipped") > 1)
+        until(opened, lambda: caplog.text.count("timer collect of my-function:$DEFAULT is skipped") > 1)
     assert told(opened) == []
