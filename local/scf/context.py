@@ -1,4 +1,4 @@
-"""What a function gets from SCF: its environment variables and its context."""
+"""What a function gets from SCF: its process's options, its environment variables and its context."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from local import keys
-from local.scf.instance import Command
 from shared.signing.credentials import Credentials
 
 
@@ -51,18 +50,15 @@ def event_variables(credentials: Credentials | None, trigger: str) -> dict[str, 
     }
 
 
-def command(spec: FunctionSpec, variables: Mapping[str, str | None]) -> Command:
-    """Return how to start an instance of a function."""
-    folders = [spec.code_dir, *spec.packages.values(), *spec.layers]
-    settings = {
+def bootstrap_options(spec: FunctionSpec) -> dict[str, object]:
+    """Return the OPTIONS of `bootstrap`."""
+    return {
         "packages": {name: str(folder) for name, folder in spec.packages.items()},
-        "code": [str(folder) for folder in folders],
+        "code": [str(folder) for folder in (spec.code_dir, *spec.packages.values(), *spec.layers)],
         "debug": spec.debug,
         "debugpy": _debugpy_folder() if spec.debug else "",
+        "terminal": spec.terminal,
     }
-    return Command(
-        spec.python, spec.options, spec.handler, spec.code_dir, _environ(spec, variables), settings, spec.terminal
-    )
 
 
 def _debugpy_folder() -> str:
@@ -73,7 +69,7 @@ def _debugpy_folder() -> str:
     return str(Path(found.origin).parent.parent)
 
 
-def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[str, str]:
+def environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[str, str]:
     """Return all environment variables of a new instance (SCF page Environment variables); none are inherited.
 
     The function's variables override those of SCF's machines, but not those that SCF reserves.
@@ -101,8 +97,8 @@ def _environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[st
         "TENCENTCLOUD_UIN": keys.UIN,
         "USER_CODE_ROOT": f"{spec.code_dir}/",
     }
-    environ = {**machine, **spec.environment, **reserved, **variables}
-    return {name: value for name, value in environ.items() if value is not None}
+    every = {**machine, **spec.environment, **reserved, **variables}
+    return {name: value for name, value in every.items() if value is not None}
 
 
 def context(spec: FunctionSpec, request_id: str) -> dict[str, object]:

@@ -18,6 +18,8 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from local.scf.context import FunctionSpec, bootstrap_options, environ
+
 BOOTSTRAP = Path(__file__).resolve().with_name("bootstrap.py")
 #: The longest line of a reply, in bytes: the largest response, or an error's text with every character escaped.
 MAX_FRAME = 8 * 1024 * 1024
@@ -42,21 +44,6 @@ class Answer(NamedTuple):
     stack: str = ""
     memory_mb: float = 0.0
     text: str = "null"
-
-
-class Command(NamedTuple):
-    """How to start a process: interpreter and options, handler, working directory, environment.
-
-    `settings` are the OPTIONS of the bootstrap. With a `terminal`, a descriptor, breakpoint() works there.
-    """
-
-    python: str
-    options: tuple[str, ...]
-    handler: str
-    folder: Path
-    environ: Mapping[str, str]
-    settings: Mapping[str, object]
-    terminal: int | None = None
 
 
 class Output(asyncio.Protocol):
@@ -117,22 +104,24 @@ class Instance:
         self._reading: tuple[asyncio.ReadTransport, asyncio.ReadTransport]
 
     @classmethod
-    async def start(cls, command: Command) -> Instance:
-        """Return an instance that is starting. Raises OSError if the interpreter or the directory does not exist."""
+    async def start(cls, spec: FunctionSpec, variables: Mapping[str, str | None]) -> Instance:
+        """Return an instance that is starting; `variables` are those of its first event.
+
+        Raises OSError if the interpreter or the directory does not exist.
+        """
         self = cls()
         (events, send), (receive, replies), (read, write) = os.pipe(), os.pipe(), os.pipe()
         await self._connect(send, receive, read)
         try:
-            settings = json.dumps({**command.settings, "terminal": command.terminal})
             self._process = await asyncio.create_subprocess_exec(
-                *(command.python, *command.options, str(BOOTSTRAP)),
-                *(command.handler, str(events), str(replies), settings),
+                *(spec.python, *spec.options, str(BOOTSTRAP)),
+                *(spec.handler, str(events), str(replies), json.dumps(bootstrap_options(spec))),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write,
                 stderr=write,
-                pass_fds=(events, replies, *([command.terminal] if command.terminal is not None else [])),
-                cwd=command.folder,
-                env=command.environ,
+                pass_fds=(events, replies, *([] if spec.terminal is None else [spec.terminal])),
+                cwd=spec.code_dir,
+                env=environ(spec, variables),
                 start_new_session=True,
             )
         except BaseException:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from local.scf.context import FunctionSpec, command, context, event_variables
+from local.scf.context import FunctionSpec, context, event_variables
 from local.scf.instance import Answer, Instance, Log
 from shared.signing.credentials import Credentials
 
@@ -126,7 +126,7 @@ class Function:
         instance = await self._warm_instance()
         cold, started = instance is None, time.perf_counter()
         if instance is None:
-            instance = await Instance.start(command(spec, variables))
+            instance = await Instance.start(spec, variables)
             self._instances.add(instance)
         keep = False
         try:
