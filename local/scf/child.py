@@ -27,10 +27,13 @@ CHANGES = {
     "os.link": (0, 1),
     "os.symlink": (1,),
 }
+#: What HOME names on SCF. It does not exist there, and can't be made: egg-alinode's mkdir of it ended in EROFS, and
+#: cos-python-sdk-v5 can't write below it (its pull request 250). Here it could be made, by root.
+HOME = "/home/qcloud"
 
 
 class CodeFolder:
-    """An audit hook that makes the code folders read-only, as on SCF: here they are the user's own files.
+    """An audit hook that makes the code folders and HOME read-only, as on SCF: here they are the user's own files.
 
     It sees this process only: a program that the function starts can still write there.
 
@@ -39,7 +42,7 @@ class CodeFolder:
 
     def __init__(self, folders: list[str]) -> None:
         self.files: dict[str, tuple[int, int]] = {}
-        self._folders = tuple(folder + "/" for folder in folders)
+        self._folders = tuple(folder + "/" for folder in (*folders, HOME))
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Refuse a change with the error of a read-only file system; record what is read."""
@@ -62,10 +65,10 @@ class CodeFolder:
         if isinstance(path, int):
             return
         name = os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type] # what open takes beside numbers
+        if changes and f"{name}/".startswith(self._folders):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
         if not name.startswith(self._folders):
             return
-        if changes:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
         folder, _, file = name.rpartition("/__pycache__/")
         source = f"{folder}/{file.partition('.')[0]}.py" if folder else name
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import re
 import sys
@@ -73,6 +74,10 @@ def test_environment_is_scfs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -
         "USER": "qcloud",
         "USER_CODE_ROOT": f"{HANDLERS}/",
     }
+
+
+def test_the_home_folder_is_absent_and_cannot_be_made() -> None:
+    assert invoke("home").result == [False, errno.EROFS]
 
 
 def test_a_function_can_set_its_time_zone_but_no_reserved_variables() -> None:
