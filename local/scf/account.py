@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from local.config import TimerTrigger
-from local.scf.parameters import ApiError
+from local.scf.parameters import ApiError, Tag
 
 LATEST, DEFAULT = "$LATEST", "$DEFAULT"
 #: The states that end by themselves, and the states after a failure.
@@ -36,13 +36,6 @@ class Record(BaseModel):
     """A resource of the account; on the wire and on disk, fields have the API's names."""
 
     model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, extra="forbid")
-
-
-class Tag(Record):
-    """A tag of a function or role."""
-
-    key: str
-    value: str
 
 
 class Settings(Record):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from local.scf.account import LATEST
-from local.scf.parameters import ApiError, Empty, NotEmulated, Off, Parameters, TagGiven, only
+from local.scf.parameters import ApiError, Empty, Filter, Off, Page, Parameters, Tag, only, rule
 
 #: The most bytes of a function's environment variables together (InvalidParameterValue.EnvironmentExceededLimit).
 MAX_ENVIRONMENT = 4096
@@ -22,67 +22,61 @@ RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
 OTHER_RUNTIMES = re.compile(r"(Python2\.7|Nodejs|Php|Go|Java|CustomRuntime).*")
 #: Prefixes that SCF keeps for itself (Environment variables, 583/30228).
 RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
+#: Parameters that name code in a bucket.
+COS_OBJECT = ("CosBucketName", "CosObjectName", "CosBucketRegion")
 
 
-def _function_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,58}[A-Za-z0-9]", name):
+#: A part of a handler: its file or its function.
+PART = r"[A-Za-z](?:[A-Za-z0-9_-]{0,58}[A-Za-z])?"
+
+FunctionName = Annotated[
+    str,
+    rule(
+        re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,58}[A-Za-z0-9]").fullmatch,
         # tencent-component-toolkit takes this code for a name that breaks the rules (entities/scf.ts).
-        raise ApiError(
-            "InvalidParameterValue.FunctionName",
-            "FunctionName has 2 to 60 letters, digits, - and _, begins with a letter and does not end with - or _",
-        )
-    return name
-
-
-def _handler(handler: str) -> str:
-    part = r"[A-Za-z](?:[A-Za-z0-9_-]{0,58}[A-Za-z])?"
-    if len(handler) > 121 or not re.fullmatch(rf"{part}\.{part}", handler):
-        raise ApiError("InvalidParameterValue.Handler", "Handler is <file without .py>.<function>")
-    return handler
-
-
-def _description(text: str) -> str:
-    if len(text) > MAX_DESCRIPTION:
-        raise ApiError("InvalidParameterValue.Description", f"Description can have {MAX_DESCRIPTION} characters")
-    return text
-
-
-def _memory(size: int) -> int:
-    if size > MAX_MEMORY:
-        raise ApiError("LimitExceeded.Memory", f"MemorySize can be {MAX_MEMORY} at most")
-    if size != 64 and (size < MEMORY_STEP or size % MEMORY_STEP):
-        raise ApiError("InvalidParameterValue.MemorySize", "MemorySize is 64, or 128 to 3072 in steps of 128")
-    return size
-
-
-def _timeout(seconds: int) -> int:
-    if seconds > MAX_TIMEOUT:
-        raise ApiError("LimitExceeded.Timeout", f"Timeout can be {MAX_TIMEOUT} seconds at most")
-    if seconds < 1:
-        raise ApiError("InvalidParameterValue", f"Timeout is 1 to {MAX_TIMEOUT} seconds")
-    return seconds
-
-
-def _runtime(name: str) -> str:
-    if OTHER_RUNTIMES.fullmatch(name):
-        raise ApiError("UnsupportedOperation", f"the local cloud does not emulate the runtime {name}")
-    if name not in RUNTIMES:
-        raise ApiError("InvalidParameterValue.Runtime", f"there is no runtime {name[:64]!a}")
-    return name
-
-
-def _given(name: str) -> str:
-    if not name:
-        raise ApiError("MissingParameter", "parameter FunctionName is missing")
-    return name
-
-
-FunctionName = Annotated[str, AfterValidator(_function_name)]
-Handler = Annotated[str, AfterValidator(_handler)]
-Description = Annotated[str, AfterValidator(_description)]
-MemorySize = Annotated[int, AfterValidator(_memory)]
-Timeout = Annotated[int, AfterValidator(_timeout)]
-Runtime = Annotated[str, AfterValidator(_runtime)]
+        "InvalidParameterValue.FunctionName",
+        "FunctionName has 2 to 60 letters, digits, - and _, begins with a letter and does not end with - or _",
+    ),
+]
+Handler = Annotated[
+    str,
+    rule(
+        re.compile(rf"{PART}\.{PART}").fullmatch,
+        "InvalidParameterValue.Handler",
+        "Handler is <file without .py>.<function>",
+    ),
+]
+Description = Annotated[
+    str,
+    rule(
+        lambda text: len(text) <= MAX_DESCRIPTION,
+        "InvalidParameterValue.Description",
+        f"Description can have {MAX_DESCRIPTION} characters",
+    ),
+]
+MemorySize = Annotated[
+    int,
+    rule(lambda size: size <= MAX_MEMORY, "LimitExceeded.Memory", f"MemorySize can be {MAX_MEMORY} at most"),
+    rule(
+        lambda size: size == 64 or (size > 0 and size % MEMORY_STEP == 0),
+        "InvalidParameterValue.MemorySize",
+        f"MemorySize is 64, or {MEMORY_STEP} to {MAX_MEMORY} in steps of {MEMORY_STEP}",
+    ),
+]
+Timeout = Annotated[
+    int,
+    rule(lambda seconds: seconds <= MAX_TIMEOUT, "LimitExceeded.Timeout", f"Timeout can be {MAX_TIMEOUT} at most"),
+    rule(lambda seconds: seconds >= 1, "InvalidParameterValue", f"Timeout is 1 to {MAX_TIMEOUT} seconds"),
+]
+Runtime = Annotated[
+    str,
+    rule(
+        lambda name: not OTHER_RUNTIMES.fullmatch(name),
+        "UnsupportedOperation",
+        "the local cloud does not emulate the runtime {}",
+    ),
+    rule(RUNTIMES.__contains__, "InvalidParameterValue.Runtime", "there is no runtime {}"),
+]
 
 
 class Variable(Parameters):
@@ -130,22 +124,17 @@ class PublicNet(Parameters):
 class Code(Parameters):
     """Where the code comes from: a zip in the request."""
 
+    not_emulated = (
+        *COS_OBJECT,
+        *("DemoId", "TempCosObjectName", "GitUrl", "GitBranch", "GitDirectory", "ImageConfig"),
+    )
     zip_file: str | None = None
-    cos_bucket_name: NotEmulated = None
-    cos_object_name: NotEmulated = None
-    cos_bucket_region: NotEmulated = None
-    demo_id: NotEmulated = None
-    temp_cos_object_name: NotEmulated = None
-    git_url: NotEmulated = None
-    git_branch: NotEmulated = None
-    git_directory: NotEmulated = None
-    image_config: NotEmulated = None
 
 
 class Named(Parameters):
     """The parameters of every action on a function."""
 
-    function_name: Annotated[str, AfterValidator(_given)]
+    function_name: Annotated[str, rule(bool, "MissingParameter", "parameter FunctionName is missing")]
     namespace: str = "default"
 
 
@@ -158,6 +147,10 @@ class Qualified(Named):
 class Configuration(Parameters):
     """The configuration parameters of CreateFunction and UpdateFunctionConfiguration."""
 
+    not_emulated: ClassVar[tuple[str, ...]] = (
+        *("VpcConfig", "Layers", "DeadLetterConfig", "CfsConfig"),
+        *("ProtocolParams", "InstanceConcurrencyConfig", "IntranetConfig"),
+    )
     description: Description | None = None
     memory_size: MemorySize | None = None
     timeout: Timeout | None = None
@@ -169,24 +162,18 @@ class Configuration(Parameters):
     public_net_config: PublicNet = PublicNet()
     cls_logset_id: Empty = ""
     cls_topic_id: Empty = ""
-    vpc_config: NotEmulated = None
-    layers: NotEmulated = None
-    dead_letter_config: NotEmulated = None
-    cfs_config: NotEmulated = None
-    protocol_params: NotEmulated = None
-    instance_concurrency_config: NotEmulated = None
-    intranet_config: NotEmulated = None
 
     def changes(self) -> dict[str, object]:
         """Return the fields of Settings that the request sets. Raises ApiError."""
-        names = ("description", "memory_size", "timeout", "init_timeout", "role")
-        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        names = {"description", "memory_size", "timeout", "init_timeout", "role"}
+        given = self.model_dump(include=names, exclude_none=True)
         return given if self.environment is None else {**given, "environment": self.environment.as_dict()}
 
 
 class CreateFunction(Configuration):
     """Parameters of CreateFunction. The default runtime is Python2.7, which is not emulated."""
 
+    not_emulated = (*Configuration.not_emulated, "ProtocolType")
     function_name: FunctionName
     namespace: str = "default"
     code: Code | None = None
@@ -194,36 +181,32 @@ class CreateFunction(Configuration):
     runtime: Runtime = Field(default="Python2.7", validate_default=True)
     type: Annotated[str, only("Event")] = "Event"
     code_source: Annotated[str, only("ZipFile")] = "ZipFile"
-    tags: list[TagGiven] = Field(default_factory=list)
+    tags: list[Tag] = Field(default_factory=list)
     async_run_enable: Off = "FALSE"
     trace_enable: Off = "FALSE"
     auto_deploy_cls_topic_index: Off = "FALSE"
     auto_create_cls_topic: Off = "FALSE"
-    protocol_type: NotEmulated = None
 
 
 class UpdateFunctionCode(Named):
     """Parameters of UpdateFunctionCode."""
 
+    not_emulated = (*COS_OBJECT, "EnvId")
     handler: Handler | None = None
     zip_file: str | None = None
     code: Code | None = None
     code_source: Annotated[str, only("ZipFile")] = "ZipFile"
     install_dependency: Off = "FALSE"
     publish: Off = "FALSE"
-    cos_bucket_name: NotEmulated = None
-    cos_object_name: NotEmulated = None
-    cos_bucket_region: NotEmulated = None
-    env_id: NotEmulated = None
 
 
 class UpdateFunctionConfiguration(Configuration, Named):
     """Parameters of UpdateFunctionConfiguration."""
 
+    not_emulated = (*Configuration.not_emulated, "IgnoreSysLog")
     runtime: str | None = None
     publish: Off = "FALSE"
     l5_enable: Off = Field(default="FALSE", alias="L5Enable")
-    ignore_sys_log: NotEmulated = None
 
 
 class GetFunction(Qualified):
@@ -239,20 +222,10 @@ class DeleteFunction(Named):
     qualifier: str | None = None
 
 
-class Filter(Parameters):
-    """One filter of ListFunctions: one of the values must match."""
-
-    name: str
-    values: list[str]
-
-
-class ListFunctions(Parameters):
+class ListFunctions(Page):
     """Parameters of ListFunctions."""
 
     namespace: str = "default"
-    offset: Annotated[int, Field(ge=0)] = 0
-    limit: Annotated[int, Field(ge=1)] = 20
-    order: Literal["ASC", "DESC"] = "DESC"
     orderby: Literal["AddTime", "ModTime", "FunctionName"] = "ModTime"
     search_key: str = ""
     description: str = ""

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from local.scf.account import LATEST, Account, Function, Settings, Tag
+from local.scf.account import LATEST, Account, Function, Settings
 from local.scf.function_parameters import (
     CreateFunction,
     DeleteFunction,
-    Filter,
     GetFunction,
     ListFunctions,
     Qualified,
@@ -21,7 +20,7 @@ from local.scf.function_parameters import (
     UpdateFunctionConfiguration,
 )
 from local.scf.packages import MAX_CREATED, MAX_UPDATED, Packages
-from local.scf.parameters import Action, Answer, ApiError, action
+from local.scf.parameters import Action, Answer, ApiError, Filter, action
 from local.scf.triggers_api import shown
 from local.scf.versions_api import settings_of
 
@@ -71,7 +70,7 @@ class FunctionActions:
         function = Function(
             function_name=given.function_name,
             function_id=f"lam-{new_id:08x}",
-            tags=[Tag(key=tag.key, value=tag.value) for tag in given.tags],
+            tags=given.tags,
             add_time=now,
             mod_time=now,
             settings=settings,
@@ -174,7 +173,7 @@ class FunctionActions:
             and all(_matches(function, one) for one in given.filters)
         ]
         found.sort(key=lambda item: str(item[given.orderby]), reverse=given.order == "DESC")
-        return {"Functions": found[given.offset : given.offset + given.limit], "TotalCount": len(found)}
+        return {"Functions": given.of(found), "TotalCount": len(found)}
 
 
 def _matches(function: Function, given: Filter) -> bool:

@@ -1,21 +1,21 @@
 """Reads the parameters of API 3.0's actions, and gives error codes for wrong ones.
 
-An action's parameters are a model: names and types are those of tencentcloud-sdk-python-scf and -cam (models.py). A
-field of type NotEmulated exists in the real service and is refused by name.
+An action's parameters are a model: names and types are those of tencentcloud-sdk-python-scf and -cam (models.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic.alias_generators import to_pascal
 
 #: The fields of an action's `Response`, without RequestId.
 Answer = Mapping[str, object]
 Action = Callable[[Mapping[str, object]], Answer | Awaitable[Answer]]
+Item = TypeVar("Item")
 
 
 class ApiError(Exception):
@@ -39,42 +39,75 @@ def json_object(text: str | bytes, code: str, message: str) -> dict[str, Any]:
 
 
 class Parameters(BaseModel):
-    """The parameters of one action, or an object in them; `function_name` is FunctionName on the wire."""
+    """The parameters of one action, or an object in them; `function_name` is FunctionName on the wire.
+
+    `not_emulated` names the parameters that only the real service takes.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_pascal)
+    not_emulated: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_not_emulated(cls, given: object) -> object:
+        for name in cls.not_emulated:
+            if isinstance(given, Mapping) and name in given:
+                raise ApiError("UnsupportedOperation", f"the local cloud does not emulate {name}")
+        return given
 
 
-def _name(info: ValidationInfo) -> str:
-    return to_pascal(info.field_name or "")
+class Tag(Parameters):
+    """A tag of a function or role."""
+
+    key: str
+    value: str
 
 
-def _refuse(_: object, info: ValidationInfo) -> NoReturn:
-    raise ApiError("UnsupportedOperation", f"the local cloud does not emulate {_name(info)}")
+class Filter(Parameters):
+    """One filter of a list: one of the values must match."""
+
+    name: str
+    values: list[str]
 
 
-def only(value: str) -> AfterValidator:
-    """Accept only one value of a parameter; the others are not emulated."""
+class Page(Parameters):
+    """Parameters of every list of SCF: its order, and the part that is asked for."""
 
-    def check(given: str, info: ValidationInfo) -> str:
-        if given != value:
-            raise ApiError("UnsupportedOperation", f"the local cloud does not emulate {_name(info)}={given[:64]!a}")
+    offset: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1)] = 20
+    order: Literal["ASC", "DESC"] = "DESC"
+
+    def of(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the part of the ordered items that is asked for."""
+        return items[self.offset : self.offset + self.limit]
+
+
+def rule(holds: Callable[[Any], object], code: str, message: str) -> AfterValidator:
+    """Accept a value only if `holds` is true of it; otherwise raise ApiError. `{}` in the message is the value."""
+
+    def check(given: Any) -> Any:
+        if not holds(given):
+            raise ApiError(code, message.format(ascii(str(given)[:128])))
         return given
 
     return AfterValidator(check)
 
 
-#: A parameter of the real service that is refused with any value.
-NotEmulated = Annotated[object, BeforeValidator(_refuse)]
+def only(value: object) -> AfterValidator:
+    """Accept only one value of a parameter; the others are not emulated."""
+
+    def check(given: object, info: ValidationInfo) -> object:
+        if given != value:
+            name = to_pascal(info.field_name or "")
+            raise ApiError("UnsupportedOperation", f"the local cloud does not emulate {name}={str(given)[:64]!a}")
+        return given
+
+    return AfterValidator(check)
+
+
 #: A switch that must be FALSE, and a text that must be empty.
 Off = Annotated[str, only("FALSE")]
 Empty = Annotated[str, only("")]
-
-
-class TagGiven(Parameters):
-    """A tag of a new resource."""
-
-    key: str
-    value: str
 
 
 Given = TypeVar("Given", bound=Parameters)

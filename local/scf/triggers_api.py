@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from local.config import CRON_ZONE, next_firing
 from local.scf.account import DEFAULT, LATEST, Account, Function, Trigger
 from local.scf.function_parameters import Description, Named
-from local.scf.parameters import Action, Answer, ApiError, NotEmulated, Parameters, action, json_object, parse
+from local.scf.parameters import Action, Answer, ApiError, Filter, Page, Parameters, action, json_object, only, parse
 from local.scf.versions_api import settings_of
 
 #: The most triggers of one type of a function, and the most bytes of a timer's argument (quota limits, 583/11637;
@@ -25,12 +25,6 @@ from local.scf.versions_api import settings_of
 MAX_TRIGGERS, MAX_ARGUMENT = 10, 4096
 #: Types of DeleteTrigger that are not emulated. CreateTrigger no longer takes apigw.
 OTHER_TYPES = ("cos", "cls", "ckafka", "cmq", "apigw")
-
-
-def _no_cors(enable: bool) -> bool:
-    if enable:
-        raise ApiError("UnsupportedOperation", "the local cloud does not emulate CorsConfig")
-    return enable
 
 
 class NamedTrigger(Named):
@@ -56,21 +50,17 @@ class DeleteTrigger(NamedTrigger):
     trigger_desc: str = ""
 
 
-class Filter(Parameters):
-    """One filter of ListTriggers: one of the values must match."""
+class TriggerFilter(Filter):
+    """One filter of ListTriggers; tencent-component-toolkit filters by Type too (triggers/utils)."""
 
     name: Literal["Qualifier", "TriggerName", "Description", "Type"]
-    values: list[str]
 
 
-class ListTriggers(Named):
-    """Parameters of ListTriggers; tencent-component-toolkit filters by Type too (triggers/utils)."""
+class ListTriggers(Named, Page):
+    """Parameters of ListTriggers."""
 
-    offset: Annotated[int, Field(ge=0)] = 0
-    limit: Annotated[int, Field(ge=1)] = 20
     order_by: Literal["add_time", "mod_time"] = "mod_time"
-    order: Literal["ASC", "DESC"] = "DESC"
-    filters: list[Filter] = Field(default_factory=list)
+    filters: list[TriggerFilter] = Field(default_factory=list)
 
 
 class Net(Parameters):
@@ -83,13 +73,8 @@ class Net(Parameters):
 class Cors(Parameters):
     """CORS of a function URL; only switched off it is emulated."""
 
-    enable: Annotated[bool, AfterValidator(_no_cors)] = False
-    origins: NotEmulated = None
-    headers: NotEmulated = None
-    methods: NotEmulated = None
-    expose_headers: NotEmulated = None
-    max_age: NotEmulated = None
-    credentials: NotEmulated = None
+    not_emulated = ("Origins", "Headers", "Methods", "ExposeHeaders", "MaxAge", "Credentials")
+    enable: Annotated[bool, only(False)] = False
 
 
 class UrlDescription(Parameters):
@@ -184,8 +169,8 @@ class TriggerActions:
             if all(_field(trigger, one.name) in one.values for one in given.filters)
         ]
         found.sort(key=lambda trigger: str(getattr(trigger, given.order_by)), reverse=given.order == "DESC")
-        page = found[given.offset : given.offset + given.limit]
-        return {"Triggers": [shown(self._account, function, one) for one in page], "TotalCount": len(found)}
+        triggers = [shown(self._account, function, trigger) for trigger in given.of(found)]
+        return {"Triggers": triggers, "TotalCount": len(found)}
 
 
 def _check_type(kind: str) -> None:

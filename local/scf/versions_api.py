@@ -13,7 +13,7 @@ from pydantic import Field
 
 from local.scf.account import DEFAULT, LATEST, Account, Alias, Function, Settings, Version
 from local.scf.function_parameters import Description, Named
-from local.scf.parameters import Action, Answer, ApiError, NotEmulated, Parameters, action
+from local.scf.parameters import Action, Answer, ApiError, Page, Parameters, action
 
 #: The most versions of a function (quota limits, 583/11637).
 MAX_VERSIONS = 1000
@@ -25,12 +25,9 @@ class PublishVersion(Named):
     description: Description = ""
 
 
-class ListVersions(Named):
+class ListVersions(Named, Page):
     """Parameters of ListVersionByFunction."""
 
-    offset: Annotated[int, Field(ge=0)] = 0
-    limit: Annotated[int, Field(ge=1)] = 20
-    order: Literal["ASC", "DESC"] = "DESC"
     order_by: Literal["AddTime", "ModTime"] = "AddTime"
 
 
@@ -44,8 +41,8 @@ class Weight(Parameters):
 class Routing(Parameters):
     """The additional version of an alias."""
 
+    not_emulated = ("AddtionVersionMatchs",)
     additional_version_weights: list[Weight] = Field(default_factory=list)
-    addtion_version_matchs: NotEmulated = None
 
 
 class GetAlias(Named):
@@ -128,7 +125,7 @@ class VersionActions:
             for number, version in function.versions.items()
         ]
         ordered = [latest, *(published[::-1] if given.order == "DESC" else published)]
-        page = ordered[given.offset : given.offset + given.limit]
+        page = given.of(ordered)
         names = [item["Version"] for item in page]
         return {"FunctionVersion": names, "Versions": page, "TotalCount": len(ordered)}
 
