@@ -27,10 +27,9 @@ from local.scf.functions_api import CODE_PATH
 from local.scf.gateway import URL_PREFIX, Gateway
 from local.scf.instance import Log
 from local.scf.invoke_api import InvokeActions
-from local.scf.packages import Packages
 from local.scf.project import find_python, function_spec, read_project
 from local.scf.runtime import Function, FunctionSpec, Outcome
-from local.scf.services import finder, services
+from local.scf.services import services
 from local.scf.timer import Timers
 from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json_reply
 from local.state import locked
@@ -122,17 +121,15 @@ class Cloud:
         except BaseException:
             self._lock.close()
             raise
-        self.packages = Packages(state / ".scf" / "code", self.account.codes())
         self.store = CosStore(state)
         self.buckets = Buckets(state, self.store)
 
     def _make_account(self) -> None:
         """Set up API 3.0 and the functions that are deployed with it."""
-        self.deployed = Deployed(self.account, self.packages, self._start_deployed, self._local_services)
+        self.deployed = Deployed(self.account, self._start_deployed, self._local_services)
         self.deployed_timers = Timers(self.account.timers, self.asynchronous)
-        find = finder(self.config.functions, self.deployed.find)
-        invocations = InvokeActions(find, self.invoke, self.asynchronous)
-        self.scf = Api(services(self.account, self.packages, invocations), self._account_changed)
+        invocations = InvokeActions(self.account, self.config.functions, self.asynchronous)
+        self.scf = Api(services(self.account, invocations), self._account_changed)
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 
     async def start(self) -> None:
@@ -282,4 +279,4 @@ class Cloud:
         digest = request.parameters["name"].removesuffix(".zip")
         if digest not in self.account.codes():
             return json_reply({"error": "there is no such package"}, 404)
-        return Reply(200, {"Content-Type": "application/zip"}, self.packages.archive(digest))
+        return Reply(200, {"Content-Type": "application/zip"}, self.account.packages.archive(digest))

@@ -13,7 +13,7 @@ from local.console.samples import read_samples
 from local.cos.store import CosStore, StoredObject
 from local.scf.account import Function, Settings
 from local.scf.runtime import Outcome
-from local.scf.triggers_api import url_description, url_name
+from local.scf.triggers_api import public_urls
 from local.server import LOCAL, Reply, Request, Route, json_reply
 
 if TYPE_CHECKING:
@@ -189,11 +189,7 @@ def _deployed(function: Function) -> dict[str, object]:
     return {
         **_settings(function.function_name, function.running or function.settings),
         "apis": [],
-        "urls": [
-            f"/_url/{quote(url_name(function, each))}/"
-            for each in function.triggers
-            if each.type == "http" and each.enable and url_description(each).net_config.enable_extranet
-        ],
+        "urls": [f"/_url/{quote(name)}/" for name in public_urls(function)],
         "timers": [
             {"name": each.trigger_name, "cron": each.trigger_desc, "enabled": each.enable}
             for each in function.triggers

@@ -1,7 +1,7 @@
 """The account of the local cloud: deployed functions with states, versions, aliases and triggers; roles and policies.
 
 Names are those of SCF's API (tencentcloud-sdk-python-scf, models.py), states those of "Function and Layer Status
-Description" (583/37883). No document says how long a state lasts; here it is `delay` seconds.
+Description" (583/37883). No document says how long a state lasts; here it is DELAY seconds.
 """
 
 from __future__ import annotations
@@ -16,16 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from local.config import TimerTrigger
+from local.scf.packages import Packages
 from local.scf.parameters import ApiError, Tag
 
 LATEST, DEFAULT = "$LATEST", "$DEFAULT"
-#: The states that end by themselves, and the states after a failure.
-BUSY = {
-    "Creating": "CreateFailed",
-    "Updating": "UpdateFailed",
-    "Publishing": "PublishFailed",
-    "Deleting": "DeleteFailed",
-}
+#: The states that end by themselves, and the states after a failure: publishing and deleting do not fail here.
+BUSY = {"Creating": "CreateFailed", "Updating": "UpdateFailed", "Publishing": "", "Deleting": ""}
 #: How long a state of BUSY lasts, in seconds.
 DELAY = 0.3
 #: The API's times are taken to be Beijing time, as its crons are; no page says so.
@@ -119,11 +115,6 @@ class Function(Record):
             self.status = BUSY[self.status] if self.failure else "Active"
         return True
 
-    def demand(self, code: str, *more: str) -> None:
-        """Raise ApiError with a code unless the function is Active or in one of the states `more`."""
-        if self.status not in ("Active", *more):
-            raise ApiError(code, f"the function is {self.status}: wait until it is Active")
-
 
 class Role(Record):
     """A role of CAM; `policies` maps the ids of attached policies to the times of attachment."""
@@ -162,18 +153,20 @@ class State(Record):
 class Account:
     """The account, kept in `<folder>/account.json`. `clock` gives Unix time in seconds.
 
-    `gateway` is the URL that function URLs begin with; the cloud sets it once it listens. Raises ValueError if the file
-    holds no account, OSError if it can't be read or written.
+    `roles` are kept by name, `policies` by id; `packages` has the functions' code. `gateway` is the URL that function
+    URLs begin with; the cloud sets it once it listens. Raises ValueError if the file holds no account, OSError if it
+    can't be read or written.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time, delay: float = DELAY) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clock = clock
-        self.delay = delay
+        self.clock: Callable[[], float] = time.time
         self.gateway = ""
         self._path = folder / "account.json"
         self._state = self._read()
         self._saved = ""
+        self.roles, self.policies = self._state.roles, self._state.policies
+        self.packages = Packages(folder / "code", self.codes())
 
     def _read(self) -> State:
         try:
@@ -201,16 +194,6 @@ class Account:
             if not function.settle(self.clock()):
                 del self._state.functions[name]
         return self._state.functions
-
-    @property
-    def roles(self) -> dict[str, Role]:
-        """The roles by name."""
-        return self._state.roles
-
-    @property
-    def policies(self) -> dict[int, Policy]:
-        """The policies by id."""
-        return self._state.policies
 
     def function(self, name: str, namespace: str = "default") -> Function:
         """Return a function. Raises ApiError."""
@@ -243,7 +226,7 @@ class Account:
 
     def until(self) -> float:
         """Return the end of a state that begins now, in Unix seconds."""
-        return self.clock() + self.delay
+        return self.clock() + DELAY
 
     def now(self) -> str:
         """Return the current time in the API's form."""

@@ -35,11 +35,11 @@ class Accepted(NamedTuple):
 
 
 class Asynchronous:
-    """The queues of asynchronous events; `retry_delay` is in seconds."""
+    """The queues of asynchronous events, which `invoke` runs; `retry_delay` is in seconds."""
 
     def __init__(self, invoke: Invoke, retry_delay: float = RETRY_DELAY) -> None:
         self.retry_delay = retry_delay
-        self._invoke = invoke
+        self.invoke = invoke
         self._events: defaultdict[str, set[asyncio.Task[None]]] = defaultdict(set)
 
     def accept(self, function: str, event: object, trigger: str = "") -> Accepted:
@@ -51,7 +51,7 @@ class Asynchronous:
 
         def run() -> Awaitable[Outcome]:
             # All runs of one event have the same id: SCF's log counts them in SCF_RetryNum (Log structure page).
-            return self._invoke(function, event, trigger, request_id)
+            return self.invoke(function, event, trigger, request_id)
 
         first = asyncio.ensure_future(run())
         task = asyncio.create_task(self._finish(first, run))

@@ -1,20 +1,24 @@
-"""The parameters of CAM's actions on roles and policies (tencentcloud-sdk-python-cam, v20190116, models.py)."""
+"""What the actions on roles and on policies have in common: names, documents, descriptions, pages of a list."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from local.scf.parameters import Answer, ApiError, Parameters, Tag, json_object, rule
+from local.scf.account import Account, Policy, Role
+from local.scf.parameters import Answer, ApiError, Parameters, json_object, rule
 
 #: Characters of a policy (CAM limits, 598/10617), bytes of a description (InvalidParameter.DescriptionLengthOverlimit).
 MAX_DOCUMENT, MAX_DESCRIPTION = 6144, 300
 
-IS_NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,128}").fullmatch
-NAME_RULE = "a name has 1 to 128 letters, digits and +=,.@-_"
+
+def name_rule(code: str) -> AfterValidator:
+    """Accept a name of CAM; otherwise raise ApiError with the code."""
+    is_name = re.compile(r"[A-Za-z0-9+=,.@_-]{1,128}").fullmatch
+    return rule(is_name, code, "a name has 1 to 128 letters, digits and +=,.@-_")
 
 
 def _policy(needed: str) -> AfterValidator:
@@ -75,109 +79,9 @@ class Page(Parameters):
         return {"List": items[(self.page - 1) * self.rp : self.page * self.rp], "TotalNum": len(items)}
 
 
-class NamedRole(Parameters):
-    """Parameters that name a role, by name or by id."""
-
-    role_name: str | None = None
-    role_id: str | None = None
-
-
-class CreateRole(Parameters):
-    """Parameters of CreateRole."""
-
-    role_name: Annotated[str, rule(IS_NAME, "InvalidParameter.RoleNameError", NAME_RULE)]
-    policy_document: TrustPolicy
-    description: Description = ""
-    session_duration: Annotated[int, Field(ge=0, le=43200)] = 0
-    console_login: Literal[0] = 0
-    tags: list[Tag] = Field(default_factory=list)
-
-
-class UpdateAssumeRolePolicy(NamedRole):
-    """Parameters of UpdateAssumeRolePolicy."""
-
-    policy_document: TrustPolicy
-
-
-class UpdateRoleDescription(NamedRole):
-    """Parameters of UpdateRoleDescription."""
-
-    description: Description
-
-
-class TagRole(NamedRole):
-    """Parameters of TagRole."""
-
-    tags: list[Tag]
-
-
-class ListRoles(Page):
-    """Parameters of DescribeRoleList."""
-
-    tags: list[Tag] = Field(default_factory=list)
-
-
-class CreatePolicy(Parameters):
-    """Parameters of CreatePolicy."""
-
-    not_emulated = ("Tags",)
-    policy_name: Annotated[str, rule(IS_NAME, "InvalidParameter.PolicyNameError", NAME_RULE)]
-    policy_document: Permissions
-    description: Description = ""
-
-
-class NamedPolicy(Parameters):
-    """Parameters that name a policy, by name or by id."""
-
-    policy_id: int | None = None
-    policy_name: str | None = None
-
-
-class UpdatePolicy(NamedPolicy):
-    """Parameters of UpdatePolicy."""
-
-    not_emulated = ("Alias",)
-    policy_document: Permissions | None = None
-    description: Description | None = None
-
-
-class GetPolicy(Parameters):
-    """Parameters of GetPolicy."""
-
-    policy_id: int
-
-
-class DeletePolicy(Parameters):
-    """Parameters of DeletePolicy."""
-
-    policy_id: list[int]
-
-
-class ListPolicies(Page):
-    """Parameters of ListPolicies."""
-
-    page: Annotated[int, Field(ge=1, le=200)] = 1
-    rp: Annotated[int, Field(ge=1, le=200)] = 20
-    scope: Literal["All", "QCS", "Local"] = "All"
-    keyword: str = ""
-
-
-class AttachRolePolicy(NamedPolicy):
-    """Parameters of AttachRolePolicy; policy and role are named by id or by name."""
-
-    attach_role_id: str | None = None
-    attach_role_name: str | None = None
-
-
-class DetachRolePolicy(NamedPolicy):
-    """Parameters of DetachRolePolicy; policy and role are named by id or by name."""
-
-    detach_role_id: str | None = None
-    detach_role_name: str | None = None
-
-
-class ListAttachedRolePolicies(NamedRole, Page):
-    """Parameters of ListAttachedRolePolicies."""
-
-    policy_type: Literal["", "User", "QCS"] = ""
-    keyword: str = ""
+def change(account: Account, record: Role | Policy, given: Parameters) -> Answer:
+    """Set what a request gives of a record's document and description; return an empty answer."""
+    for name in {"policy_document", "description"} & given.model_fields_set:
+        setattr(record, name, getattr(given, name))
+    record.update_time = account.now()
+    return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,12 +12,11 @@ from local.keys import REGION
 from local.scf.account import DEFAULT, LATEST, Account, Settings
 from local.scf.account import Function as Deployment
 from local.scf.gateway import URL_PREFIX, url_event, url_reply
-from local.scf.packages import Packages
 from local.scf.parameters import ApiError
 from local.scf.runtime import Function, FunctionSpec, Outcome
-from local.scf.triggers_api import url_description, url_name
-from local.scf.versions_api import alias_of, settings_of
-from local.server import JSON_HEADERS, Reply, Request
+from local.scf.triggers_api import public_urls, url_description
+from local.scf.versions_api import alias_of, callee
+from local.server import Reply, Request, json_reply
 
 #: Makes the runtime of a version; the second argument says whether it has a run role.
 Start = Callable[[FunctionSpec, bool], Function]
@@ -39,23 +37,14 @@ class _Running:
 
 
 class Deployed:
-    """Runs the functions of an account; their code is in `packages`."""
+    """Runs the functions of an account."""
 
-    def __init__(self, account: Account, packages: Packages, start: Start, complete: Complete) -> None:
+    def __init__(self, account: Account, start: Start, complete: Complete) -> None:
         self._account = account
-        self._packages = packages
         self._start = start
         self._complete = complete
         self._running: dict[tuple[str, str], _Running] = {}
         self._closing: set[asyncio.Task[None]] = set()
-
-    def find(self, name: str, namespace: str, qualifier: str) -> str:
-        """Return the name of a function for `invoke`. Raises ApiError."""
-        function = self._account.function(name, namespace)
-        settings_of(function, qualifier)
-        if function.running is None or function.status == "Deleting":
-            raise ApiError("FailedOperation.FunctionStatusError", f"the function is {function.status}")
-        return f"{name}:{qualifier}"
 
     async def invoke(self, name: str, event: object, trigger: str = "", request_id: str = "") -> Outcome:
         """Invoke `<function>:<version or alias>` with an event.
@@ -64,7 +53,7 @@ class Deployed:
         """
         function_name, _, qualifier = name.partition(":")
         try:
-            self.find(function_name, "default", qualifier)
+            callee(self._account, function_name, qualifier)
         except ApiError as error:
             refused: dict[str, object] = {"errorCode": -1, "errorMessage": error.message, "statusCode": 400}
             return Outcome(request_id or str(uuid.uuid4()), 400, None, refused, [], 0.0, None, 0.0)
@@ -82,18 +71,15 @@ class Deployed:
         name, _, rest = request.path.removeprefix(URL_PREFIX).partition("/")
         name = unquote(name)
         function = self._account.functions.get(name.partition(":")[0])
-        for trigger in function.triggers if function else ():
-            if function is None or trigger.type != "http" or url_name(function, trigger) != name or not trigger.enable:
-                continue
-            description = url_description(trigger)
-            if description.auth_type != "NONE":
-                # Neither the signature of such a request nor SCF's answer is documented.
-                message = "function URLs with AuthType CAM are not emulated in the local cloud"
-                return Reply(403, JSON_HEADERS, json.dumps({"message": message}).encode())
-            if description.net_config.enable_extranet:
-                event = url_event(request._replace(path=f"/{rest}"))
-                return url_reply(await invoke(f"{function.function_name}:{trigger.qualifier}", event))
-        return None
+        trigger = public_urls(function).get(name) if function else None
+        if function is None or trigger is None:
+            return None
+        if url_description(trigger).auth_type != "NONE":
+            # Neither the signature of such a request nor SCF's answer is documented.
+            message = "function URLs with AuthType CAM are not emulated in the local cloud"
+            return json_reply({"message": message}, 403)
+        event = url_event(request._replace(path=f"/{rest}"))
+        return url_reply(await invoke(f"{function.function_name}:{trigger.qualifier}", event))
 
     def tidy(self) -> None:
         """End the runtimes of deleted functions and versions."""
@@ -132,7 +118,7 @@ class Deployed:
         return FunctionSpec(
             name=name,
             handler=settings.handler,
-            code_dir=self._packages.path(settings.code),
+            code_dir=self._account.packages.path(settings.code),
             timeout=settings.timeout,
             memory=settings.memory_size,
             environment={},

@@ -1,14 +1,13 @@
-"""The parameters of SCF's actions on functions (tencentcloud-sdk-python-scf, models.py)."""
+"""What the parameters of several of SCF's actions are made of (tencentcloud-sdk-python-scf, models.py)."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from local.scf.account import LATEST
-from local.scf.parameters import ApiError, Empty, Filter, Off, Page, Parameters, Tag, only, rule
+from local.scf.parameters import ApiError, Empty, Off, Parameters, only, rule
 
 #: The most bytes of a function's environment variables together (InvalidParameterValue.EnvironmentExceededLimit).
 MAX_ENVIRONMENT = 4096
@@ -131,19 +130,6 @@ class Code(Parameters):
     zip_file: str | None = None
 
 
-class Named(Parameters):
-    """The parameters of every action on a function."""
-
-    function_name: Annotated[str, rule(bool, "MissingParameter", "parameter FunctionName is missing")]
-    namespace: str = "default"
-
-
-class Qualified(Named):
-    """The parameters of an action on one version or alias."""
-
-    qualifier: str = LATEST
-
-
 class Configuration(Parameters):
     """The configuration parameters of CreateFunction and UpdateFunctionConfiguration."""
 
@@ -168,65 +154,3 @@ class Configuration(Parameters):
         names = {"description", "memory_size", "timeout", "init_timeout", "role"}
         given = self.model_dump(include=names, exclude_none=True)
         return given if self.environment is None else {**given, "environment": self.environment.as_dict()}
-
-
-class CreateFunction(Configuration):
-    """Parameters of CreateFunction. The default runtime is Python2.7, which is not emulated."""
-
-    not_emulated = (*Configuration.not_emulated, "ProtocolType")
-    function_name: FunctionName
-    namespace: str = "default"
-    code: Code | None = None
-    handler: Handler | None = None
-    runtime: Runtime = Field(default="Python2.7", validate_default=True)
-    type: Annotated[str, only("Event")] = "Event"
-    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
-    tags: list[Tag] = Field(default_factory=list)
-    async_run_enable: Off = "FALSE"
-    trace_enable: Off = "FALSE"
-    auto_deploy_cls_topic_index: Off = "FALSE"
-    auto_create_cls_topic: Off = "FALSE"
-
-
-class UpdateFunctionCode(Named):
-    """Parameters of UpdateFunctionCode."""
-
-    not_emulated = (*COS_OBJECT, "EnvId")
-    handler: Handler | None = None
-    zip_file: str | None = None
-    code: Code | None = None
-    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
-    install_dependency: Off = "FALSE"
-    publish: Off = "FALSE"
-
-
-class UpdateFunctionConfiguration(Configuration, Named):
-    """Parameters of UpdateFunctionConfiguration."""
-
-    not_emulated = (*Configuration.not_emulated, "IgnoreSysLog")
-    runtime: str | None = None
-    publish: Off = "FALSE"
-    l5_enable: Off = Field(default="FALSE", alias="L5Enable")
-
-
-class GetFunction(Qualified):
-    """Parameters of GetFunction; tencent-component-toolkit sends ShowTriggers, which is not in models.py."""
-
-    show_code: Literal["TRUE", "FALSE"] = "FALSE"
-    show_triggers: Literal["TRUE", "FALSE"] = "TRUE"
-
-
-class DeleteFunction(Named):
-    """Parameters of DeleteFunction."""
-
-    qualifier: str | None = None
-
-
-class ListFunctions(Page):
-    """Parameters of ListFunctions."""
-
-    namespace: str = "default"
-    orderby: Literal["AddTime", "ModTime", "FunctionName"] = "ModTime"
-    search_key: str = ""
-    description: str = ""
-    filters: list[Filter] = Field(default_factory=list)

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from local.scf.account import LATEST, Account, Function, Settings
+from local.scf.actions import AccountAction, FunctionAction, Qualified
 from local.scf.function_parameters import (
-    CreateFunction,
-    DeleteFunction,
-    GetFunction,
-    ListFunctions,
-    Qualified,
-    UpdateFunctionCode,
-    UpdateFunctionConfiguration,
+    COS_OBJECT,
+    Code,
+    Configuration,
+    FunctionName,
+    Handler,
+    Runtime,
 )
-from local.scf.packages import MAX_CREATED, MAX_UPDATED, Packages
-from local.scf.parameters import Action, Answer, ApiError, Filter, action
+from local.scf.packages import MAX_CREATED, MAX_UPDATED
+from local.scf.parameters import Answer, ApiError, Filter, Off, Page, Tag, only
 from local.scf.triggers_api import shown
 from local.scf.versions_api import settings_of
 
@@ -33,147 +36,197 @@ CODE_PATH = "/_local/code/"
 SERVICE = "scf.qcloud.com"
 
 
-class FunctionActions:
-    """SCF's actions on functions; their code is in `packages`."""
+class CreateFunction(Configuration, AccountAction):
+    """Create a function. The default runtime is Python2.7, which is not emulated."""
 
-    def __init__(self, account: Account, packages: Packages) -> None:
-        self._account = account
-        self._packages = packages
-        self.actions: Mapping[str, Action] = {
-            "CreateFunction": action(CreateFunction, self._create),
-            "UpdateFunctionCode": action(UpdateFunctionCode, self._update_code),
-            "UpdateFunctionConfiguration": action(UpdateFunctionConfiguration, self._update_configuration),
-            "DeleteFunction": action(DeleteFunction, self._delete),
-            "GetFunction": action(GetFunction, self._get),
-            "GetFunctionAddress": action(Qualified, self._address),
-            "ListFunctions": action(ListFunctions, self._list),
-        }
+    not_emulated = (*Configuration.not_emulated, "ProtocolType")
+    function_name: FunctionName
+    namespace: str = "default"
+    code: Code | None = None
+    handler: Handler | None = None
+    runtime: Runtime = Field(default="Python2.7", validate_default=True)
+    type: Annotated[str, only("Event")] = "Event"
+    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
+    tags: list[Tag] = Field(default_factory=list)
+    async_run_enable: Off = "FALSE"
+    trace_enable: Off = "FALSE"
+    auto_deploy_cls_topic_index: Off = "FALSE"
+    auto_create_cls_topic: Off = "FALSE"
 
-    def _create(self, given: CreateFunction) -> Answer:
-        if given.namespace != "default":
+    def _run(self, account: Account) -> Answer:
+        if self.namespace != "default":
             raise ApiError("ResourceNotFound.Namespace", "there is only the namespace default")
-        functions = self._account.functions
-        if given.function_name in functions:
-            raise ApiError("ResourceInUse.FunctionName", f"function {given.function_name} exists")
-        if len(functions) >= MAX_FUNCTIONS:
+        if self.function_name in account.functions:
+            raise ApiError("ResourceInUse.FunctionName", f"function {self.function_name} exists")
+        if len(account.functions) >= MAX_FUNCTIONS:
             raise ApiError("LimitExceeded.Function", f"a namespace can have {MAX_FUNCTIONS} functions")
-        if given.handler is None:
+        if self.handler is None:
             raise ApiError("MissingParameter", "parameter Handler is missing")
-        if given.code is None or given.code.zip_file is None:
+        if self.code is None or self.code.zip_file is None:
             raise ApiError("MissingParameter.Code", "parameter Code.ZipFile is missing")
-        changes = given.changes()
-        self._check_role(given.role)
-        code, size = self._packages.add(given.code.zip_file, MAX_CREATED)
-        base = Settings(code=code, code_size=size, handler=given.handler, runtime=given.runtime)
-        settings = base.model_copy(update=changes)
-        now, new_id = self._account.now(), self._account.new_id()
+        changes = self.changes()
+        _check_role(account, self.role)
+        code, size = account.packages.add(self.code.zip_file, MAX_CREATED)
+        settings = Settings(code=code, code_size=size, handler=self.handler, runtime=self.runtime)
+        now = account.now()
         function = Function(
-            function_name=given.function_name,
-            function_id=f"lam-{new_id:08x}",
-            tags=given.tags,
+            function_name=self.function_name,
+            function_id=f"lam-{account.new_id():08x}",
+            tags=self.tags,
             add_time=now,
             mod_time=now,
             settings=settings,
         )
-        function.begin("Creating", self._account.until(), self._failure(settings))
-        functions[given.function_name] = function
+        _write(account, function, "Creating", changes)
+        account.functions[self.function_name] = function
         return {}
 
-    def _update_code(self, given: UpdateFunctionCode) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
-        function.demand("FailedOperation.UpdateFunctionCode", "UpdateFailed", "PublishFailed")
-        text = given.zip_file if given.code is None else given.code.zip_file
+
+class UpdateFunctionCode(FunctionAction):
+    """Give a function other code."""
+
+    # So does SCF, with the state in its message, for Creating and CreateFailed too (CloudBase-AI-Toolkit#928).
+    busy = "FailedOperation.UpdateFunctionCode"
+    not_emulated = (*COS_OBJECT, "EnvId")
+    handler: Handler | None = None
+    zip_file: str | None = None
+    code: Code | None = None
+    code_source: Annotated[str, only("ZipFile")] = "ZipFile"
+    install_dependency: Off = "FALSE"
+    publish: Off = "FALSE"
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        text = self.zip_file if self.code is None else self.code.zip_file
         if text is None:
             raise ApiError("MissingParameter.Code", "parameter ZipFile is missing")
-        code, size = self._packages.add(text, MAX_UPDATED)
-        changes: dict[str, object] = {"code": code, "code_size": size}
-        self._update(function, changes if given.handler is None else {**changes, "handler": given.handler})
-        return {}
+        code, size = account.packages.add(text, MAX_UPDATED)
+        changes = {"code": code, "code_size": size, "handler": self.handler or function.settings.handler}
+        return _write(account, function, "Updating", changes)
 
-    def _update_configuration(self, given: UpdateFunctionConfiguration) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
-        # So does SCF (qkqpttgf/OneDrive_SCF#51); an older answer was UnauthorizedOperation.FunctionStatus (#41).
-        function.demand("FailedOperation.UpdateFunctionConfiguration", "UpdateFailed", "PublishFailed")
-        if given.runtime not in (None, function.settings.runtime):
+
+class UpdateFunctionConfiguration(Configuration, FunctionAction):
+    """Change what is given of a function's configuration."""
+
+    # So does SCF (qkqpttgf/OneDrive_SCF#51); an older answer was UnauthorizedOperation.FunctionStatus (#41).
+    busy = "FailedOperation.UpdateFunctionConfiguration"
+    not_emulated = (*Configuration.not_emulated, "IgnoreSysLog")
+    runtime: str | None = None
+    publish: Off = "FALSE"
+    l5_enable: Off = Field(default="FALSE", alias="L5Enable")
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        if self.runtime not in (None, function.settings.runtime):
             raise ApiError("InvalidParameterValue.Runtime", "the runtime of a function can't be changed")
-        changes = given.changes()
-        self._check_role(given.role)
-        self._update(function, changes)
-        return {}
+        changes = self.changes()
+        _check_role(account, self.role)
+        return _write(account, function, "Updating", changes)
 
-    def _update(self, function: Function, changes: Mapping[str, object]) -> None:
-        function.settings = function.settings.model_copy(update=changes)
-        function.mod_time = self._account.now()
-        function.begin("Updating", self._account.until(), self._failure(function.settings))
 
-    def _failure(self, settings: Settings) -> str:
-        """Return why a function can't become active: SCF looks for the entry file (zero205/JD_tencent_scf#226)."""
-        if self._packages.entry(settings.code, settings.handler).is_file():
-            return ""
-        return f"the package has no entry file for the handler {settings.handler} at its root"
+class DeleteFunction(FunctionAction):
+    """Delete a function, or one of its versions."""
 
-    def _check_role(self, name: str | None) -> None:
-        """Raise ApiError for a role that does not exist or that SCF can't take; the latter's code is invented."""
-        if not name:
-            return
-        role = self._account.roles.get(name)
-        if role is None:
-            raise ApiError("ResourceNotFound.Role", f"there is no role {name[:128]!a}")
-        if SERVICE not in json.dumps(json.loads(role.policy_document)):
-            raise ApiError("InvalidParameter.RoleCheck", f"the role {name} does not let {SERVICE} take it")
+    busy = "FailedOperation.DeleteFunction"
+    possible = ("Active", "CreateFailed", "UpdateFailed")
+    qualifier: str | None = None
 
-    def _delete(self, given: DeleteFunction) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
-        function.demand("FailedOperation.DeleteFunction", *("CreateFailed", "UpdateFailed", "PublishFailed"))
-        if given.qualifier is None:
-            function.begin("Deleting", self._account.until())
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        if self.qualifier is None:
+            function.begin("Deleting", account.until())
             return {}
-        if given.qualifier not in function.versions:
-            raise ApiError("ResourceNotFound.Qualifier", f"there is no version {given.qualifier[:64]!a}")
-        if any(given.qualifier in (alias.function_version, *alias.weights) for alias in function.aliases.values()):
+        if self.qualifier not in function.versions:
+            raise ApiError("ResourceNotFound.Qualifier", f"there is no version {self.qualifier[:64]!a}")
+        if any(self.qualifier in (alias.function_version, *alias.weights) for alias in function.aliases.values()):
             raise ApiError("UnsupportedOperation.AliasBind", "an alias routes to the version")
-        del function.versions[given.qualifier]
+        del function.versions[self.qualifier]
         return {}
 
-    def _get(self, given: GetFunction) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
-        version, settings = settings_of(function, given.qualifier)
+
+class GetFunction(FunctionAction, Qualified):
+    """Read a function; tencent-component-toolkit sends ShowTriggers, which is not in models.py."""
+
+    show_code: Literal["TRUE", "FALSE"] = "FALSE"
+    show_triggers: Literal["TRUE", "FALSE"] = "TRUE"
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        version, settings = settings_of(function, self.qualifier)
         failed = function.status.endswith("Failed") and version == LATEST
         reasons = [{"ErrorCode": "FunctionCode", "ErrorMessage": function.failure}] if failed else []
-        entry = self._packages.entry(settings.code, settings.handler)
-        show = given.show_code == "TRUE" and entry.is_file() and entry.stat().st_size <= MAX_SHOWN
-        triggers = function.triggers if given.show_triggers == "TRUE" else []
+        entry = account.packages.entry(settings.code, settings.handler)
+        show = self.show_code == "TRUE" and entry.is_file() and entry.stat().st_size <= MAX_SHOWN
+        triggers = function.triggers if self.show_triggers == "TRUE" else []
         return {
             **_summary(function),
             **_configuration(settings),
             "FunctionVersion": version,
-            "Qualifier": given.qualifier,
+            "Qualifier": self.qualifier,
             "StatusReasons": reasons,
             "CodeInfo": entry.read_text(encoding="utf-8", errors="replace") if show else "",
             "CodeResult": "failed" if failed else "success",
             "CodeError": function.failure if failed else "",
             "ErrNo": 0,
             "AvailableStatus": "Available",
-            "Triggers": [shown(self._account, function, trigger) for trigger in triggers],
+            "Triggers": [shown(account, function, trigger) for trigger in triggers],
         }
 
-    def _address(self, given: Qualified) -> Answer:
-        """Return where to download the package: in the real cloud from COS, here from the gateway's port."""
-        function = self._account.function(given.function_name, given.namespace)
-        code = settings_of(function, given.qualifier)[1].code
-        return {"Url": f"{self._account.gateway}{CODE_PATH}{code}.zip", "CodeSha256": code}
 
-    def _list(self, given: ListFunctions) -> Answer:
-        functions = [function for function in self._account.functions.values() if given.namespace == "default"]
+class GetFunctionAddress(FunctionAction, Qualified):
+    """Return where to download the package: in the real cloud from COS, here from the gateway's port."""
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        code = settings_of(function, self.qualifier)[1].code
+        return {"Url": f"{account.gateway}{CODE_PATH}{code}.zip", "CodeSha256": code}
+
+
+class ListFunctions(Page, AccountAction):
+    """List the functions."""
+
+    namespace: str = "default"
+    orderby: Literal["AddTime", "ModTime", "FunctionName"] = "ModTime"
+    search_key: str = ""
+    description: str = ""
+    filters: list[Filter] = Field(default_factory=list)
+
+    def _run(self, account: Account) -> Answer:
+        functions = account.functions.values() if self.namespace == "default" else ()
         found = [
             _summary(function)
             for function in functions
-            if given.search_key in function.function_name
-            and given.description in function.settings.description
-            and all(_matches(function, one) for one in given.filters)
+            if self.search_key in function.function_name
+            and self.description in function.settings.description
+            and all(_matches(function, one) for one in self.filters)
         ]
-        found.sort(key=lambda item: str(item[given.orderby]), reverse=given.order == "DESC")
-        return {"Functions": given.of(found), "TotalCount": len(found)}
+        found.sort(key=lambda item: str(item[self.orderby]), reverse=self.order == "DESC")
+        return {"Functions": self.of(found), "TotalCount": len(found)}
+
+
+FUNCTION_ACTIONS = (
+    *(CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration, DeleteFunction),
+    *(GetFunction, GetFunctionAddress, ListFunctions),
+)
+
+
+def _check_role(account: Account, name: str | None) -> None:
+    """Raise ApiError for a role that does not exist or that SCF can't take; the latter's code is invented."""
+    if not name:
+        return
+    role = account.roles.get(name)
+    if role is None:
+        raise ApiError("ResourceNotFound.Role", f"there is no role {name[:128]!a}")
+    if SERVICE not in json.dumps(json.loads(role.policy_document)):
+        raise ApiError("InvalidParameter.RoleCheck", f"the role {name} does not let {SERVICE} take it")
+
+
+def _write(account: Account, function: Function, status: str, changes: Mapping[str, object]) -> Answer:
+    """Change a function's settings; it fails if they can't run: SCF looks for the entry file.
+
+    Source: zero205/JD_tencent_scf#226.
+    """
+    settings = function.settings = function.settings.model_copy(update=changes)
+    function.mod_time = account.now()
+    has_entry = account.packages.entry(settings.code, settings.handler).is_file()
+    failure = "" if has_entry else f"the package has no entry file for the handler {settings.handler} at its root"
+    function.begin(status, account.until(), failure)
+    return {}
 
 
 def _matches(function: Function, given: Filter) -> bool:
@@ -188,19 +241,15 @@ def _matches(function: Function, given: Filter) -> bool:
 
 def _summary(function: Function) -> dict[str, object]:
     """Return a function as ListFunctions shows it."""
+    shown = {"function_name", "function_id", "status", "tags", "add_time", "mod_time"}
     return {
-        "FunctionName": function.function_name,
-        "FunctionId": function.function_id,
+        **function.model_dump(by_alias=True, include=shown),
         "Namespace": "default",
         "Runtime": function.settings.runtime,
         "Description": function.settings.description,
         "Type": "Event",
-        "Status": function.status,
         "StatusDesc": "",
         "StatusReasons": [],
-        "Tags": [tag.model_dump(by_alias=True) for tag in function.tags],
-        "AddTime": function.add_time,
-        "ModTime": function.mod_time,
         "AsyncRunEnable": "FALSE",
         "TraceEnable": "FALSE",
     }
@@ -210,13 +259,7 @@ def _configuration(settings: Settings) -> dict[str, object]:
     """Return a version's settings as GetFunction shows them."""
     variables = [{"Key": name, "Value": value} for name, value in settings.environment.items()]
     return {
-        "Handler": settings.handler,
-        "Description": settings.description,
-        "CodeSize": settings.code_size,
-        "MemorySize": settings.memory_size,
-        "Timeout": settings.timeout,
-        "InitTimeout": settings.init_timeout,
-        "Role": settings.role,
+        **settings.model_dump(by_alias=True, exclude={"code", "environment"}),
         "Environment": {"Variables": variables},
         "PublicNetConfig": {"PublicNetStatus": "ENABLE", "EipConfig": {"EipStatus": "DISABLE", "EipAddress": []}},
         "VpcConfig": {"VpcId": "", "SubnetId": ""},

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
 from typing import Literal
 
-from local.scf.account import DEFAULT
-from local.scf.asynchronous import Asynchronous, Invoke, QueueFull
-from local.scf.function_parameters import Qualified
+from local.scf.account import DEFAULT, LATEST, Account
+from local.scf.actions import Qualified
+from local.scf.asynchronous import Asynchronous, QueueFull
 from local.scf.parameters import Action, Answer, ApiError, action
 from local.scf.runtime import MAX_EVENT, Outcome
+from local.scf.versions_api import callee
 
 #: The largest event of an asynchronous invocation, in bytes (Invoke, 583/17243).
 MAX_ASYNC_EVENT = 128 * 1024
@@ -20,17 +21,9 @@ LOG_TAIL = 4096
 #: An asynchronous answer: every field but the id is "empty" (data type Result of the API), which for numbers is taken
 #: to be 0.
 EMPTY_RESULT: Mapping[str, object] = {
-    "Log": "",
-    "RetMsg": "",
-    "ErrMsg": "",
-    "MemUsage": 0,
-    "Duration": 0,
-    "BillDuration": 0,
-    "InvokeResult": 0,
+    **dict.fromkeys(("Log", "RetMsg", "ErrMsg"), ""),
+    **dict.fromkeys(("MemUsage", "Duration", "BillDuration", "InvokeResult"), 0),
 }
-
-#: Finds a function by name, namespace and qualifier: returns its name for `Invoke`. Raises ApiError.
-Find = Callable[[str, str, str], str]
 
 
 class InvokeAction(Qualified):
@@ -52,11 +45,11 @@ class InvokeFunction(Qualified):
 
 
 class InvokeActions:
-    """SCF's actions that invoke functions; `find` looks them up."""
+    """SCF's actions that invoke functions: deployed ones, and those `served` from a checkout, by their alias."""
 
-    def __init__(self, find: Find, invoke: Invoke, asynchronous: Asynchronous) -> None:
-        self._find = find
-        self._invoke = invoke
+    def __init__(self, account: Account, served: Container[str], asynchronous: Asynchronous) -> None:
+        self._account = account
+        self._served = served
         self._asynchronous = asynchronous
         self.actions: Mapping[str, Action] = {
             "Invoke": action(InvokeAction, self._answer),
@@ -64,26 +57,36 @@ class InvokeActions:
         }
 
     async def _answer(self, given: InvokeAction) -> Answer:
-        in_background = given.invocation_type == "Event"
-        name = self._find(given.function_name, given.namespace, given.qualifier)
+        if given.invocation_type == "Event":
+            return self._accept(given)
         # The event of a request without ClientContext is not documented: here it is an empty object.
-        event = _event(given.client_context, "ClientContext", MAX_ASYNC_EVENT if in_background else MAX_EVENT)
-        if in_background:
-            return {"Result": self._accept(name, event)}
-        return {"Result": _result(await self._invoke(name, event, "", ""), given.log_type == "Tail")}
+        return await self._run(given, "ClientContext", given.client_context)
 
     async def _answer_at_once(self, given: InvokeFunction) -> Answer:
-        name = self._find(given.function_name, given.namespace, given.qualifier)
-        event = _event(given.event, "Event", MAX_EVENT)
-        return {"Result": _result(await self._invoke(name, event, "", ""), given.log_type == "Tail")}
+        return await self._run(given, "Event", given.event)
 
-    def _accept(self, name: str, event: object) -> Mapping[str, object]:
+    async def _run(self, given: InvokeAction | InvokeFunction, parameter: str, text: str) -> Answer:
+        name = self._find(given)
+        outcome = await self._asynchronous.invoke(name, _event(text, parameter, MAX_EVENT), "", "")
+        return {"Result": _result(outcome, given.log_type == "Tail")}
+
+    def _accept(self, given: InvokeAction) -> Answer:
+        name = self._find(given)
         try:
-            request_id = self._asynchronous.accept(name, event).request_id
+            accepted = self._asynchronous.accept(name, _event(given.client_context, "ClientContext", MAX_ASYNC_EVENT))
         except QueueFull as error:
             # The documents give the queue's length, but not the answer if it is full.
             raise ApiError("LimitExceeded.Quota", str(error)) from error
-        return {**EMPTY_RESULT, "FunctionRequestId": request_id}
+        return {"Result": {**EMPTY_RESULT, "FunctionRequestId": accepted.request_id}}
+
+    def _find(self, given: Qualified) -> str:
+        """Return the name to invoke a function by, a deployed one first. Raises ApiError."""
+        name = given.function_name
+        if name not in self._served or name in self._account.functions or given.namespace != "default":
+            return callee(self._account, name, given.qualifier, given.namespace)
+        if given.qualifier not in (LATEST, DEFAULT):
+            raise ApiError("ResourceNotFound.Qualifier", "functions served from a checkout have no versions")
+        return name
 
 
 def _event(text: str, name: str, most: int) -> object:

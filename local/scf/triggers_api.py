@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -16,8 +15,9 @@ from pydantic import Field
 
 from local.config import CRON_ZONE, next_firing
 from local.scf.account import DEFAULT, LATEST, Account, Function, Trigger
-from local.scf.function_parameters import Description, Named
-from local.scf.parameters import Action, Answer, ApiError, Filter, Page, Parameters, action, json_object, only, parse
+from local.scf.actions import FunctionAction
+from local.scf.function_parameters import Description
+from local.scf.parameters import Answer, ApiError, Filter, Page, Parameters, json_object, only, parse
 from local.scf.versions_api import settings_of
 
 #: The most triggers of one type of a function, and the most bytes of a timer's argument (quota limits, 583/11637;
@@ -25,42 +25,6 @@ from local.scf.versions_api import settings_of
 MAX_TRIGGERS, MAX_ARGUMENT = 10, 4096
 #: Types of DeleteTrigger that are not emulated. CreateTrigger no longer takes apigw.
 OTHER_TYPES = ("cos", "cls", "ckafka", "cmq", "apigw")
-
-
-class NamedTrigger(Named):
-    """The parameters that name one trigger; its qualifier is the one it was created with."""
-
-    trigger_name: str
-    type: str
-    qualifier: str = LATEST
-
-
-class WriteTrigger(NamedTrigger):
-    """Parameters of CreateTrigger and UpdateTrigger."""
-
-    trigger_desc: str | None = None
-    enable: str | None = None
-    custom_argument: str | None = None
-    description: Description | None = None
-
-
-class DeleteTrigger(NamedTrigger):
-    """Parameters of DeleteTrigger; TriggerDesc is for COS triggers."""
-
-    trigger_desc: str = ""
-
-
-class TriggerFilter(Filter):
-    """One filter of ListTriggers; tencent-component-toolkit filters by Type too (triggers/utils)."""
-
-    name: Literal["Qualifier", "TriggerName", "Description", "Type"]
-
-
-class ListTriggers(Named, Page):
-    """Parameters of ListTriggers."""
-
-    order_by: Literal["add_time", "mod_time"] = "mod_time"
-    filters: list[TriggerFilter] = Field(default_factory=list)
 
 
 class Net(Parameters):
@@ -85,92 +49,133 @@ class UrlDescription(Parameters):
     cors_config: Cors = Cors()
 
 
-class TriggerActions:
-    """SCF's actions on triggers."""
+class NamedTrigger(FunctionAction):
+    """The parameters that name one trigger; its qualifier is the one it was created with."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self.actions: Mapping[str, Action] = {
-            "CreateTrigger": action(WriteTrigger, self._create),
-            "UpdateTrigger": action(WriteTrigger, self._update),
-            "DeleteTrigger": action(DeleteTrigger, self._delete),
-            "ListTriggers": action(ListTriggers, self._list),
-        }
+    trigger_name: str
+    type: str
+    qualifier: str = LATEST
 
-    def _create(self, given: WriteTrigger) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
-        function.demand("FailedOperation.CreateTrigger", "UpdateFailed", "PublishFailed")
-        _check_type(given.type)
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,99}", given.trigger_name):
+    def found(self, function: Function) -> Trigger:
+        """Return the trigger. Raises ApiError."""
+        _check_type(self.type)
+        wanted = (self.trigger_name, self.type, self.qualifier)
+        for trigger in function.triggers:
+            if (trigger.trigger_name, trigger.type, trigger.qualifier) == wanted:
+                return trigger
+        raise ApiError("ResourceNotFound.Trigger", f"{self.qualifier[:64]} has no {self.type} trigger of this name")
+
+
+class WriteTrigger(NamedTrigger):
+    """The parameters of CreateTrigger and UpdateTrigger."""
+
+    trigger_desc: str | None = None
+    enable: str | None = None
+    custom_argument: str | None = None
+    description: Description | None = None
+
+    def written(self, account: Account, trigger: Trigger) -> Trigger:
+        """Return the trigger with the changes of the request. Raises ApiError."""
+        update: dict[str, object] = {"mod_time": account.now()}
+        if self.trigger_desc is not None:
+            check = _cron if self.type == "timer" else _url_description
+            update["trigger_desc"] = check(self.trigger_desc)
+        if self.enable is not None:
+            if self.enable not in ("OPEN", "CLOSE"):
+                raise ApiError("InvalidParameterValue.Enable", "Enable is OPEN or CLOSE")
+            update["enable"] = self.enable == "OPEN"
+        if self.custom_argument is not None:
+            if self.type != "timer" or len(self.custom_argument.encode(errors="replace")) > MAX_ARGUMENT:
+                message = f"CustomArgument is for timers, and can have {MAX_ARGUMENT} bytes"
+                raise ApiError("InvalidParameterValue.CustomArgument", message)
+            update["custom_argument"] = self.custom_argument
+        if self.description is not None:
+            update["description"] = self.description
+        return trigger.model_copy(update=update)
+
+
+class CreateTrigger(WriteTrigger):
+    """Create a trigger."""
+
+    busy = "FailedOperation.CreateTrigger"
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        _check_type(self.type)
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,99}", self.trigger_name):
             raise ApiError("InvalidParameterValue.TriggerName", "a name has 1 to 100 letters, digits, - and _")
-        if any(trigger.trigger_name == given.trigger_name for trigger in function.triggers):
-            raise ApiError("ResourceInUse.TriggerName", f"trigger {given.trigger_name} exists")
-        same = [trigger for trigger in function.triggers if trigger.type == given.type]
+        if any(trigger.trigger_name == self.trigger_name for trigger in function.triggers):
+            raise ApiError("ResourceInUse.TriggerName", f"trigger {self.trigger_name} exists")
+        same = [trigger for trigger in function.triggers if trigger.type == self.type]
         if len(same) >= MAX_TRIGGERS:
             raise ApiError("LimitExceeded.Trigger", f"a function can have {MAX_TRIGGERS} triggers of a type")
-        settings_of(function, given.qualifier)
-        if given.type == "http" and any(trigger.qualifier == given.qualifier for trigger in same):
+        settings_of(function, self.qualifier)
+        if self.type == "http" and any(trigger.qualifier == self.qualifier for trigger in same):
             # One URL for each version or alias (583/96099); the code for a second one is invented.
-            raise ApiError("ResourceInUse.Trigger", f"{given.qualifier} has a function URL")
-        now = self._account.now()
+            raise ApiError("ResourceInUse.Trigger", f"{self.qualifier} has a function URL")
+        if self.trigger_desc is None:
+            raise ApiError("MissingParameter", "parameter TriggerDesc is missing")
+        now = account.now()
         fresh = Trigger(
-            trigger_name=given.trigger_name,
-            type=given.type,
+            trigger_name=self.trigger_name,
+            type=self.type,
             trigger_desc="",
-            qualifier=given.qualifier,
+            qualifier=self.qualifier,
             # Without Enable, a timer is closed and a function URL open (tencent-component-toolkit, triggers).
-            enable=given.type == "http",
+            enable=self.type == "http",
             add_time=now,
             mod_time=now,
         )
-        if given.trigger_desc is None:
-            raise ApiError("MissingParameter", "parameter TriggerDesc is missing")
-        trigger = self._written(fresh, given)
+        trigger = self.written(account, fresh)
         function.triggers.append(trigger)
-        return {"TriggerInfo": shown(self._account, function, trigger)}
+        return {"TriggerInfo": shown(account, function, trigger)}
 
-    def _update(self, given: WriteTrigger) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
-        function.demand("FailedOperation.FunctionStatusError", "UpdateFailed", "PublishFailed")
-        trigger = _found(function, given)
-        function.triggers[function.triggers.index(trigger)] = self._written(trigger, given)
+
+class UpdateTrigger(WriteTrigger):
+    """Change what is given of a trigger."""
+
+    busy = "FailedOperation.FunctionStatusError"
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        trigger = self.found(function)
+        function.triggers[function.triggers.index(trigger)] = self.written(account, trigger)
         return {}
 
-    def _written(self, trigger: Trigger, given: WriteTrigger) -> Trigger:
-        """Return the trigger with the changes of a request. Raises ApiError."""
-        update: dict[str, object] = {"mod_time": self._account.now()}
-        if given.trigger_desc is not None:
-            check = _cron if given.type == "timer" else _url_description
-            update["trigger_desc"] = check(given.trigger_desc)
-        if given.enable is not None:
-            if given.enable not in ("OPEN", "CLOSE"):
-                raise ApiError("InvalidParameterValue.Enable", "Enable is OPEN or CLOSE")
-            update["enable"] = given.enable == "OPEN"
-        if given.custom_argument is not None:
-            if given.type != "timer" or len(given.custom_argument.encode(errors="replace")) > MAX_ARGUMENT:
-                message = f"CustomArgument is for timers, and can have {MAX_ARGUMENT} bytes"
-                raise ApiError("InvalidParameterValue.CustomArgument", message)
-            update["custom_argument"] = given.custom_argument
-        if given.description is not None:
-            update["description"] = given.description
-        return trigger.model_copy(update=update)
 
-    def _delete(self, given: DeleteTrigger) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
-        function.demand("FailedOperation.FunctionStatusError", "UpdateFailed", "PublishFailed")
-        function.triggers.remove(_found(function, given))
+class DeleteTrigger(NamedTrigger):
+    """Delete a trigger; TriggerDesc is for COS triggers."""
+
+    busy = "FailedOperation.FunctionStatusError"
+    trigger_desc: str = ""
+
+    def _run_on(self, function: Function, _: Account) -> Answer:
+        function.triggers.remove(self.found(function))
         return {}
 
-    def _list(self, given: ListTriggers) -> Answer:
-        function = self._account.function(given.function_name, given.namespace)
+
+class TriggerFilter(Filter):
+    """One filter of ListTriggers; tencent-component-toolkit filters by Type too (triggers/utils)."""
+
+    name: Literal["Qualifier", "TriggerName", "Description", "Type"]
+
+
+class ListTriggers(FunctionAction, Page):
+    """List the triggers of a function."""
+
+    order_by: Literal["add_time", "mod_time"] = "mod_time"
+    filters: list[TriggerFilter] = Field(default_factory=list)
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
         found = [
             trigger
             for trigger in function.triggers
-            if all(_field(trigger, one.name) in one.values for one in given.filters)
+            if all(trigger.model_dump(by_alias=True)[one.name] in one.values for one in self.filters)
         ]
-        found.sort(key=lambda trigger: str(getattr(trigger, given.order_by)), reverse=given.order == "DESC")
-        triggers = [shown(self._account, function, trigger) for trigger in given.of(found)]
+        found.sort(key=lambda trigger: str(getattr(trigger, self.order_by)), reverse=self.order == "DESC")
+        triggers = [shown(account, function, trigger) for trigger in self.of(found)]
         return {"Triggers": triggers, "TotalCount": len(found)}
+
+
+TRIGGER_ACTIONS = (CreateTrigger, UpdateTrigger, DeleteTrigger, ListTriggers)
 
 
 def _check_type(kind: str) -> None:
@@ -178,19 +183,6 @@ def _check_type(kind: str) -> None:
         raise ApiError("UnsupportedOperation.Trigger", f"the local cloud does not emulate triggers of type {kind}")
     if kind not in ("timer", "http"):
         raise ApiError("InvalidParameterValue.Type", f"there is no type {kind[:64]!a}")
-
-
-def _found(function: Function, given: NamedTrigger) -> Trigger:
-    _check_type(given.type)
-    wanted = (given.trigger_name, given.type, given.qualifier)
-    for trigger in function.triggers:
-        if (trigger.trigger_name, trigger.type, trigger.qualifier) == wanted:
-            return trigger
-    raise ApiError("ResourceNotFound.Trigger", f"{given.qualifier[:64]} has no {given.type} trigger of this name")
-
-
-def _field(trigger: Trigger, name: str) -> str:
-    return str(trigger.model_dump(by_alias=True)[name])
 
 
 def _cron(cron: str) -> str:
@@ -218,6 +210,15 @@ def url_name(function: Function, trigger: Trigger) -> str:
     return name if trigger.qualifier == DEFAULT else f"{name}:{trigger.qualifier}"
 
 
+def public_urls(function: Function) -> dict[str, Trigger]:
+    """Return the open function URLs on the public network by their local names."""
+    return {
+        url_name(function, trigger): trigger
+        for trigger in function.triggers
+        if trigger.type == "http" and trigger.enable and url_description(trigger).net_config.enable_extranet
+    }
+
+
 def shown(account: Account, function: Function, trigger: Trigger) -> dict[str, object]:
     """Return a trigger as TriggerInfo, which spells some fields differently than requests do.
 
@@ -232,15 +233,9 @@ def shown(account: Account, function: Function, trigger: Trigger) -> dict[str, o
         url = f"{account.gateway}/_url/{quote(url_name(function, trigger))}" if net.enable_extranet else ""
         description["NetConfig"] = {**net.model_dump(by_alias=True), "ExtranetUrl": url, "IntranetUrl": ""}
     return {
-        "TriggerName": trigger.trigger_name,
-        "Type": trigger.type,
+        **trigger.model_dump(by_alias=True),
         "TriggerDesc": json.dumps(description, separators=(",", ":")),
-        "Qualifier": trigger.qualifier,
         "Enable": int(trigger.enable),
-        "CustomArgument": trigger.custom_argument,
-        "Description": trigger.description,
-        "AddTime": trigger.add_time,
-        "ModTime": trigger.mod_time,
         "AvailableStatus": "Available",
         "BindStatus": "on",
         "ResourceId": "",

@@ -14,11 +14,9 @@ from local.keys import PERMANENT, REGION
 from local.scf.account import Account
 from local.scf.api import Api
 from local.scf.asynchronous import Asynchronous
-from local.scf.deployed import Deployed
 from local.scf.invoke_api import InvokeActions
-from local.scf.packages import Packages
-from local.scf.runtime import Function, FunctionSpec, Outcome
-from local.scf.services import finder, services
+from local.scf.runtime import Outcome
+from local.scf.services import services
 from local.server import Reply, Request
 from shared.signing.credentials import Credentials
 from shared.signing.tc3 import Tc3Auth
@@ -49,11 +47,8 @@ class Service:
         self.runtime = Runtime()
         self.asynchronous = Asynchronous(self.runtime, retry_delay=0)
         account = Account(folder)
-        packages = Packages(folder / "code", ())
-        deployed = Deployed(account, packages, _start_nothing, _complete_nothing)
-        find = finder({"f"}, deployed.find)
-        invocations = InvokeActions(find, self.runtime, self.asynchronous)
-        self.api = Api(services(account, packages, invocations), clock=lambda: NOW)
+        invocations = InvokeActions(account, {"f"}, self.asynchronous)
+        self.api = Api(services(account, invocations), clock=lambda: NOW)
 
     def send(self, request: Request) -> dict[str, Any]:
         """Answer a request and see every accepted event through; return the reply's Response."""
@@ -80,14 +75,6 @@ class Service:
         assert error["Message"]
         assert self.runtime.seen == []
         return str(error["Code"])
-
-
-def _start_nothing(spec: FunctionSpec, has_role: bool) -> Function:
-    raise AssertionError(f"{spec.name} is not deployed")
-
-
-async def _complete_nothing(environment: Mapping[str, str]) -> Mapping[str, str]:
-    return environment
 
 
 def signed(

@@ -175,7 +175,7 @@ def test_deleting_a_function_forgets_its_instances_and_code_that_is_asked_for(ac
 
 def test_code_is_unpacked_read_only(account: Desk) -> None:
     account.create()
-    code = account.cloud.packages.path(account.cloud.account.functions[NAME].settings.code)
+    code = account.cloud.account.packages.path(account.cloud.account.functions[NAME].settings.code)
     assert [(path.name, path.stat().st_mode & 0o222) for path in code.iterdir()] == [("index.py", 0)]
 
 
@@ -203,7 +203,7 @@ def test_the_account_survives_a_restart(tmp_path: Path) -> None:
         assert again.run()["code"] == 2
         assert again.cam("GetRole", RoleName="run")["RoleInfo"]["RoleName"] == "run"
     with desk(tmp_path) as last:
-        assert not last.cloud.packages.path(unused).exists()
+        assert not last.cloud.account.packages.path(unused).exists()
         assert last.run()["code"] == 2
 
 

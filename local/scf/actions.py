@@ -1,0 +1,56 @@
+"""What an action of API 3.0 is: its parameters, and what it does to the account."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from local.scf.account import LATEST, Account, Function
+from local.scf.parameters import Action, Answer, ApiError, Parameters, action, rule
+
+
+class AccountAction(Parameters):
+    """An action with its parameters as fields; the class has the action's name, `_run` is what it does."""
+
+    def run(self, account: Account) -> Answer:
+        """Carry the action out and return the fields of its reply. Raises ApiError, OSError."""
+        return self._run(account)
+
+    def _run(self, account: Account) -> Answer:
+        raise NotImplementedError
+
+
+def actions_on(account: Account, *actions: type[AccountAction]) -> dict[str, Action]:
+    """Return actions on an account by name."""
+    return {each.__name__: action(each, lambda given: given.run(account)) for each in actions}
+
+
+class Named(Parameters):
+    """The parameters of every action on a function."""
+
+    function_name: Annotated[str, rule(bool, "MissingParameter", "parameter FunctionName is missing")]
+    namespace: str = "default"
+
+
+class Qualified(Named):
+    """The parameters of an action on one version or alias."""
+
+    qualifier: str = LATEST
+
+
+class FunctionAction(Named, AccountAction):
+    """An action on a function; `_run_on` is what it does.
+
+    With a `busy`, the function must be in one of the states `possible`; in another, `busy` is the code of the refusal.
+    """
+
+    busy: ClassVar[str] = ""
+    possible: ClassVar[tuple[str, ...]] = ("Active", "UpdateFailed")
+
+    def _run(self, account: Account) -> Answer:
+        function = account.function(self.function_name, self.namespace)
+        if self.busy and function.status not in self.possible:
+            raise ApiError(self.busy, f"the function is {function.status}: wait until it is Active")
+        return self._run_on(function, account)
+
+    def _run_on(self, function: Function, account: Account) -> Answer:
+        raise NotImplementedError
