@@ -101,10 +101,6 @@ class Function(Record):
     aliases: dict[str, Alias] = {}
     triggers: list[Trigger] = []
 
-    def begin(self, status: str, until: float, failure: str = "") -> None:
-        """Enter a state of BUSY until a time; with a `failure`, its reason, it ends in a failed state."""
-        self.status, self.until, self.failure = status, until, failure
-
     def settle(self, now: float) -> bool:
         """End a state whose time is over; return False if the function is deleted by that."""
         if self.status in BUSY and now >= self.until:
@@ -224,9 +220,10 @@ class Account:
         used += [version.settings for function in self.functions.values() for version in function.versions.values()]
         return {settings.code for settings in used}
 
-    def until(self) -> float:
-        """Return the end of a state that begins now, in Unix seconds."""
-        return self.clock() + DELAY
+    def begin(self, function: Function, status: str, failure: str = "") -> float:
+        """Let a function enter a state of BUSY, after which it has failed if there is a `failure`; return its end."""
+        function.status, function.until, function.failure = status, self.clock() + DELAY, failure
+        return function.until
 
     def now(self) -> str:
         """Return the current time in the API's form."""

@@ -1,4 +1,8 @@
-"""What an action of API 3.0 is: its parameters, and what it does to the account."""
+"""What an action of API 3.0 is: its parameters, and what it does to the account.
+
+Parameters, replies and error codes are those of tencentcloud-sdk-python-scf (v20180416), -cam (v20190116) and -sts
+(v20180813): models.py, and errorcodes.py, where the comment above a code is its meaning.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def actions_on(account: Account, *actions: type[AccountAction]) -> dict[str, Act
 class Named(Parameters):
     """The parameters of every action on a function."""
 
-    function_name: Annotated[str, rule(bool, "MissingParameter", "parameter FunctionName is missing")]
+    function_name: Annotated[str, rule(bool, "is a name", "MissingParameter")]
     namespace: str = "default"
 
 

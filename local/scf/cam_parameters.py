@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from local.scf.account import Account, Policy, Role
-from local.scf.parameters import Answer, ApiError, Parameters, json_object, rule
-
-#: Characters of a policy (CAM limits, 598/10617), bytes of a description (InvalidParameter.DescriptionLengthOverlimit).
-MAX_DOCUMENT, MAX_DESCRIPTION = 6144, 300
+from local.scf.parameters import Answer, ApiError, Parameters, json_object, matching, rule
 
 
-def name_rule(code: str) -> AfterValidator:
-    """Accept a name of CAM; otherwise raise ApiError with the code."""
-    is_name = re.compile(r"[A-Za-z0-9+=,.@_-]{1,128}").fullmatch
-    return rule(is_name, code, "a name has 1 to 128 letters, digits and +=,.@-_")
+def name(code: str) -> AfterValidator:
+    """Refuse what is no name in CAM, with a code."""
+    return matching(r"[A-Za-z0-9+=,.@_-]{1,128}", "has 1 to 128 letters, digits and +=,.@-_", code)
 
 
 def _policy(needed: str) -> AfterValidator:
@@ -49,21 +44,17 @@ def _check_statement(statement: object, needed: str) -> None:
 
 
 Document = Annotated[
-    str,
-    rule(
-        lambda text: len(text) <= MAX_DOCUMENT,
-        "InvalidParameter.PolicyDocumentLengthOverLimit",
-        f"a policy can have {MAX_DOCUMENT} characters",
-    ),
+    str,  # CAM limits, 598/10617
+    rule(lambda text: len(text) <= 6144, "can have 6144 characters", "InvalidParameter.PolicyDocumentLengthOverLimit"),
 ]
 TrustPolicy = Annotated[Document, _policy("principal")]
 Permissions = Annotated[Document, _policy("resource")]
 Description = Annotated[
     str,
     rule(
-        lambda text: len(text.encode(errors="replace")) <= MAX_DESCRIPTION,
+        lambda text: len(text.encode(errors="replace")) <= 300,
+        "can have 300 bytes",
         "InvalidParameter.DescriptionLengthOverlimit",
-        f"Description can have {MAX_DESCRIPTION} bytes",
     ),
 ]
 

@@ -1,7 +1,6 @@
 """CAM's actions on custom policies, and on those of roles.
 
-Requests, replies and codes are those of tencentcloud-sdk-python-cam (v20190116, models.py and errorcodes.py). Policies
-are stored but not enforced: the local keys can do everything.
+They are stored but not enforced: the local keys can do everything.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from pydantic import Field
 
 from local.scf.account import Account, Policy
 from local.scf.actions import AccountAction
-from local.scf.cam_parameters import Description, Page, Permissions, change, name_rule
+from local.scf.cam_parameters import Description, Page, Permissions, change, name
 from local.scf.cam_roles import NamedRole
 from local.scf.parameters import Answer, ApiError, Parameters
 
@@ -38,7 +37,7 @@ class CreatePolicy(AccountAction):
     """Create a policy."""
 
     not_emulated = ("Tags",)
-    policy_name: Annotated[str, name_rule("InvalidParameter.PolicyNameError")]
+    policy_name: Annotated[str, name("InvalidParameter.PolicyNameError")]
     policy_document: Permissions
     description: Description = ""
 

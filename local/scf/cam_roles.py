@@ -1,8 +1,4 @@
-"""CAM's actions on roles, and those of CAM and STS that say whose account it is.
-
-Requests, replies and codes are those of tencentcloud-sdk-python-cam (v20190116) and -sts (v20180813), models.py and
-errorcodes.py.
-"""
+"""CAM's actions on roles, and those of CAM and STS that say whose account it is."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from pydantic import Field
 from local.keys import APP_ID, UIN
 from local.scf.account import Account, Role
 from local.scf.actions import AccountAction
-from local.scf.cam_parameters import Description, Page, TrustPolicy, change, name_rule
+from local.scf.cam_parameters import Description, Page, TrustPolicy, change, name
 from local.scf.parameters import Answer, ApiError, Parameters, Tag
 
 
@@ -37,7 +33,7 @@ class NamedRole(Parameters):
 class CreateRole(AccountAction):
     """Create a role."""
 
-    role_name: Annotated[str, name_rule("InvalidParameter.RoleNameError")]
+    role_name: Annotated[str, name("InvalidParameter.RoleNameError")]
     policy_document: TrustPolicy
     description: Description = ""
     session_duration: Annotated[int, Field(ge=0, le=43200)] = 0

@@ -8,8 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
-from local.keys import REGION
-from local.scf.account import DEFAULT, LATEST, Account, Settings
+from local.scf.account import DEFAULT, LATEST, Account
 from local.scf.account import Function as Deployment
 from local.scf.gateway import URL_PREFIX, url_event, url_reply
 from local.scf.parameters import ApiError
@@ -104,8 +103,17 @@ class Deployed:
         settings = function.running if version == LATEST else function.versions[version].settings
         if settings is None:
             raise RuntimeError(f"{function.function_name} was never active")
-        spec = self._spec(function.function_name, version, settings)
-        made_from = (spec._replace(environment=await self._complete(settings.environment)), bool(settings.role))
+        spec = FunctionSpec(
+            name=function.function_name,
+            handler=settings.handler,
+            code_dir=self._account.packages.path(settings.code),
+            timeout=settings.timeout,
+            memory=settings.memory_size,
+            environment=await self._complete(settings.environment),
+            runtime=settings.runtime,
+            version=version,
+        )
+        made_from = (spec, bool(settings.role))
         key = (function.function_id, version)
         running = self._running.get(key)
         if running is None or running.made_from != made_from:
@@ -113,19 +121,6 @@ class Deployed:
                 self._retire(running)
             running = self._running[key] = _Running(self._start(*made_from), made_from)
         return running
-
-    def _spec(self, name: str, version: str, settings: Settings) -> FunctionSpec:
-        return FunctionSpec(
-            name=name,
-            handler=settings.handler,
-            code_dir=self._account.packages.path(settings.code),
-            timeout=settings.timeout,
-            memory=settings.memory_size,
-            environment={},
-            region=REGION,
-            runtime=settings.runtime,
-            version=version,
-        )
 
     def _retire(self, running: _Running) -> None:
         """End a runtime after its last call."""

@@ -1,4 +1,4 @@
-"""What the parameters of several of SCF's actions are made of (tencentcloud-sdk-python-scf, models.py)."""
+"""What the parameters of several of SCF's actions are made of."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from local.scf.parameters import ApiError, Empty, Off, Parameters, only, rule
+from local.scf.parameters import ApiError, Empty, Off, Parameters, matching, only, rule
 
 #: The most bytes of a function's environment variables together (InvalidParameterValue.EnvironmentExceededLimit).
 MAX_ENVIRONMENT = 4096
-MAX_DESCRIPTION = 1000
-MAX_TIMEOUT = 900
-#: Megabytes: 64, then steps of 128.
-MEMORY_STEP, MAX_MEMORY = 128, 3072
 #: The runtimes that are emulated.
 RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
 #: The other runtimes of CreateFunction.
@@ -23,58 +19,33 @@ OTHER_RUNTIMES = re.compile(r"(Python2\.7|Nodejs|Php|Go|Java|CustomRuntime).*")
 RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 #: Parameters that name code in a bucket.
 COS_OBJECT = ("CosBucketName", "CosObjectName", "CosBucketRegion")
-
-
 #: A part of a handler: its file or its function.
 PART = r"[A-Za-z](?:[A-Za-z0-9_-]{0,58}[A-Za-z])?"
 
 FunctionName = Annotated[
     str,
-    rule(
-        re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,58}[A-Za-z0-9]").fullmatch,
-        # tencent-component-toolkit takes this code for a name that breaks the rules (entities/scf.ts).
-        "InvalidParameterValue.FunctionName",
-        "FunctionName has 2 to 60 letters, digits, - and _, begins with a letter and does not end with - or _",
+    matching(
+        # tencent-component-toolkit takes InvalidParameterValue.FunctionName for such a name (entities/scf.ts).
+        r"[A-Za-z][A-Za-z0-9_-]{0,58}[A-Za-z0-9]",
+        "has 2 to 60 letters, digits, - and _, begins with a letter and does not end with - or _",
     ),
 ]
-Handler = Annotated[
-    str,
-    rule(
-        re.compile(rf"{PART}\.{PART}").fullmatch,
-        "InvalidParameterValue.Handler",
-        "Handler is <file without .py>.<function>",
-    ),
-]
-Description = Annotated[
-    str,
-    rule(
-        lambda text: len(text) <= MAX_DESCRIPTION,
-        "InvalidParameterValue.Description",
-        f"Description can have {MAX_DESCRIPTION} characters",
-    ),
-]
+Handler = Annotated[str, matching(rf"{PART}\.{PART}", "is <file without .py>.<function>")]
+Description = Annotated[str, rule(lambda text: len(text) <= 1000, "can have 1000 characters")]
 MemorySize = Annotated[
     int,
-    rule(lambda size: size <= MAX_MEMORY, "LimitExceeded.Memory", f"MemorySize can be {MAX_MEMORY} at most"),
-    rule(
-        lambda size: size == 64 or (size > 0 and size % MEMORY_STEP == 0),
-        "InvalidParameterValue.MemorySize",
-        f"MemorySize is 64, or {MEMORY_STEP} to {MAX_MEMORY} in steps of {MEMORY_STEP}",
-    ),
+    rule(lambda size: size <= 3072, "can be 3072 at most", "LimitExceeded.Memory"),
+    rule(lambda size: size == 64 or (size > 0 and size % 128 == 0), "is 64, or 128 to 3072 in steps of 128"),
 ]
 Timeout = Annotated[
     int,
-    rule(lambda seconds: seconds <= MAX_TIMEOUT, "LimitExceeded.Timeout", f"Timeout can be {MAX_TIMEOUT} at most"),
-    rule(lambda seconds: seconds >= 1, "InvalidParameterValue", f"Timeout is 1 to {MAX_TIMEOUT} seconds"),
+    rule(lambda seconds: seconds <= 900, "can be 900 at most", "LimitExceeded.Timeout"),
+    rule(lambda seconds: seconds >= 1, "is 1 to 900 seconds", "InvalidParameterValue"),
 ]
 Runtime = Annotated[
     str,
-    rule(
-        lambda name: not OTHER_RUNTIMES.fullmatch(name),
-        "UnsupportedOperation",
-        "the local cloud does not emulate the runtime {}",
-    ),
-    rule(RUNTIMES.__contains__, "InvalidParameterValue.Runtime", "there is no runtime {}"),
+    rule(lambda name: not OTHER_RUNTIMES.fullmatch(name), "is a Python 3 in the local cloud", "UnsupportedOperation"),
+    rule(RUNTIMES.__contains__, f"is {', '.join(RUNTIMES)}"),
 ]
 
 

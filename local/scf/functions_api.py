@@ -1,8 +1,4 @@
-"""SCF's actions on functions: create, get, update, delete and list.
-
-Requests, replies and codes are those of tencentcloud-sdk-python-scf (v20180416, models.py and errorcodes.py), where a
-code's meaning is the comment above it.
-"""
+"""SCF's actions on functions: create, get, update, delete and list."""
 
 from __future__ import annotations
 
@@ -131,7 +127,7 @@ class DeleteFunction(FunctionAction):
 
     def _run_on(self, function: Function, account: Account) -> Answer:
         if self.qualifier is None:
-            function.begin("Deleting", account.until())
+            account.begin(function, "Deleting")
             return {}
         if self.qualifier not in function.versions:
             raise ApiError("ResourceNotFound.Qualifier", f"there is no version {self.qualifier[:64]!a}")
@@ -225,7 +221,7 @@ def _write(account: Account, function: Function, status: str, changes: Mapping[s
     function.mod_time = account.now()
     has_entry = account.packages.entry(settings.code, settings.handler).is_file()
     failure = "" if has_entry else f"the package has no entry file for the handler {settings.handler} at its root"
-    function.begin(status, account.until(), failure)
+    account.begin(function, status, failure)
     return {}
 
 

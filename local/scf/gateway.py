@@ -8,8 +8,11 @@ import binascii
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 from local.config import Api, UrlTrigger
 from local.scf.runtime import Outcome
@@ -179,26 +182,25 @@ def url_reply(outcome: Outcome) -> Reply:
     return json_reply(outcome.result)
 
 
+class _Integrated(BaseModel):
+    """An integrated response."""
+
+    model_config = ConfigDict(strict=True, alias_generator=to_camel)
+
+    status_code: Annotated[int, Field(ge=100, le=599)]
+    headers: dict[str, str | list[str]]
+    body: str = ""
+    is_base64_encoded: Any = False
+
+
 def _integrated(result: object) -> Reply | None:
     """Return the reply that an integrated response describes, None if it is malformed."""
-    if not isinstance(result, Mapping):
-        return None
-    status, headers, body = result.get("statusCode"), result.get("headers"), result.get("body", "")
-    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
-        return None
-    if not isinstance(headers, Mapping) or not all(_is_header(value) for value in headers.values()):
-        return None
-    if not isinstance(body, str):
-        return None
     try:
-        content = base64.b64decode(body, validate=True) if result.get("isBase64Encoded") else body.encode()
-    except binascii.Error:
+        given = _Integrated.model_validate(result)
+        content = base64.b64decode(given.body, validate=True) if given.is_base64_encoded else given.body.encode()
+    except (ValidationError, binascii.Error):
         return None
-    return Reply(status, dict(headers), content)
-
-
-def _is_header(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+    return Reply(given.status_code, given.headers, content)
 
 
 def _body(body: bytes) -> Event:

@@ -18,6 +18,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from local.scf.child import STOPPED
 from local.scf.context import FunctionSpec, bootstrap_options, environ
 
 BOOTSTRAP = Path(__file__).resolve().with_name("bootstrap.py")
@@ -30,8 +31,6 @@ IDLE_LINES = 1000
 
 #: The most descriptors of a function (SCF quota limits: 1,024).
 MAX_DESCRIPTORS = 1024
-#: The bootstrap's status for code that has stopped at a breakpoint.
-STOPPED = 102
 
 Log = Callable[[str], None]
 

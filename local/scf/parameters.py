@@ -1,11 +1,9 @@
-"""Reads the parameters of API 3.0's actions, and gives error codes for wrong ones.
-
-An action's parameters are a model: names and types are those of tencentcloud-sdk-python-scf and -cam (models.py).
-"""
+"""Reads the parameters of API 3.0's actions, and refuses wrong ones with error codes."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -82,27 +80,29 @@ class Page(Parameters):
         return items[self.offset : self.offset + self.limit]
 
 
-def rule(holds: Callable[[Any], object], code: str, message: str) -> AfterValidator:
-    """Accept a value only if `holds` is true of it; otherwise raise ApiError. `{}` in the message is the value."""
+def rule(holds: Callable[[Any], object], says: str, code: str = "") -> AfterValidator:
+    """Refuse a value unless `holds` is true of it; `says`, after the parameter's name, is what it must be.
 
-    def check(given: Any) -> Any:
+    The code is InvalidParameterValue.<name> unless another is given.
+    """
+
+    def check(given: Any, info: ValidationInfo) -> Any:
         if not holds(given):
-            raise ApiError(code, message.format(ascii(str(given)[:128])))
-        return given
-
-    return AfterValidator(check)
-
-
-def only(value: object) -> AfterValidator:
-    """Accept only one value of a parameter; the others are not emulated."""
-
-    def check(given: object, info: ValidationInfo) -> object:
-        if given != value:
             name = to_pascal(info.field_name or "")
-            raise ApiError("UnsupportedOperation", f"the local cloud does not emulate {name}={str(given)[:64]!a}")
+            raise ApiError(code or f"InvalidParameterValue.{name}", f"{name} {says}, not {str(given)[:64]!a}")
         return given
 
     return AfterValidator(check)
+
+
+def matching(pattern: str, says: str, code: str = "") -> AfterValidator:
+    """Refuse a text unless all of it matches a pattern."""
+    return rule(re.compile(pattern).fullmatch, says, code)
+
+
+def only(*values: object) -> AfterValidator:
+    """Refuse what the real service takes, but the local cloud does not emulate: all but these values."""
+    return rule(values.__contains__, f"is {' or '.join(map(repr, values))} in the local cloud", "UnsupportedOperation")
 
 
 #: A switch that must be FALSE, and a text that must be empty.

@@ -1,12 +1,8 @@
-"""SCF's actions on triggers: timers and function URLs.
-
-Requests, replies and codes are those of tencentcloud-sdk-python-scf (v20180416, models.py and errorcodes.py).
-"""
+"""SCF's actions on triggers: timers and function URLs."""
 
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -17,7 +13,7 @@ from local.config import CRON_ZONE, next_firing
 from local.scf.account import DEFAULT, LATEST, Account, Function, Trigger
 from local.scf.actions import FunctionAction
 from local.scf.function_parameters import Description
-from local.scf.parameters import Answer, ApiError, Filter, Page, Parameters, json_object, only, parse
+from local.scf.parameters import Answer, ApiError, Filter, Page, Parameters, json_object, matching, only, parse, rule
 from local.scf.versions_api import settings_of
 
 #: The most triggers of one type of a function, and the most bytes of a timer's argument (quota limits, 583/11637;
@@ -53,12 +49,15 @@ class NamedTrigger(FunctionAction):
     """The parameters that name one trigger; its qualifier is the one it was created with."""
 
     trigger_name: str
-    type: str
+    type: Annotated[
+        str,
+        rule(lambda name: name not in OTHER_TYPES, "is timer or http here", "UnsupportedOperation.Trigger"),
+        matching("timer|http", "is timer or http"),
+    ]
     qualifier: str = LATEST
 
     def found(self, function: Function) -> Trigger:
         """Return the trigger. Raises ApiError."""
-        _check_type(self.type)
         wanted = (self.trigger_name, self.type, self.qualifier)
         for trigger in function.triggers:
             if (trigger.trigger_name, trigger.type, trigger.qualifier) == wanted:
@@ -70,39 +69,31 @@ class WriteTrigger(NamedTrigger):
     """The parameters of CreateTrigger and UpdateTrigger."""
 
     trigger_desc: str | None = None
-    enable: str | None = None
+    enable: Annotated[str, matching("OPEN|CLOSE", "is OPEN or CLOSE")] | None = None
     custom_argument: str | None = None
     description: Description | None = None
 
     def written(self, account: Account, trigger: Trigger) -> Trigger:
         """Return the trigger with the changes of the request. Raises ApiError."""
-        update: dict[str, object] = {"mod_time": account.now()}
+        argument = self.custom_argument
+        if argument is not None and (self.type != "timer" or len(argument.encode(errors="replace")) > MAX_ARGUMENT):
+            message = f"CustomArgument is for timers, and can have {MAX_ARGUMENT} bytes"
+            raise ApiError("InvalidParameterValue.CustomArgument", message)
+        changes = self.model_dump(include={"custom_argument", "description"}, exclude_none=True)
         if self.trigger_desc is not None:
-            check = _cron if self.type == "timer" else _url_description
-            update["trigger_desc"] = check(self.trigger_desc)
+            changes["trigger_desc"] = (_cron if self.type == "timer" else _url_description)(self.trigger_desc)
         if self.enable is not None:
-            if self.enable not in ("OPEN", "CLOSE"):
-                raise ApiError("InvalidParameterValue.Enable", "Enable is OPEN or CLOSE")
-            update["enable"] = self.enable == "OPEN"
-        if self.custom_argument is not None:
-            if self.type != "timer" or len(self.custom_argument.encode(errors="replace")) > MAX_ARGUMENT:
-                message = f"CustomArgument is for timers, and can have {MAX_ARGUMENT} bytes"
-                raise ApiError("InvalidParameterValue.CustomArgument", message)
-            update["custom_argument"] = self.custom_argument
-        if self.description is not None:
-            update["description"] = self.description
-        return trigger.model_copy(update=update)
+            changes["enable"] = self.enable == "OPEN"
+        return trigger.model_copy(update={**changes, "mod_time": account.now()})
 
 
 class CreateTrigger(WriteTrigger):
     """Create a trigger."""
 
     busy = "FailedOperation.CreateTrigger"
+    trigger_name: Annotated[str, matching(r"[A-Za-z][A-Za-z0-9_-]{0,99}", "has 1 to 100 letters, digits, - and _")]
 
     def _run_on(self, function: Function, account: Account) -> Answer:
-        _check_type(self.type)
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,99}", self.trigger_name):
-            raise ApiError("InvalidParameterValue.TriggerName", "a name has 1 to 100 letters, digits, - and _")
         if any(trigger.trigger_name == self.trigger_name for trigger in function.triggers):
             raise ApiError("ResourceInUse.TriggerName", f"trigger {self.trigger_name} exists")
         same = [trigger for trigger in function.triggers if trigger.type == self.type]
@@ -176,13 +167,6 @@ class ListTriggers(FunctionAction, Page):
 
 
 TRIGGER_ACTIONS = (CreateTrigger, UpdateTrigger, DeleteTrigger, ListTriggers)
-
-
-def _check_type(kind: str) -> None:
-    if kind in OTHER_TYPES:
-        raise ApiError("UnsupportedOperation.Trigger", f"the local cloud does not emulate triggers of type {kind}")
-    if kind not in ("timer", "http"):
-        raise ApiError("InvalidParameterValue.Type", f"there is no type {kind[:64]!a}")
 
 
 def _cron(cron: str) -> str:

@@ -1,11 +1,7 @@
-"""SCF's actions on versions and aliases; looks up qualifiers.
-
-Requests, replies and codes are those of tencentcloud-sdk-python-scf (v20180416, models.py and errorcodes.py).
-"""
+"""SCF's actions on versions and aliases; looks up qualifiers."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,7 +9,7 @@ from pydantic import Field
 from local.scf.account import DEFAULT, LATEST, Account, Alias, Function, Settings, Version
 from local.scf.actions import FunctionAction
 from local.scf.function_parameters import Description
-from local.scf.parameters import Answer, ApiError, Page, Parameters
+from local.scf.parameters import Answer, ApiError, Page, Parameters, matching
 
 #: The most versions of a function (quota limits, 583/11637).
 MAX_VERSIONS = 1000
@@ -29,12 +25,14 @@ class PublishVersion(FunctionAction):
     def _run_on(self, function: Function, account: Account) -> Answer:
         if len(function.versions) >= MAX_VERSIONS:
             raise ApiError("LimitExceeded.FunctionVersions", f"a function can have {MAX_VERSIONS} versions")
-        number, settings, until = str(function.next_version), function.settings, account.until()
+        number, settings = str(function.next_version), function.settings
         function.next_version += 1
         function.versions[number] = Version(
-            settings=settings, description=self.description, add_time=account.now(), ready_at=until
+            settings=settings,
+            description=self.description,
+            add_time=account.now(),
+            ready_at=account.begin(function, "Publishing"),
         )
-        function.begin("Publishing", until)
         return {
             **settings.model_dump(by_alias=True, include={"code_size", "memory_size", "handler", "timeout", "runtime"}),
             "FunctionVersion": number,
@@ -124,9 +122,9 @@ class WriteAlias(FunctionAction):
 class CreateAlias(WriteAlias):
     """Create an alias."""
 
+    name: Annotated[str, matching(r"[A-Za-z][A-Za-z0-9_-]{0,63}|\$DEFAULT", "has 1 to 64 letters, digits, - and _")]
+
     def _run_on(self, function: Function, account: Account) -> Answer:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", self.name) and self.name != DEFAULT:
-            raise ApiError("InvalidParameterValue.Name", "an alias has 1 to 64 letters, digits, - and _")
         if self.name == DEFAULT or self.name in function.aliases:
             raise ApiError("ResourceInUse.Alias", f"alias {self.name} exists")
         now = account.now()
