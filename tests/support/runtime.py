@@ -54,6 +54,12 @@ def invoke(handler: str, event: object = None, trigger: str = "", **changes: Any
     return with_function(lambda function: function.invoke(event, trigger=trigger), handler, **changes)
 
 
+def value(outcome: Outcome) -> Any:
+    """What the handler returned."""
+    assert outcome.ok, outcome.error
+    return outcome.result
+
+
 def invoke_each(handler: str, *events: object, **changes: Any) -> list[Outcome]:
     """The outcomes of events that come one after the other."""
 

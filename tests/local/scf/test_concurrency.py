@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from tests.support.runtime import (
     running,
     spec,
     until,
+    value,
     with_function,
 )
 
@@ -51,7 +51,7 @@ def test_instance_used_last_is_used_first() -> None:
         await asyncio.gather(*(function.invoke(None) for _ in range(3)))
         last = function.warm[-1]
         for _ in range(3):
-            assert (await function.invoke(None)).result["pid"] == last  # type: ignore[index]
+            assert value(await function.invoke(None))["pid"] == last
         assert len(function.warm) == 3
 
     with_function(work, "echo")
@@ -61,8 +61,8 @@ def test_calls_beyond_the_limit_wait() -> None:
     async def work() -> None:
         function = Function(spec("echo"), lambda: None, max_instances=2)
         outcomes = await asyncio.gather(*(function.invoke(number) for number in range(9)))
-        assert [outcome.result["event"] for outcome in outcomes] == list(range(9))  # type: ignore[index]
-        assert len({outcome.result["pid"] for outcome in outcomes}) == 2  # type: ignore[index]
+        assert [value(outcome)["event"] for outcome in outcomes] == list(range(9))
+        assert len({value(outcome)["pid"] for outcome in outcomes}) == 2
         await function.close()
 
     asyncio.run(work())
@@ -162,5 +162,5 @@ def interpreters() -> list[str]:
 
 @pytest.mark.parametrize("python", interpreters())
 def test_any_interpreter_serves(python: str) -> None:
-    result: Mapping[str, Any] = invoke("report", python=python).result  # type: ignore[assignment]
+    result = value(invoke("report", python=python))
     assert result["http"].endswith("/http/__init__.py")

@@ -7,7 +7,6 @@ import errno
 import json
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,13 @@ from tests.support.runtime import (
     HANDLERS,
     invoke,
     spec,
+    value,
 )
 
 
 def test_context() -> None:
     outcome = invoke("report", region="ap-chengdu", namespace="demo", timeout=3)
-    context: dict[str, object] = outcome.result["context"]  # type: ignore[index]
+    context = value(outcome)["context"]
     environment = context.pop("environment")
     assert json.loads(str(environment)) == {"COLOUR": "青", "PLAIN": "x", "SCF_NAMESPACE": "demo"}
     assert context == {
@@ -46,7 +46,7 @@ def test_context() -> None:
 
 def test_environment_is_scfs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARENTS_SECRET", "leaks")
-    environ: dict[str, str] = invoke("report", trigger="apigw").result["environ"]  # type: ignore[index]
+    environ = value(invoke("report", trigger="apigw"))["environ"]
     # Python itself sets this one where the machine has no such locale as LANG says.
     environ.pop("LC_CTYPE", None)
     assert environ == {
@@ -82,7 +82,7 @@ def test_the_home_folder_is_absent_and_cannot_be_made() -> None:
 
 def test_a_function_can_set_its_time_zone_but_no_reserved_variables() -> None:
     environment = {"TZ": "Asia/Shanghai", "SCF_RUNTIME": "mine", "TENCENTCLOUD_REGION": "mine"}
-    result: Mapping[str, Any] = invoke("report", environment=environment).result  # type: ignore[assignment]
+    result = value(invoke("report", environment=environment))
     assert result["utc_offset"] == 8 * 3600
     assert result["environ"]["SCF_RUNTIME"] == "Python3.10"
     assert result["environ"]["TENCENTCLOUD_REGION"] == keys.REGION
@@ -91,7 +91,7 @@ def test_a_function_can_set_its_time_zone_but_no_reserved_variables() -> None:
 def test_path_and_directory_are_those_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "odd.py").write_bytes((HANDLERS / "odd.py").read_bytes())
     monkeypatch.chdir(tmp_path.parent)
-    result: Mapping[str, Any] = invoke("report", code_dir=Path(tmp_path.name)).result  # type: ignore[assignment]
+    result = value(invoke("report", code_dir=Path(tmp_path.name)))
     assert result["path"][:2] == [str(tmp_path), "/opt"]
     assert str(runtime.__file__).rpartition("/")[0] not in result["path"]
     assert result["cwd"] == str(tmp_path)
@@ -100,7 +100,7 @@ def test_path_and_directory_are_those_of_the_code(tmp_path: Path, monkeypatch: p
 
 
 def test_cold_start_imports_little() -> None:
-    modules = invoke("report").result["modules"]  # type: ignore[index]
+    modules = value(invoke("report"))["modules"]
     assert {"json", "odd"} <= set(modules)
     assert not {"logging", "traceback", "asyncio", "local", "shared", "resource"} & set(modules)
 
@@ -108,23 +108,23 @@ def test_cold_start_imports_little() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_instance_holds_no_descriptor_of_the_parent() -> None:
     # Standard streams, the two pipes, the log's copy, and the directory being listed.
-    assert len(invoke("report").result["fds"]) == 7  # type: ignore[index]
+    assert len(value(invoke("report"))["fds"]) == 7
 
 
 def test_credentials_and_trigger_are_those_of_each_event() -> None:
     roles = iter([Credentials("AKID1", "k1", "t1"), Credentials("AKID2", "k2"), None])
 
-    async def work() -> list[object]:
+    async def work() -> list[Any]:
         function = Function(spec("report"), lambda: next(roles))
         outcomes = [await function.invoke(None, trigger=trigger) for trigger in ("timer", "apigw", "timer")]
         await function.close()
         assert [outcome.init_ms is None for outcome in outcomes] == [False, True, True]
-        return [outcome.result for outcome in outcomes]
+        return [value(outcome) for outcome in outcomes]
 
     names = ("SECRETID", "SECRETKEY", "SESSIONTOKEN")
     seen = []
     for result in asyncio.run(work()):
-        environ: Mapping[str, str] = result["environ"]  # type: ignore[index]
+        environ = result["environ"]
         seen.append([*(environ.get(f"TENCENTCLOUD_{name}") for name in names), environ.get("TRIGGER_SRC")])
     assert seen == [["AKID1", "k1", "t1", "timer"], ["AKID2", "k2", None, None], [None, None, None, "timer"]]
 

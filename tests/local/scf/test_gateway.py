@@ -44,17 +44,15 @@ def load(name: str) -> dict[str, Any]:
 def test_a_gateway_event_has_the_fields_of_the_sample_event() -> None:
     sample = load("query-video.gateway-get.200.json")
     request = Request("GET", "/query-video", "vids=A,B", {"accept": "*/*", "host": "h"}, remote="203.0.113.7")
-    event = gateway_event(Api(path="/query-video", function="query-video"), request, "some-id")
+    event: dict[str, Any] = gateway_event(Api(path="/query-video", function="query-video"), request, "some-id")
     assert event.keys() == sample.keys()
     assert "body" not in event
-    assert event["requestContext"].keys() == sample["requestContext"].keys()  # type: ignore[attr-defined]
+    assert event["requestContext"].keys() == sample["requestContext"].keys()
     for key in ("httpMethod", "path", "queryStringParameters", "headerParameters", "pathParameters", "isBase64Encoded"):
         assert event[key] == sample[key], key
     assert event["queryString"] == {"vids": "A,B"}
-    headers: Any = event["headers"]
-    assert headers["requestsource"] == "APIGW"
-    assert headers["x-api-requestid"] == "some-id"
-    assert headers["accept"] == "*/*"
+    sent = {"requestsource": "APIGW", "x-api-requestid": "some-id", "accept": "*/*"}
+    assert sent.items() <= event["headers"].items()
 
 
 def test_a_function_url_event_is_the_gateway_s_without_five_keys() -> None:

@@ -8,6 +8,7 @@ from tests.support.runtime import (
     MB,
     invoke,
     invoke_each,
+    value,
 )
 
 
@@ -23,7 +24,7 @@ def test_any_json_value_goes_in_and_comes_out(event: object) -> None:
 
 def test_instance_is_reused_and_only_its_first_event_starts_it() -> None:
     first, second, third = invoke_each("echo", "a", "b", "c")
-    assert [o.result["calls"] for o in (first, second, third)] == [1, 2, 3]  # type: ignore[index]
+    assert [value(each)["calls"] for each in (first, second, third)] == [1, 2, 3]
     assert first.init_ms is not None
     assert first.init_ms > 0
     assert second.init_ms is None
