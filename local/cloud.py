@@ -19,17 +19,17 @@ from local.cos.store import CosStore
 from local.faults import Faulty
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks
-from local.scf.account import Account
-from local.scf.api import Api, is_call
+from local.scf.api.account import Account
+from local.scf.api.front import Api, is_call
+from local.scf.api.functions import CODE_PATH
+from local.scf.api.invocations import InvokeActions
+from local.scf.api.services import services
 from local.scf.asynchronous import Asynchronous
 from local.scf.deployed import Deployed
-from local.scf.functions_api import CODE_PATH
 from local.scf.gateway import URL_PREFIX, Gateway
 from local.scf.instance import Log
-from local.scf.invoke_api import InvokeActions
 from local.scf.project import find_python, function_spec, read_project
 from local.scf.runtime import Function, FunctionSpec, Outcome
-from local.scf.services import services
 from local.scf.timer import Timers
 from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json_reply
 from local.state import locked

@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote
 from local.console.feed import SHOWN, Activity
 from local.console.samples import read_samples
 from local.cos.store import CosStore, StoredObject
-from local.scf.account import Function, Settings
+from local.scf.api.account import Function, Settings
+from local.scf.api.triggers import public_urls
 from local.scf.runtime import Outcome
-from local.scf.triggers_api import public_urls
 from local.server import LOCAL, Reply, Request, Route, json_reply
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
-from local.scf.account import DEFAULT, LATEST, Account
-from local.scf.account import Function as Deployment
+from local.scf.api.account import DEFAULT, LATEST, Account
+from local.scf.api.account import Function as Deployment
+from local.scf.api.parameters import ApiError
+from local.scf.api.triggers import public_urls, url_description
+from local.scf.api.versions import alias_of, callee
 from local.scf.gateway import URL_PREFIX, url_event, url_reply
-from local.scf.parameters import ApiError
 from local.scf.runtime import Function, FunctionSpec, Outcome
-from local.scf.triggers_api import public_urls, url_description
-from local.scf.versions_api import alias_of, callee
 from local.server import Reply, Request, json_reply
 
 #: Makes the runtime of a version; the second argument says whether it has a run role.

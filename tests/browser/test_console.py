@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.browser.window import Window
-from tests.local.scf.test_triggers_api import URL
+from tests.local.scf.api.test_triggers import URL
 from tests.support.clock import Clock
 from tests.support.desk import NAME, NOW, Desk
 from tests.support.live import LiveCloud

@@ -11,12 +11,12 @@ from typing import Any
 from requests import PreparedRequest
 
 from local.keys import PERMANENT, REGION
-from local.scf.account import Account
-from local.scf.api import Api
+from local.scf.api.account import Account
+from local.scf.api.front import Api
+from local.scf.api.invocations import InvokeActions
+from local.scf.api.services import services
 from local.scf.asynchronous import Asynchronous
-from local.scf.invoke_api import InvokeActions
 from local.scf.runtime import Outcome
-from local.scf.services import services
 from local.server import Reply, Request
 from shared.signing.credentials import Credentials
 from shared.signing.tc3 import Tc3Auth

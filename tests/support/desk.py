@@ -20,7 +20,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 
 from local.cloud import Cloud, Ports
 from local.keys import PERMANENT, REGION
-from local.scf.account import DELAY
+from local.scf.api.account import DELAY
 from shared.signing.credentials import Credentials
 from tests.support.clock import Clock
 from tests.support.live import LiveCloud, running

@@ -13,7 +13,7 @@ import requests
 
 from local.keys import APP_ID, BUCKET, PERMANENT
 from shared.signing.cos import CosAuth
-from tests.local.scf.test_triggers_api import URL
+from tests.local.scf.api.test_triggers import URL
 from tests.support.desk import NAME, desk
 from tests.support.live import LiveCloud, live_cloud
 

@@ -14,7 +14,7 @@ import requests
 
 from local.keys import APP_ID, BUCKET, PERMANENT, REGION, ROLE
 from shared.signing.cos import cos_authorization
-from tests.local.scf.test_triggers_api import PUBLIC, URL
+from tests.local.scf.api.test_triggers import PUBLIC, URL
 from tests.support.desk import CODE, NAME, TRUST, Desk, desk, package, variables
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")

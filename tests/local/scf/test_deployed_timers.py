@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.config import CRON_ZONE
-from tests.local.scf.test_triggers_api import TIMER
+from tests.local.scf.api.test_triggers import TIMER
 from tests.support.desk import Desk, desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")

@@ -9,8 +9,8 @@ import json
 import pytest
 import requests
 
-from local.scf.function_parameters import MAX_ENVIRONMENT
-from local.scf.functions_api import MAX_FUNCTIONS
+from local.scf.api.function_parameters import MAX_ENVIRONMENT
+from local.scf.api.functions import MAX_FUNCTIONS
 from tests.support.desk import CODE, NAME, TRUST, Desk, package, variables
 
 # The client's signer asks datetime.utcfromtimestamp for the date.

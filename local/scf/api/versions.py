@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from local.scf.account import DEFAULT, LATEST, Account, Alias, Function, Settings, Version
-from local.scf.actions import FunctionAction
-from local.scf.function_parameters import Description
-from local.scf.parameters import Answer, ApiError, Page, Parameters, matching
+from local.scf.api.account import DEFAULT, LATEST, Account, Alias, Function, Settings, Version
+from local.scf.api.actions import FunctionAction
+from local.scf.api.function_parameters import Description
+from local.scf.api.parameters import Answer, ApiError, Page, Parameters, matching
 
 #: The most versions of a function (quota limits, 583/11637).
 MAX_VERSIONS = 1000

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from local.keys import KNOWN, same
-from local.scf.parameters import ApiError
+from local.scf.api.parameters import ApiError
 from local.server import Request
 from shared.signing.credentials import Credentials
 from shared.signing.tc3 import tc3_authorization

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from local.config import TimerTrigger
-from local.scf.packages import Packages
-from local.scf.parameters import ApiError, Tag
+from local.scf.api.packages import Packages
+from local.scf.api.parameters import ApiError, Tag
 
 LATEST, DEFAULT = "$LATEST", "$DEFAULT"
 #: The states that end by themselves, and the states after a failure: publishing and deleting do not fail here.

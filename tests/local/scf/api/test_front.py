@@ -12,7 +12,7 @@ from tencentcloud.common.exception import TencentCloudSDKException
 
 from local.faults import Faulty
 from local.keys import PERMANENT, ROLE
-from local.scf.api import is_call
+from local.scf.api.front import is_call
 from local.server import Request
 from tests.support.api3 import CALL, Service, changed, signed
 from tests.support.desk import Desk

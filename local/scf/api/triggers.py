@@ -10,11 +10,22 @@ from urllib.parse import quote
 from pydantic import Field
 
 from local.config import CRON_ZONE, next_firing
-from local.scf.account import DEFAULT, LATEST, Account, Function, Trigger
-from local.scf.actions import FunctionAction
-from local.scf.function_parameters import Description
-from local.scf.parameters import Answer, ApiError, Filter, Page, Parameters, json_object, matching, only, parse, rule
-from local.scf.versions_api import settings_of
+from local.scf.api.account import DEFAULT, LATEST, Account, Function, Trigger
+from local.scf.api.actions import FunctionAction
+from local.scf.api.function_parameters import Description
+from local.scf.api.parameters import (
+    Answer,
+    ApiError,
+    Filter,
+    Page,
+    Parameters,
+    json_object,
+    matching,
+    only,
+    parse,
+    rule,
+)
+from local.scf.api.versions import settings_of
 
 #: The most triggers of one type of a function, and the most bytes of a timer's argument (quota limits, 583/11637;
 #: 583/9708).

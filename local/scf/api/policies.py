@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from local.scf.account import Account, Policy
-from local.scf.actions import AccountAction
-from local.scf.cam_parameters import Description, Page, Permissions, change, name
-from local.scf.cam_roles import NamedRole
-from local.scf.parameters import Answer, ApiError, Parameters
+from local.scf.api.account import Account, Policy
+from local.scf.api.actions import AccountAction
+from local.scf.api.cam_parameters import Description, Page, Permissions, cam_name, change
+from local.scf.api.parameters import Answer, ApiError, Parameters
+from local.scf.api.roles import NamedRole
 
 
 class NamedPolicy(Parameters):
@@ -37,7 +37,7 @@ class CreatePolicy(AccountAction):
     """Create a policy."""
 
     not_emulated = ("Tags",)
-    policy_name: Annotated[str, name("InvalidParameter.PolicyNameError")]
+    policy_name: Annotated[str, cam_name("InvalidParameter.PolicyNameError")]
     policy_document: Permissions
     description: Description = ""
 

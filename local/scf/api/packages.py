@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Container
 from pathlib import Path, PurePosixPath
 
-from local.scf.parameters import ApiError
+from local.scf.api.parameters import ApiError
 
 MB = 1024 * 1024
 #: The largest package of CreateFunction and of UpdateFunctionCode (models.py, Code and UpdateFunctionCodeRequest), and

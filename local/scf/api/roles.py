@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from local.keys import APP_ID, UIN
-from local.scf.account import Account, Role
-from local.scf.actions import AccountAction
-from local.scf.cam_parameters import Description, Page, TrustPolicy, change, name
-from local.scf.parameters import Answer, ApiError, Parameters, Tag
+from local.scf.api.account import Account, Role
+from local.scf.api.actions import AccountAction
+from local.scf.api.cam_parameters import Description, Page, TrustPolicy, cam_name, change
+from local.scf.api.parameters import Answer, ApiError, Parameters, Tag
 
 
 class NamedRole(Parameters):
@@ -33,7 +33,7 @@ class NamedRole(Parameters):
 class CreateRole(AccountAction):
     """Create a role."""
 
-    role_name: Annotated[str, name("InvalidParameter.RoleNameError")]
+    role_name: Annotated[str, cam_name("InvalidParameter.RoleNameError")]
     policy_document: TrustPolicy
     description: Description = ""
     session_duration: Annotated[int, Field(ge=0, le=43200)] = 0

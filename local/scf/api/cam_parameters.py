@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from local.scf.account import Account, Policy, Role
-from local.scf.parameters import Answer, ApiError, Parameters, json_object, matching, rule
+from local.scf.api.account import Account, Policy, Role
+from local.scf.api.parameters import Answer, ApiError, Parameters, json_object, matching, rule
 
 
-def name(code: str) -> AfterValidator:
+def cam_name(code: str) -> AfterValidator:
     """Refuse what is no name in CAM, with a code."""
     return matching(r"[A-Za-z0-9+=,.@_-]{1,128}", "has 1 to 128 letters, digits and +=,.@-_", code)
 

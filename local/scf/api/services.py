@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from local.scf.account import Account
-from local.scf.actions import actions_on
-from local.scf.api import Service
-from local.scf.cam_policies import POLICY_ACTIONS
-from local.scf.cam_roles import ROLE_ACTIONS, GetCallerIdentity
-from local.scf.functions_api import FUNCTION_ACTIONS
-from local.scf.invoke_api import InvokeActions
-from local.scf.triggers_api import TRIGGER_ACTIONS
-from local.scf.versions_api import VERSION_ACTIONS
+from local.scf.api.account import Account
+from local.scf.api.actions import actions_on
+from local.scf.api.front import Service
+from local.scf.api.functions import FUNCTION_ACTIONS
+from local.scf.api.invocations import InvokeActions
+from local.scf.api.policies import POLICY_ACTIONS
+from local.scf.api.roles import ROLE_ACTIONS, GetCallerIdentity
+from local.scf.api.triggers import TRIGGER_ACTIONS
+from local.scf.api.versions import VERSION_ACTIONS
 
 
 def services(account: Account, invocations: InvokeActions) -> tuple[Service, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.scf.triggers_api import MAX_ARGUMENT, MAX_TRIGGERS
+from local.scf.api.triggers import MAX_ARGUMENT, MAX_TRIGGERS
 from tests.support.desk import Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")

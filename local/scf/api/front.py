@@ -15,8 +15,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from local.keys import REGION
-from local.scf.parameters import Action, ApiError, json_object
-from local.scf.tc3 import check_signature
+from local.scf.api.parameters import Action, ApiError, json_object
+from local.scf.api.tc3 import check_signature
 from local.server import JSON_HEADERS, Reply, Request
 
 logger = logging.getLogger(__name__)

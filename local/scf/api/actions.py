@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from local.scf.account import LATEST, Account, Function
-from local.scf.parameters import Action, Answer, ApiError, Parameters, action, rule
+from local.scf.api.account import LATEST, Account, Function
+from local.scf.api.parameters import Action, Answer, ApiError, Parameters, action, rule
 
 
 class AccountAction(Parameters):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from local.scf.parameters import ApiError, Empty, Off, Parameters, matching, only, rule
+from local.scf.api.parameters import ApiError, Empty, Off, Parameters, matching, only, rule
 
 #: The most bytes of a function's environment variables together (InvalidParameterValue.EnvironmentExceededLimit).
 MAX_ENVIRONMENT = 4096

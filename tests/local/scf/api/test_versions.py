@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.scf.versions_api import MAX_VERSIONS
+from local.scf.api.versions import MAX_VERSIONS
 from tests.support.desk import CODE, NAME, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")

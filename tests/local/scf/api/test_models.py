@@ -17,7 +17,7 @@ from tencentcloud.scf.v20180416 import models as scf_models
 from tencentcloud.scf.v20180416 import scf_client
 
 from local.keys import PERMANENT, REGION
-from tests.local.scf.test_triggers_api import TIMER, URL
+from tests.local.scf.api.test_triggers import TIMER, URL
 from tests.support.desk import NAME, TRUST, Desk
 
 pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcfromtimestamp:DeprecationWarning")

@@ -7,12 +7,12 @@ import math
 from collections.abc import Container, Mapping
 from typing import Literal
 
-from local.scf.account import DEFAULT, LATEST, Account
-from local.scf.actions import Qualified
+from local.scf.api.account import DEFAULT, LATEST, Account
+from local.scf.api.actions import Qualified
+from local.scf.api.parameters import Action, Answer, ApiError, action
+from local.scf.api.versions import callee
 from local.scf.asynchronous import Asynchronous, QueueFull
-from local.scf.parameters import Action, Answer, ApiError, action
 from local.scf.runtime import MAX_EVENT, Outcome
-from local.scf.versions_api import callee
 
 #: The largest event of an asynchronous invocation, in bytes (Invoke, 583/17243).
 MAX_ASYNC_EVENT = 128 * 1024

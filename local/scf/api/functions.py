@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from local.scf.account import LATEST, Account, Function, Settings
-from local.scf.actions import AccountAction, FunctionAction, Qualified
-from local.scf.function_parameters import (
+from local.scf.api.account import LATEST, Account, Function, Settings
+from local.scf.api.actions import AccountAction, FunctionAction, Qualified
+from local.scf.api.function_parameters import (
     COS_OBJECT,
     Code,
     Configuration,
@@ -18,10 +18,10 @@ from local.scf.function_parameters import (
     Handler,
     Runtime,
 )
-from local.scf.packages import MAX_CREATED, MAX_UPDATED
-from local.scf.parameters import Answer, ApiError, Filter, Off, Page, Tag, only
-from local.scf.triggers_api import shown
-from local.scf.versions_api import settings_of
+from local.scf.api.packages import MAX_CREATED, MAX_UPDATED
+from local.scf.api.parameters import Answer, ApiError, Filter, Off, Page, Tag, only
+from local.scf.api.triggers import shown
+from local.scf.api.versions import settings_of
 
 #: The most functions of a namespace (quota limits, 583/11637).
 MAX_FUNCTIONS = 50
@@ -81,7 +81,7 @@ class CreateFunction(Configuration, AccountAction):
 class UpdateFunctionCode(FunctionAction):
     """Give a function other code."""
 
-    # So does SCF, with the state in its message, for Creating and CreateFailed too (CloudBase-AI-Toolkit#928).
+    # Users quote it for Creating, Updating and CreateFailed, with a message that names the state.
     busy = "FailedOperation.UpdateFunctionCode"
     not_emulated = (*COS_OBJECT, "EnvId")
     handler: Handler | None = None
