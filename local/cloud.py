@@ -128,7 +128,8 @@ class Cloud:
         """Set up API 3.0 and the functions that are deployed with it."""
         self.deployed = Deployed(self.account, self._start_deployed, self._local_services)
         self.deployed_timers = Timers(self.account.timers, self.asynchronous)
-        invocations = InvokeActions(self.account, self.config.functions, self.asynchronous)
+        served = {name: each.alias for each in self.config.functions.values() for name in (each.alias, each.name)}
+        invocations = InvokeActions(self.account, served, self.asynchronous)
         self.scf = Api(services(self.account, invocations), self._account_changed)
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 

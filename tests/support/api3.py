@@ -47,7 +47,7 @@ class Service:
         self.runtime = Runtime()
         self.asynchronous = Asynchronous(self.runtime, retry_delay=0)
         account = Account(folder)
-        invocations = InvokeActions(account, {"f"}, self.asynchronous)
+        invocations = InvokeActions(account, {"f": "f", "app-dev-f": "f"}, self.asynchronous)
         self.api = Api(services(account, invocations), clock=lambda: NOW)
 
     def send(self, request: Request) -> dict[str, Any]:

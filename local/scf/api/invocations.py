@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from local.scf.api.account import DEFAULT, LATEST, Account
@@ -45,9 +45,12 @@ class InvokeFunction(Qualified):
 
 
 class InvokeActions:
-    """SCF's actions that invoke functions: deployed ones, and those `served` from a checkout, by their alias."""
+    """SCF's actions that invoke functions: deployed ones, and those served from a checkout.
 
-    def __init__(self, account: Account, served: Container[str], asynchronous: Asynchronous) -> None:
+    `served` maps the names of the latter, aliases and deployed names, to their aliases.
+    """
+
+    def __init__(self, account: Account, served: Mapping[str, str], asynchronous: Asynchronous) -> None:
         self._account = account
         self._served = served
         self._asynchronous = asynchronous
@@ -86,7 +89,7 @@ class InvokeActions:
             return callee(self._account, name, given.qualifier, given.namespace)
         if given.qualifier not in (LATEST, DEFAULT):
             raise ApiError("ResourceNotFound.Qualifier", "functions served from a checkout have no versions")
-        return name
+        return self._served[name]
 
 
 def _event(text: str, name: str, most: int) -> object:

@@ -123,6 +123,13 @@ def test_the_gateways_own_paths_stay_its_own(account: Desk, path: str, headers: 
     assert requests.post(account.cloud.gateway + path, headers=headers, timeout=60).status_code == status
 
 
+def test_the_checkouts_functions_have_their_deployed_names_too(account: Desk) -> None:
+    deployed = account.cloud.config.functions["query-video"].name
+    assert account.run(deployed, ClientContext=json.dumps({"vids": VIDS}))["codeDesc"] == "Success"
+    account.create(deployed)
+    assert account.run(deployed)["code"] == 1
+
+
 def test_calls_are_counted_at_the_gateway(account: Desk) -> None:
     before = requests.get(f"{account.cloud.gateway}/_local/calls", timeout=60).json().get("ListFunctions", 0)
     account.scf("ListFunctions")

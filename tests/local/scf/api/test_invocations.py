@@ -66,6 +66,11 @@ def test_a_failed_asynchronous_call_is_repeated(service: Service) -> None:
     assert service.runtime.seen == [("f", {}, "")] * 3
 
 
+def test_a_function_is_found_by_its_deployed_name_too(service: Service) -> None:
+    service.invoke(FunctionName="app-dev-f")
+    assert service.runtime.seen == [("f", {}, "")]
+
+
 @pytest.mark.parametrize("qualifier", ["$LATEST", "$DEFAULT", None])
 def test_other_parameters_are_taken(service: Service, qualifier: str | None) -> None:
     service.invoke(Qualifier=qualifier, Namespace="default", RoutingKey='{"k":"v"}', ClientContext=None)
