@@ -27,7 +27,6 @@ class FunctionSpec(NamedTuple):
     timeout: int
     memory: int
     environment: Mapping[str, str]
-    region: str = keys.REGION
     namespace: str = "default"
     runtime: str = "Python3.10"
     python: str = sys.executable
@@ -91,7 +90,7 @@ def environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[str
         "SCF_NAMESPACE": spec.namespace,
         "SCF_RUNTIME": spec.runtime,
         "TENCENTCLOUD_APPID": keys.APP_ID,
-        "TENCENTCLOUD_REGION": spec.region,
+        "TENCENTCLOUD_REGION": keys.REGION,
         "TENCENTCLOUD_RUNENV": "SCF",
         "TENCENTCLOUD_TZ": "UTC",
         "TENCENTCLOUD_UIN": keys.UIN,
@@ -115,7 +114,7 @@ def context(spec: FunctionSpec, request_id: str) -> dict[str, object]:
         "function_version": spec.version,
         "function_name": spec.name,
         "namespace": spec.namespace,
-        "tencentcloud_region": spec.region,
+        "tencentcloud_region": keys.REGION,
         "tencentcloud_appid": keys.APP_ID,
         "tencentcloud_uin": keys.UIN,
     }

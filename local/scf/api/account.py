@@ -215,10 +215,11 @@ class Account:
 
     def codes(self) -> set[str]:
         """Return the SHA-256 of every package that a function or version needs."""
-        used = [function.settings for function in self.functions.values()]
-        used += [function.running for function in self.functions.values() if function.running]
-        used += [version.settings for function in self.functions.values() for version in function.versions.values()]
-        return {settings.code for settings in used}
+        used: set[str] = set()
+        for function in self.functions.values():
+            versions = [version.settings for version in function.versions.values()]
+            used |= {settings.code for settings in (function.settings, function.running, *versions) if settings}
+        return used
 
     def begin(self, function: Function, status: str, failure: str = "") -> float:
         """Let a function enter a state of BUSY, after which it has failed if there is a `failure`; return its end."""

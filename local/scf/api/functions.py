@@ -10,14 +10,7 @@ from pydantic import Field
 
 from local.scf.api.account import LATEST, Account, Function, Settings
 from local.scf.api.actions import AccountAction, FunctionAction, Qualified
-from local.scf.api.function_parameters import (
-    COS_OBJECT,
-    Code,
-    Configuration,
-    FunctionName,
-    Handler,
-    Runtime,
-)
+from local.scf.api.function_parameters import COS_OBJECT, Code, Configuration, FunctionName, Handler, Runtime
 from local.scf.api.packages import MAX_CREATED, MAX_UPDATED
 from local.scf.api.parameters import Answer, ApiError, Filter, Off, Page, Tag, only
 from local.scf.api.triggers import shown

@@ -48,11 +48,9 @@ class ListVersionByFunction(FunctionAction, Page):
 
     def _run_on(self, function: Function, account: Account) -> Answer:
         latest = {
+            **function.model_dump(by_alias=True, include={"add_time", "mod_time", "status"}),
             "Version": LATEST,
             "Description": function.settings.description,
-            "AddTime": function.add_time,
-            "ModTime": function.mod_time,
-            "Status": function.status,
         }
         published = [
             {
@@ -66,11 +64,8 @@ class ListVersionByFunction(FunctionAction, Page):
         ]
         ordered = [latest, *(published[::-1] if self.order == "DESC" else published)]
         page = self.of(ordered)
-        return {
-            "FunctionVersion": [each["Version"] for each in page],
-            "Versions": page,
-            "TotalCount": len(ordered),
-        }
+        numbers = [each["Version"] for each in page]
+        return {"FunctionVersion": numbers, "Versions": page, "TotalCount": len(ordered)}
 
 
 class Weight(Parameters):

@@ -25,7 +25,7 @@ from tests.support.runtime import (
 
 
 def test_context() -> None:
-    outcome = invoke("report", region="ap-chengdu", namespace="demo", timeout=3)
+    outcome = invoke("report", namespace="demo", timeout=3)
     context = value(outcome)["context"]
     environment = context.pop("environment")
     assert json.loads(str(environment)) == {"COLOUR": "青", "PLAIN": "x", "SCF_NAMESPACE": "demo"}
@@ -37,7 +37,7 @@ def test_context() -> None:
         "function_version": "$LATEST",
         "function_name": "query-video",
         "namespace": "demo",
-        "tencentcloud_region": "ap-chengdu",
+        "tencentcloud_region": keys.REGION,
         "tencentcloud_appid": keys.APP_ID,
         "tencentcloud_uin": keys.UIN,
     }
