@@ -43,12 +43,14 @@ def report(event: object, context: Mapping[str, object]) -> object:
 
 
 def home(event: object, context: Mapping[str, object]) -> object:
-    """Make a folder in the home folder; return whether that is there, and the error's number."""
-    try:
-        os.makedirs(Path.home() / "cache")
-    except OSError as error:
-        return [Path.home().exists(), error.errno]
-    return None
+    """Try to make the home folder, and a file in it; return the errors' numbers."""
+    errors = []
+    for change in (os.mkdir, lambda folder: (folder / "file").touch()):
+        try:
+            change(Path.home())
+        except OSError as error:
+            errors.append(error.errno)
+    return errors
 
 
 def environ(event: str, context: Mapping[str, object]) -> object:
