@@ -6,6 +6,7 @@ Parameters, replies and error codes are those of tencentcloud-sdk-python-scf (v2
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, ClassVar
 
 from local.scf.api.account import LATEST, Account, Function
@@ -13,19 +14,18 @@ from local.scf.api.parameters import Action, Answer, ApiError, Parameters, actio
 
 
 class AccountAction(Parameters):
-    """An action with its parameters as fields; the class has the action's name, `_run` is what it does."""
+    """An action with its parameters as fields; the class has the action's name.
 
-    def run(self, account: Account) -> Answer:
-        """Carry the action out and return the fields of its reply. Raises ApiError, OSError."""
-        return self._run(account)
+    `_run` carries it out and returns the fields of its reply. It raises ApiError, OSError.
+    """
 
-    def _run(self, account: Account) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def _run(self, account: Account) -> Answer: ...
 
 
 def actions_on(account: Account, *actions: type[AccountAction]) -> dict[str, Action]:
     """Return actions on an account by name."""
-    return {each.__name__: action(each, lambda given: given.run(account)) for each in actions}
+    return {each.__name__: action(each, lambda given: given._run(account)) for each in actions}
 
 
 class Named(Parameters):
@@ -42,7 +42,7 @@ class Qualified(Named):
 
 
 class FunctionAction(Named, AccountAction):
-    """An action on a function; `_run_on` is what it does.
+    """An action on a function, carried out by `_run_on`.
 
     With a `busy`, the function must be in one of the states `possible`; in another, `busy` is the code of the refusal.
     """
@@ -56,5 +56,5 @@ class FunctionAction(Named, AccountAction):
             raise ApiError(self.busy, f"the function is {function.status}: wait until it is Active")
         return self._run_on(function, account)
 
-    def _run_on(self, function: Function, account: Account) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def _run_on(self, function: Function, account: Account) -> Answer: ...
