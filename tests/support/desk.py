@@ -20,7 +20,6 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 
 from local.cloud import Cloud, Ports
 from local.keys import PERMANENT, REGION
-from local.scf.api.account import DELAY
 from shared.signing.credentials import Credentials
 from tests.support.clock import Clock
 from tests.support.live import LiveCloud, running
@@ -80,7 +79,7 @@ class Desk:
 
     def settle(self) -> None:
         """Let the time pass that a state lasts."""
-        self.clock.now += DELAY
+        self.clock.now += self.cloud.account.delay
 
     def create(self, name: str = NAME, code: str = CODE, **parameters: object) -> None:
         """Create a function, and let it become active, or fail."""

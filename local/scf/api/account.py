@@ -1,7 +1,7 @@
 """The account of the local cloud: deployed functions with states, versions, aliases and triggers; roles and policies.
 
 Names are those of SCF's API (tencentcloud-sdk-python-scf, models.py), states those of "Function and Layer Status
-Description" (583/37883). No document says how long a state lasts; here it is DELAY seconds.
+Description" (583/37883). No document says how long a state lasts; here it is `delay` seconds.
 """
 
 from __future__ import annotations
@@ -157,6 +157,7 @@ class Account:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock: Callable[[], float] = time.time
+        self.delay = DELAY
         self.gateway = ""
         self._path = folder / "account.json"
         self._state = self._read()
@@ -223,7 +224,7 @@ class Account:
 
     def begin(self, function: Function, status: str, failure: str = "") -> float:
         """Let a function enter a state of BUSY, after which it has failed if there is a `failure`; return its end."""
-        function.status, function.until, function.failure = status, self.clock() + DELAY, failure
+        function.status, function.until, function.failure = status, self.clock() + self.delay, failure
         return function.until
 
     def now(self) -> str:
