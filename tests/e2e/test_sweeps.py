@@ -194,14 +194,16 @@ def test_a_sweep_that_runs_out_of_time_is_resumed_by_the_next(
         live.media("tasks", json=[{"vid": vid, "status": 5} for vid in VIDS[:8]])
         live.media("faults", json=[{"kind": "delay", "value": 0.4}])
         live.cloud.store.put("media-query/watch/video.json", json.dumps(VIDS[:8]).encode(), {})
-        done: list[int] = []
-        for _ in range(8):
+        done = [0]
+        while done[-1] < 8 and len(done) < 20:
             result: Any = live.fire("collect-video").result
+            if result is None:  # a busy machine: no answer came in time
+                done.append(done[-1])
+                continue
             done.append(result["succeeded"])
-            if done[-1] == 8:
-                break
-            assert result["unanswered"] == 8 - done[-1]
+            assert result.get("unanswered", 0) == 8 - done[-1]
         assert done[-1] == 8
-        assert len(done) > 1
-        assert live.media("calls")["GetVpResult"] <= 8 + len(done)  # each id once, and what was cut off again
+        firings = len(done) - 1
+        assert firings > 1
+        assert live.media("calls")["GetVpResult"] <= 8 + firings  # each id once, and what was cut off again
         live.media("faults", json=[])
