@@ -146,17 +146,19 @@ class CloudInfinite:
         def attempt() -> Element:
             with self._limiter.call(deadline):
                 self._invocation.count("calls")
-                response = send(request, auth, deadline, UPSTREAM, MAX_XML)
-            if response.status != 200:
-                raise self._error(response, auth)
-            root = parse_xml(response.body, UPSTREAM)
-            if root.tag == "Error":
-                raise self._error(response, auth)
-            if root.tag != "Response":
-                raise UpstreamFailed(f"{UPSTREAM} answered with another document", retryable=True)
-            return root
+                return self._root(send(request, auth, deadline, UPSTREAM, MAX_XML), auth)
 
         return retrying(attempt, self._invocation, deadline)
+
+    def _root(self, response: Response, auth: CosAuth) -> Element:
+        if response.status != 200:
+            raise self._error(response, auth)
+        root = parse_xml(response.body, UPSTREAM)
+        if root.tag == "Error":
+            raise self._error(response, auth)
+        if root.tag != "Response":
+            raise UpstreamFailed(f"{UPSTREAM} answered with another document", retryable=True)
+        return root
 
     def _error(self, response: Response, auth: CosAuth) -> QueryError:
         """The error for a reply. Our clock follows one that finds it wrong."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
@@ -16,18 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.backends.api2 import MediaApi
-from shared.errors import (
-    BadInput,
-    OutOfTime,
-    ReplyTooLarge,
-    Throttled,
-    UpstreamFailed,
-)
+from shared.errors import BadInput, OutOfTime, ReplyTooLarge, UpstreamFailed
 from shared.invocation import Deadline
 from shared.net.client import ATTEMPTS
-from shared.net.limiter import Limiter
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.api2 import GOOD, VIDS, ask, body
+from tests.support.limits import watched
 from tests.support.wire import NOW, SECRET_ID, TOKEN, Network, documented, network, said, settings, task
 
 #: JSON as an API can send it.
@@ -210,19 +202,7 @@ def test_each_attempt_holds_a_place_of_the_limiter_and_shows_it_a_throttled_call
     net: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-
-    class Watched(Limiter):
-        @contextmanager
-        def call(self, deadline: Deadline) -> Iterator[None]:
-            with super().call(deadline):
-                try:
-                    yield
-                except Throttled:
-                    seen.append("throttled")
-                    raise
-                seen.append("answered")
-
-    monkeypatch.setattr("shared.backends.api2.Limiter", Watched)
+    monkeypatch.setattr("shared.backends.api2.Limiter", watched(seen))
     net.media({}, [said(code=4400), GOOD])
     assert ask(net) == {"a": task("a"), "b": task("b")}
     assert seen == ["throttled", "answered"]

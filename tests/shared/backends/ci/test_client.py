@@ -23,6 +23,7 @@ from shared.replies.envelope import envelope
 from shared.tasks import AUDIO, JOB_IDS, VIDEO, Kind
 from tests.support.ci_wire import CI_HOST, UNKNOWN, WORDS, CiNetwork, Turn, ids, refused, running, said
 from tests.support.job_xml import OLD_VID
+from tests.support.limits import watched
 from tests.support.record_schema import check_record
 
 
@@ -124,6 +125,16 @@ def test_a_retry_is_signed_anew(net: CiNetwork, turn: Turn) -> None:
     net.script.append(turn)
     assert net.records(VIDEO, ci_jobs.TRANSCODE)[ci_jobs.TRANSCODE]["status"] == 5
     assert len(net.requests) == 2
+
+
+@pytest.mark.parametrize("turn", [turn for turn, error, _ in REFUSALS if error is Throttled])
+def test_the_limiter_sees_a_throttled_call(net: CiNetwork, monkeypatch: pytest.MonkeyPatch, turn: Turn) -> None:
+    """It once saw a call end well, and took the error only afterwards: it never held back."""
+    seen: list[str] = []
+    monkeypatch.setattr("shared.backends.ci.client.Limiter", watched(seen))
+    net.script.append(turn)
+    net.records(VIDEO, ci_jobs.TRANSCODE)
+    assert seen == ["throttled", "answered"]
 
 
 def test_the_servers_clock_is_followed(net: CiNetwork) -> None:
