@@ -60,11 +60,11 @@ class Names:
         with self._changed:
             lookup = self._lookups.get((host, port))
             if lookup is None or not lookup.usable():
+                if not self._working:  # a thread that can't start leaves nothing behind
+                    threading.Thread(target=self._work, name="names", daemon=True).start()
+                    self._working = True
                 lookup = self._lookups[host, port] = _Lookup()
                 self._todo.append((host, port))
-                if not self._working:
-                    self._working = True
-                    threading.Thread(target=self._work, name="names", daemon=True).start()
             if not deadline.wait_for(self._changed, lambda: bool(lookup.ended)):
                 raise TimeoutError(f"no address of {host} in time")
         if lookup.error is not None:

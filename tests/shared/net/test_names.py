@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
@@ -51,6 +52,19 @@ def test_an_error_is_raised_and_not_cached(asked: list[str]) -> None:
     with pytest.raises(OSError, match=r"no address of other\.example"):
         names.addresses("other.example", 80, ahead())
     assert names.addresses("other.example", 80, ahead())
+
+
+def test_a_thread_that_can_not_start_keeps_no_later_lookup_waiting(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    names = Names()
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(threading.Thread, "start", refuse)
+        names.addresses("known.example", 80, ahead())
+    assert names.addresses("known.example", 80, Deadline(time.monotonic() + 5))
 
 
 def test_a_name_that_does_not_exist_is_the_upstreams_failure(asked: list[str]) -> None:
