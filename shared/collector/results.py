@@ -67,7 +67,7 @@ class Results:
             self.head = Part(self._work, f"{self._base}.recovered.json")
             self.head.read(deadline)
         remembered = remembered_in(self.head.stored)
-        self.progress, self._turn = progress_in(remembered.get("watch")), str(remembered.get("turn") or "")
+        self.progress, self._turn = progress_in(remembered.get("watch")), _turn_in(self.head.stored)
         self._comparison = _comparison_in(remembered.get("compared"))
         parts = remembered.get("parts")
         if isinstance(parts, Mapping):
@@ -116,20 +116,21 @@ class Results:
     def due(self, deadline: Deadline) -> Iterator[Part]:
         """Yield the head and the parts that are due, one at a time, while time lasts.
 
-        The one at which the previous sweep stopped comes first. Raises a QueryError.
+        The next sweep begins with the one that comes next when time is over or the reader stops. Raises a QueryError.
         """
         now = self._work.invocation.now()
         names = [self.head.name, *(name for name, entry in self._entries.items() if entry.next_due <= now)]
         first = names.index(self._turn) if self._turn in names else 0
-        for name in names[first:] + names[:first]:
+        names = names[first:] + names[:first]
+        for name, following in zip(names, [*names[1:], ""], strict=True):
             try:
                 part = self._stored(name, deadline)
             except OutOfTime:
-                self._pass_turn_to(name)
+                self._turn = name
                 return
+            self._turn = following
             if part is not None:
                 yield part
-        self._pass_turn_to("")
 
     def gather(self, part: Part) -> None:
         """Move the last pending ids of a nearly finished part to the head, so that the part is not read again.
@@ -166,7 +167,8 @@ class Results:
         stored = self.head.stored
         if stored is None and not (self.head.ids() or self._entries or self.head.held):
             return
-        while self.head.changed or (stored or {}).get("summary") != summary:
+        has_news = (stored or {}).get("summary") != summary or _turn_in(stored) != self._turn
+        while self.head.changed or has_news:
             shown: Content = {"summary": summary}
             if self._entries:
                 shown["parts"] = list(self._entries)
@@ -263,10 +265,6 @@ class Results:
         self.head.changed |= self._entries.get(part.name) != entry
         self._entries[part.name] = entry
 
-    def _pass_turn_to(self, name: str) -> None:
-        self.head.changed |= name != self._turn
-        self._turn = name
-
 
 def _compare(part: Part, found: dict[str, bool], listing: Listing) -> None:
     """Have a part watch those of its ids that are listed, and only those if the list is whole; note them as found."""
@@ -274,6 +272,11 @@ def _compare(part: Part, found: dict[str, bool], listing: Listing) -> None:
     if listing.whole:
         part.drop(vid for vid in part.watched() if vid not in found and vid not in part.added)
     found |= {vid: True for vid in part.ids() if vid in found}
+
+
+def _turn_in(stored: Content | None) -> str:
+    """The name of the head or the part that comes first, as a results object remembers it; empty for the head."""
+    return str(remembered_in(stored).get("turn") or "")
 
 
 def _entry(remembered: object) -> Entry:

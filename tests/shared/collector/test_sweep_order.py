@@ -98,6 +98,18 @@ def test_ids_that_always_fail_do_not_keep_the_others_from_their_turn() -> None:
     assert [sweep(bucket, tasks, seconds=2.5)[1] for _ in range(4)] == ["abc", "def", "gha", "abc"]
 
 
+def test_a_part_whose_ids_all_fail_does_not_keep_the_other_parts_from_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The sweep gives up when the first ids that it asks about have no answer; it once began with them each time."""
+    monkeypatch.setattr("shared.collector.results.PART_IDS", 4)
+    bucket, tasks = watching("abcdefgh"), {**pending("abcd"), **dict.fromkeys("efgh", DEAD)}
+    with pytest.raises(UpstreamFailed):
+        sweep(bucket, tasks)
+    summary, asked = sweep(bucket, tasks)
+    assert (asked, summary["unanswered"]) == ("abcdefgh", 4)
+
+
 def test_turns_survive_that_the_next_one_has_become_final() -> None:
     bucket, tasks = watching("abcdef"), pending("abcdef")
     assert sweep(bucket, tasks, seconds=2.5)[1] == "abc"
