@@ -50,8 +50,7 @@ def spread(work: Work, sweep: Sweep) -> Summary:
     """Have every due shard swept; return the summary over all shards as they were before.
 
     Where the run role does not allow to invoke, this invocation sweeps the shards itself, one after the other, for as
-    long as its time lasts. Raises a QueryError when COS can't be asked, or when shards are due and none was swept or
-    invoked.
+    long as its time lasts. Raises a QueryError when COS can't be asked, or when no due shard could be invoked or swept.
     """
     deadline = work.invocation.deadline.earlier(work.invocation.write_margin)
     index = Index(work, sweep)
@@ -59,15 +58,18 @@ def spread(work: Work, sweep: Sweep) -> Summary:
     due, ignored = index.due(deadline)
     sweeps = [index.sweep_of(name) for name in due[:MOST_SHARDS]]
     refused = _invoke_each(work, sweeps, deadline)
-    invoked = len(sweeps) - len(refused)
-    swept, failures = 0, list(refused.values())
-    if any(isinstance(error, KeysRejected) for error in failures):
-        swept, failures = _sweep_in_turn(work, list(refused), deadline)
-    left, later = [one.watch.removeprefix(sweep.watch) for one in list(refused)[swept:]], due[MOST_SHARDS:]
-    waiting = left + later if swept else later + left  # a shard that SCF refuses does not take the others' turn
+    may_invoke = not any(isinstance(error, KeysRejected) for error in refused.values())
+    turns = {} if may_invoke else _sweep_in_turn(work, list(refused), deadline)
+    left = [one.watch.removeprefix(sweep.watch) for one in refused if one not in turns]
+    later = due[MOST_SHARDS:]
+    waiting = left + later if turns else later + left  # a shard that SCF refuses does not take the others' turn
     index.save(waiting[0] if waiting else "")
+    invoked, swept = len(sweeps) - len(refused), list(turns.values()).count(None)
+    failures = [error for error in {**refused, **turns}.values() if error]
     if failures and not (invoked or swept):
         raise failures[0]
+    if failures:
+        work.invocation.facts["error"] = failures[0].message
     remarks = {"damaged": index.damaged()[:MOST_NAMED], "ignored": ignored[:MOST_NAMED]}
     counts = {"shards": len(index.shards), "due": len(due), "invoked": invoked, "swept": swept}
     return {**index.summary(), **counts, **{name: names for name, names in remarks.items() if names}}
@@ -178,18 +180,18 @@ def _invoke_each(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> dic
     return {one: outcome for one in sweeps if (outcome := outcomes[one]) is not None}
 
 
-def _sweep_in_turn(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> tuple[int, list[QueryError]]:
-    """Sweep one shard after the other; return how many had their turn, and the errors."""
-    swept, failures = 0, []
+def _sweep_in_turn(work: Work, sweeps: Sequence[Sweep], deadline: Deadline) -> dict[Sweep, QueryError | None]:
+    """Sweep one shard after the other; return those that had their turn, each with its error if it failed."""
+    turns: dict[Sweep, QueryError | None] = {}
     for one in sweeps:
         if not deadline.remaining():
             break
-        swept += 1
         try:
             collect(work, one)
+            turns[one] = None
         except QueryError as error:
-            failures.append(error)
-    return swept, failures
+            turns[one] = error
+    return turns
 
 
 def _event(sweep: Sweep) -> dict[str, object]:

@@ -160,6 +160,22 @@ def test_without_permission_to_invoke_the_timer_sweeps_the_shards_itself(net: Ne
     assert [list(cos.json(f"media-query/results/video/{vid}.json")["tasks"]) for vid in "ab"] == [["a"], ["b"]]
 
 
+def test_a_shard_that_can_not_be_swept_is_in_the_log(net: Network, capsys: pytest.CaptureFixture[str]) -> None:
+    net.media({"a": task("a"), "b": task("b")})
+    net.scf([scf_error("UnauthorizedOperation.CAM")] * 2)
+    lists: dict[str, object] = {f"media-query/watch/video/{vid}.json": [vid] for vid in "ab"}
+    damaged: dict[str, object] = {
+        f"media-query/results/video/b.{name}": ["damaged"] for name in ("json", "recovered.json")
+    }
+    net.cos("GET", "PUT", objects=lists | damaged)
+    assert run("video", timer(PREFIX))["swept"] == 1
+    line = json.loads(capsys.readouterr().out)
+    assert (line["code"], line["error"]) == (
+        0,
+        "the object media-query/results/video/b.recovered.json is not a JSON object; it is left as it is",
+    )
+
+
 def test_a_timer_that_can_not_list_raises(net: Network) -> None:
     net.cos("GET", script=[cos_error(403, "AccessDenied")])
     with pytest.raises(KeysRejected):

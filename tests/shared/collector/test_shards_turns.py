@@ -84,8 +84,15 @@ def test_a_shard_that_can_not_be_swept_does_not_keep_the_others_from_their_turn(
     bucket.store("results/video/a.json", b"{")
     bucket.store("results/video/a.recovered.json", b"{")
     tasks: dict[str, Record | QueryError] = {"b": DEAD, "c": task("c")}
-    assert fire(bucket, Scf(NO), tasks)[0] == spreading(3, due=3, swept=3)
+    assert fire(bucket, Scf(NO), tasks)[0] == spreading(3, due=3, swept=1)
     assert bucket.final("results/video/c.json") == {"c": task("c")}
+
+
+def test_when_no_shard_can_be_swept_in_turn_the_timer_fails() -> None:
+    """It once said that it had swept them, and nothing told of the errors."""
+    bucket = sharded({"a.json": ["a"], "b.json": ["b"]})
+    with pytest.raises(UpstreamFailed):
+        fire(bucket, Scf(NO), {"a": DEAD, "b": DEAD})
 
 
 def test_added_ids_are_swept_at_the_same_firing_and_only_once() -> None:

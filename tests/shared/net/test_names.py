@@ -61,9 +61,10 @@ def test_a_thread_that_can_not_start_keeps_no_later_lookup_waiting(
         raise RuntimeError("can't start new thread")
 
     names = Names()
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        names.addresses("known.example", 80, ahead())
+        with pytest.raises(RuntimeError):
+            names.addresses("known.example", 80, ahead())
     assert names.addresses("known.example", 80, Deadline(time.monotonic() + 5))
 
 
