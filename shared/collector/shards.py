@@ -137,7 +137,7 @@ class Index:
             if name in with_notes or one.listed != etags[name] or one.next_due <= now
         ]
         first = next((number for number, name in enumerate(due) if name >= self._turn), 0)
-        ignored = sorted(name for name in listed if name and name in lists and name not in etags)
+        ignored = sorted(name for name in listed if name and name not in etags and not name.endswith(".added/"))
         return due[first:] + due[:first], ignored
 
     def sweep_of(self, name: str) -> Sweep:
