@@ -29,7 +29,7 @@ MOST_PARTS = 40
 def by_sample(vids: Sequence[str], ask: Ask) -> Answered:
     """Return the answers to a batch that `ask` has refused with UnknownTask. Unknown ids are left out.
 
-    Raises other errors of `ask` while no id is known to exist.
+    Raises any other error that `ask` raises about an id of the sample.
     """
     sample = random.sample(vids, min(SAMPLE, len(vids)))
     found: Answered = {}

@@ -5,25 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shared.errors import ReplyTooLarge, UpstreamFailed
+from shared.errors import UpstreamFailed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-#: The largest XML read, in bytes. Elements take some 25 times the memory of their text, and a function has 64 MB.
+#: The largest XML received, in bytes. Elements take some 25 times the memory of their text, and a function has 64 MB.
 MAX_XML = 1024 * 1024
 
 
 def parse_xml(body: bytes, upstream: str) -> Element:
-    """Return the root of an XML reply; `upstream` names the sender in messages.
+    """Return the root of an XML reply of at most `MAX_XML` bytes; `upstream` names the sender in messages.
 
     Neither service sends a document type, so a reply with one is refused: without it there are no entities to expand.
-    Raises ReplyTooLarge, or UpstreamFailed for anything else; that is retryable, since a reply may arrive damaged.
+    Raises UpstreamFailed, which is retryable for what is no XML, since a reply may arrive damaged.
     """
     from xml.etree import ElementTree  # late: most invocations read no XML
 
-    if len(body) > MAX_XML:
-        raise ReplyTooLarge(f"the reply of {upstream} is larger than {MAX_XML} bytes of XML")
     try:
         text = body.decode("utf-8-sig")  # an encoding declared in the XML could hide a document type
         if "<!DOCTYPE" in text:

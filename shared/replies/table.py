@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -64,12 +64,12 @@ def blank_row(vid: str, outcome: str, error_code: str = "", error_msg: str = "")
     return {**dict.fromkeys(COLUMNS, ""), **known}
 
 
-def to_csv(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
+def to_csv(rows: Iterable[Row]) -> str:
     """Return CSV (RFC 4180) with a heading and, for spreadsheets, a byte order mark. Every cell is safe."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([safe_cell(row[column]) for column in columns] for row in rows)
+    writer.writerow(COLUMNS)
+    writer.writerows([safe_cell(row[column]) for column in COLUMNS] for row in rows)
     return BYTE_ORDER_MARK + text.getvalue()
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.backends.base import Answers
 from shared.errors import Throttled
-from shared.replies.table import COLUMNS, Row, blank_row, record_row, safe_cell, to_csv, to_rows
+from shared.replies.table import COLUMNS, Row, record_row, safe_cell, to_csv, to_rows
 from shared.tasks import AUDIO, VIDEO, Kind
 from tests.support.wire import documented, task
 
@@ -128,11 +128,6 @@ def test_rows_come_in_the_order_asked_and_repeat() -> None:
     shown = [(row["vid"], row["outcome"], row["error_code"], row["error_msg"]) for row in rows]
     a = ("a", "succeeded", "", "")
     assert shown == [("u", "unanswered", "4400", "over its quota"), a, ("m", "missing", "", ""), a]
-
-
-def test_a_caller_chooses_the_columns() -> None:
-    row = {**blank_row("a", "missing"), "note": "mine"}
-    assert to_csv([row], ["note", "vid"]) == "\ufeffnote,vid\r\nmine,a\r\n"
 
 
 @pytest.mark.parametrize(
