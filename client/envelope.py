@@ -70,24 +70,32 @@ def _text(envelope: Mapping[str, object], name: str) -> str:
 
 
 def _outcomes(kind: Kind, vids: Sequence[str], envelope: Mapping[str, object]) -> list[Outcome]:
-    """Return an outcome for each id, from `data`, `missing` or `failed`.
-
-    An id in none of them shares the record of another id (Cloud Infinite's audio jobs of one source). Asked again
-    without that id, it gets its own.
-    """
-    data, unknown, failed = envelope.get("data"), envelope.get("missing"), envelope.get("failed")
-    records = {record.get("vid"): record for record in _listed(data) if isinstance(record, Mapping)}
-    unknown, failures = set(map(str, _listed(unknown))), failed if isinstance(failed, Mapping) else {}
+    """Return an outcome for each id, from `data`, `missing` or `failed`."""
+    unknown, failed = set(map(str, _listed(envelope.get("missing")))), envelope.get("failed")
+    failures = failed if isinstance(failed, Mapping) else {}
+    known = [vid for vid in vids if vid not in unknown and vid not in failures]
+    records = _records(known, [record for record in _listed(envelope.get("data")) if isinstance(record, Mapping)])
     return [_outcome(kind, vid, records.get(vid), vid in unknown, failures.get(vid)) for vid in vids]
 
 
-def _outcome(kind: Kind, vid: str, record: object, unknown: bool, failure: object) -> Outcome:
-    if isinstance(record, Mapping):
+def _records(vids: Sequence[str], listed: Sequence[Mapping[str, object]]) -> dict[str, Mapping[str, object]]:
+    """Return the records by the ids that were asked, from those of `data`, which are in the order of the ids.
+
+    A record of Cloud Infinite may name an older vid instead of the job. Audio jobs of one source share a record, at the
+    place of the first: the others have none here. Asked again without the first, each gets its own.
+    """
+    named = {str(record.get("vid")): record for record in listed}
+    placed = zip(vids, listed if len(listed) == len(vids) else listed[:1], strict=False)
+    return {vid: record for vid, record in placed if record.get("vid") not in vids} | named
+
+
+def _outcome(kind: Kind, vid: str, record: Mapping[str, object] | None, unknown: bool, failure: object) -> Outcome:
+    if record is not None:
         return answered(kind, vid, record)
     if unknown:
         return missing(vid)
     if not isinstance(failure, Mapping):
-        return unanswered(vid, str(FAILING), "the reply does not mention this id")
+        return unanswered(vid, FAILING, "the reply does not mention this id")
     return unanswered(vid, _text(failure, "code"), _text(failure, "message"))
 
 

@@ -141,6 +141,17 @@ def test_an_id_that_shares_a_record_is_asked_again(function: FakeFunction, pause
     assert function.asked == [["a", "b"], ["b"]]
 
 
+def test_records_that_name_an_older_vid_are_those_of_the_jobs_asked(
+    function: FakeFunction, pauses: list[float]
+) -> None:
+    """Such a job once had no answer, however often it was asked about."""
+    shared = envelope(done("old-1"), done("c"))
+    function.script(envelope(done("old"), done("c"), missing=["b"]), shared, envelope(done("old-1")))
+    assert outcomes(function, ["a", "b", "c"]) == {"a": "succeeded  ", "b": "missing  ", "c": "succeeded  "}
+    assert set(outcomes(function, ["a", "b", "c"], AUDIO).values()) == {"succeeded  "}
+    assert function.asked == [["a", "b", "c"]] * 2 + [["b"]]
+
+
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
