@@ -18,7 +18,7 @@ from shared.collector.ledger import Counts, timestamp
 from shared.collector.part import FOREVER, counts_in, next_due_in, remembered_in
 from shared.collector.sweep import Summary, collect
 from shared.collector.watchlist import MOST_NAMED, added_folder
-from shared.errors import DamagedObject, KeysRejected, QueryError
+from shared.errors import DamagedObject, KeysRejected, OutOfTime, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
 from shared.net.parallel import each
@@ -88,7 +88,10 @@ class Index:
         self._gone: dict[str, Shard] = {}  # kept, so that their summaries are not read again
 
     def load(self, deadline: Deadline) -> None:
-        """Read the index, and the summaries of sweeps since it was written. Raises a QueryError."""
+        """Read the index, and the summaries of sweeps since it was written, for half of the time. Raises a QueryError.
+
+        A shard whose summary is not read in time is as it was; the next firing reads it.
+        """
         self._stored = self._read(deadline)
         remembered = remembered_in(self._stored)
         self._turn = str(remembered.get("turn") or "")
@@ -98,13 +101,14 @@ class Index:
         self.shards = {name: shard for name, shard in known.items() if self._summary(name) in listed}
         told = {self._summary(name): shard.told for name, shard in self.shards.items()}
         changed = [name for name, etag in listed.items() if told.get(name) != etag]
-        for name, content in each(changed, self._work.objects.get, WORKERS, deadline):
+        for name, content in each(changed, self._work.objects.get, WORKERS, deadline.half()):
+            if content is None or isinstance(content, OutOfTime):
+                continue
             if isinstance(content, QueryError) and not isinstance(content, DamagedObject):
                 raise content
-            if content is not None:
-                is_ours = isinstance(content, dict) and isinstance(content.get("summary"), Mapping)
-                shard = _shard(content) if is_ours else Shard(damaged=[name])
-                self.shards[name.removeprefix(self._summary(""))] = shard._replace(told=listed[name])
+            is_ours = isinstance(content, dict) and isinstance(content.get("summary"), Mapping)
+            shard = _shard(content) if is_ours else Shard(damaged=[name])
+            self.shards[name.removeprefix(self._summary(""))] = shard._replace(told=listed[name])
 
     def _read(self, deadline: Deadline) -> Mapping[str, object]:
         """The stored index. Beside a damaged one another is kept. Raises DamagedObject when that is damaged too."""

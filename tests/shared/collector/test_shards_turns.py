@@ -192,3 +192,17 @@ def test_a_delete_that_is_refused_stops_nothing() -> None:
     assert len(bucket.under(NOTES)) == 1
     fire(bucket, Scf(NO))
     assert bucket.under(NOTES) == []
+
+
+def test_summaries_that_can_not_all_be_read_are_read_at_the_next_firings() -> None:
+    """Without an index, as after somebody deleted it, no firing ever came to its end."""
+    bucket = sharded({f"{letter}.json": [letter] for letter in "abcdef"})
+    tasks = {letter: task(letter) for letter in "abcdef"}
+    fire(bucket)[1].run(bucket, tasks)
+    bucket.remove("results/video.index.json")
+
+    def slow(method: str, name: str) -> None:
+        bucket.now += 2 * name.startswith("results/video/summary/")
+
+    watched = [fire(bucket, before=slow, limit=10.0)[0].get("watched", 0) for _ in range(4)]
+    assert watched == [2, 4, 6, 6]
