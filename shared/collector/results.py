@@ -1,7 +1,8 @@
 """The results of one watch list: the head, which people read first, and the parts with what the head has no room for.
 
 A list of up to `PART_IDS` ids has only a head. When the head is full, its tasks move to a new part,
-`results/video.0001.json` and so on, which the head lists. A part whose tasks are all final is not read again.
+`results/video.0001.json` and so on, which the head lists. A part whose tasks are all final is read again only when the
+watch list has changed, and once to delete its notes.
 """
 
 from __future__ import annotations
