@@ -124,7 +124,7 @@ def _output(options: Options, sheet: Sheet) -> Output:
         return File(options.out, form, sheet)
     if options.format == "table" or (options.format is None and sys.stdout.isatty()):
         return Table(sys.stdout, sheet)
-    return Stream(sys.stdout.buffer, form, sheet, hold=options.wait)
+    return Stream(sys.stdout.buffer, form, sheet, waits=options.wait)
 
 
 def _is_input(options: Options) -> bool:

@@ -18,6 +18,7 @@ from client.envelope import FAILING, QUOTA, OtherFormError, TooManyError, all_un
 from client.errors import ClientError
 from client.outcomes import Outcome, invalid
 from shared.invocation import Deadline
+from shared.settings import LOOPBACK
 from shared.tasks import JOB_IDS, UNANSWERED, VIDEO, VIDS, IdForm, Kind
 
 #: The most ids of a request. GetCtsaudioInfo takes one id per call, so audio takes longer.
@@ -31,7 +32,6 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 5.0
 LONGEST_RETRY_AFTER = 120.0
 #: Seconds to connect, and to wait for bytes: more than a gateway lets a function run.
 TIMEOUT = (10.0, 120.0)
-_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 class Function:
@@ -127,7 +127,7 @@ def _checked(url: str) -> tuple[str, str]:
         host, _ = parts.hostname or "", parts.port  # reading the port checks it
     except ValueError as error:
         raise ClientError("--url: is not a URL") from error
-    safe = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
+    safe = parts.scheme == "https" or (parts.scheme == "http" and LOOPBACK.fullmatch(host))
     if not (safe and host) or "@" in parts.netloc:
         raise ClientError("--url: must be a function's https URL, without a user (http only on this machine)")
     return url, parts.netloc

@@ -51,16 +51,16 @@ class Output:
 class Stream(Output):
     """Writes rows to standard output in the input's order, each as soon as it and those before it are known.
 
-    With `hold`, pending tasks do not count as known: they will be asked about again.
+    With `waits`, pending tasks do not count as known: they will be asked about again.
     """
 
-    def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet, *, hold: bool = False) -> None:
+    def __init__(self, stream: BinaryIO, form: Form, sheet: Sheet, *, waits: bool = False) -> None:
         super().__init__(sheet)
         self._stream = stream
         self._form = form
         self._columns = [*sheet.columns, *OURS]
         self._left = deque(zip(sheet.vids(), sheet.rows, strict=True))
-        self._hold = hold
+        self._waits = waits
         self._head = form.head(self._columns)
 
     def add(self, rows: Known) -> None:
@@ -79,7 +79,7 @@ class Stream(Output):
         self._stream.flush()
 
     def _is_settled(self, vid: str) -> bool:
-        return vid in self.known and not (self._hold and self.known[vid]["outcome"] == PENDING)
+        return vid in self.known and not (self._waits and self.known[vid]["outcome"] == PENDING)
 
     def _write(self, vid: str, own: Sequence[str]) -> None:
         """Write one row in one piece, so that Ctrl-C does not cut it."""

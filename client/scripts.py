@@ -30,8 +30,7 @@ def ask(
     is asked directly, with the settings of the environment. With `wait`, pending tasks are asked about again, with
     growing pauses, until they are not pending. An id that occurs twice is asked once.
 
-    Raises ClientError or shared.errors.QueryError if further requests are pointless; a single id without an answer has
-    the outcome `unanswered`.
+    Raises ClientError if further requests are pointless; a single id without an answer has the outcome `unanswered`.
     """
     vids = [vid.strip() for vid in ids]
     source = choose_source(

@@ -41,7 +41,8 @@ NAMES = (
 _BEARER = r"[A-Za-z0-9._~+/-]+=*"
 #: What a header or a URL can carry as it is.
 _VISIBLE = r"[!-~]+"
-_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
+#: The hosts of this machine: only they may be asked by plain http.
+LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|::1")
 
 
 class Settings(NamedTuple):
@@ -133,7 +134,7 @@ def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     except ValueError as error:
         raise Misconfigured(f"{name} is not a URL") from error
     url = parts.geturl().rstrip("/")
-    safe = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
+    safe = parts.scheme == "https" or (parts.scheme == "http" and LOOPBACK.fullmatch(host))
     if not (safe and host and re.fullmatch(_VISIBLE, url)) or parts.query or parts.fragment or "@" in parts.netloc:
         raise Misconfigured(f"{name} must be an https URL without query or user (http only on loopback)")
     return url

@@ -26,8 +26,6 @@ _ENTRY = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*){0,999}"|[^\s"\[\]{},]+)\s*([],
 _HEAD = re.compile(rb'\s*(?:\{\s*"vids"\s*:\s*)?\[')
 #: How many names of a sort a summary has, and the length of an id, to which invalid entries are cut.
 MOST_NAMED, LONGEST_NAME = 20, 64
-
-
 #: The byte of a watch object that is read to its end.
 END = -1
 

@@ -1,4 +1,4 @@
-"""JSON objects in COS: get, put, list and delete."""
+"""Objects in COS, most of them JSON: get, read in chunks, put, list and delete."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ _WANTED_OF_A_PART = (200, 206, 304, 412, 416)
 #: Error codes after which another attempt may succeed although their status is not 5xx: the body arrived damaged or
 #: cut, or another request wrote the same key within the same milliseconds (COS error code page).
 RETRYABLE = frozenset({"BadDigest", "IncompleteBody", "EntitySizeNotMatch", "RequestTimeout", "PathConflict"})
-
 #: Codes that mean our clock is wrong; the Date header of the reply has the server's time.
 CLOCK_CODES = frozenset({"RequestTimeTooSkewed", "Request has expired"})
 #: The ETag of an object of 0 bytes, as a list tells it; an answer with status 416 has none.

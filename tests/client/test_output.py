@@ -150,10 +150,10 @@ def test_a_link_and_the_permissions_stay(tmp_path: Path) -> None:
     assert real.stat().st_size > 100
 
 
-def streamed(*steps: dict[str, Row], hold: bool = False) -> list[list[str]]:
+def streamed(*steps: dict[str, Row], waits: bool = False) -> list[list[str]]:
     """The ids written after each step, and after the end."""
     stream = io.BytesIO()
-    output = Stream(stream, Csv(), sheet_of(["a", "b", "a", "c"]), hold=hold)
+    output = Stream(stream, Csv(), sheet_of(["a", "b", "a", "c"]), waits=waits)
     seen: list[list[str]] = []
     for rows in [*steps, None]:
         output.close() if rows is None else output.add(rows)
@@ -175,8 +175,8 @@ def test_a_stream_that_ends_early_writes_all_that_is_known() -> None:
 
 def test_a_stream_holds_what_will_be_asked_again() -> None:
     pending = {vid: blank_row(vid, "pending") for vid in "ab"}
-    assert streamed({**pending, "c": missing("c").row}, hold=True) == [[], ["a", "b", "a", "c"]]
-    assert streamed(pending, hold=False)[0] == ["a", "b", "a"]
+    assert streamed({**pending, "c": missing("c").row}, waits=True) == [[], ["a", "b", "a", "c"]]
+    assert streamed(pending, waits=False)[0] == ["a", "b", "a"]
 
 
 def test_a_stream_without_rows_stays_empty() -> None:
