@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from client.errors import ClientError
 from client.outcomes import Outcome, answered, missing, unanswered
+from shared.collector.part import MAX_PART
 from shared.cos.objects import CosObjects
 from shared.invocation import LONGEST_LIMIT, Deadline, Invocation
 from shared.settings import Settings, is_safe_key
@@ -53,7 +54,7 @@ def _get(kind: Kind, key: str, objects: CosObjects) -> Mapping[str, object]:
     if not is_safe_key(key):
         raise ClientError("--results: must be a path of letters, digits, '_', '-', '.' and '/', without '..'")
     name = key.removeprefix(objects.prefix)
-    found = objects.get(name, Deadline(time.monotonic() + TIME_LIMIT))
+    found = objects.get(name, Deadline(time.monotonic() + TIME_LIMIT), MAX_PART)
     if found is None:
         raise ClientError(f"--results: there is no object {objects.prefix}{name}")
     if found.get("action") != kind.action:

@@ -10,6 +10,7 @@ import pytest
 
 from client.collected import Collected
 from client.errors import ClientError
+from shared.cos.objects import MAX_OBJECT
 from shared.errors import DamagedObject
 from shared.settings import read_settings
 from shared.tasks import AUDIO, VIDEO, Kind
@@ -50,6 +51,12 @@ def test_parts_and_missing_ids_are_in_it(live: LiveCloud) -> None:
         assert found.vids == ["z", "a", "b", "c", "d"]
         words = [outcome.outcome for outcome in found.outcomes(["a", "b", "c", "d", "z", "other"], some_time())]
         assert words == ["succeeded", "failed", "missing", "missing", "succeeded", "unanswered"]
+
+
+def test_what_a_sweep_can_read_can_be_read_here(live: LiveCloud) -> None:
+    """Earlier versions kept all records in one object; a sweep reads 16 MB."""
+    store(live, "results/large.json", {"action": "GetVpResult", "tasks": {"a": done("a", note="x" * MAX_OBJECT)}})
+    assert collected("results/large.json").vids == ["a"]
 
 
 @pytest.mark.parametrize(
