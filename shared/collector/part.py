@@ -14,7 +14,7 @@ from shared.backends.base import Work
 from shared.collector.ledger import Counts, Ledger, timestamp
 from shared.cos.journal import KEPT, UNREADABLE, Held, Note, delete_notes, held_for, is_note, read_notes, write_note
 from shared.cos.objects import MAX_OBJECT
-from shared.cos.records import as_text, to_text
+from shared.cos.records import text_record, to_text
 from shared.errors import DamagedObject
 from shared.invocation import Deadline
 from shared.tasks import Record, is_final
@@ -78,7 +78,7 @@ class Part(Ledger):
         size = 0
         for vid, record in records.items():
             if is_final(record):
-                batch[vid] = text = as_text(record)
+                batch[vid] = text = text_record(record)
                 size += len(text.text)
             if size > BATCH_BYTES:
                 self._write_note({"tasks": batch})

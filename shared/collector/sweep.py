@@ -10,7 +10,7 @@ from shared.collector.ledger import Counts, count
 from shared.collector.part import Part
 from shared.collector.results import Results
 from shared.collector.watchlist import MOST_NAMED, read_added, read_watched
-from shared.cos.records import as_text
+from shared.cos.records import text_record
 from shared.errors import BadInput, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
@@ -76,7 +76,7 @@ def _ask_given(work: Work, vids: Sequence[str], head: Part, asking: _Asking, dea
 
 def _ask(work: Work, part: Part, vids: Sequence[str], deadline: Deadline) -> Answers:
     """Ask about ids and keep the answers in a part."""
-    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, as_text)
+    answers = ask(work.backend, work.kind, vids, work.settings.concurrency, deadline, text_record)
     part.record(answers.records)
     part.note_missing(answers.missing)
     return answers

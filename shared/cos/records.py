@@ -50,7 +50,7 @@ class TextRecord(Mapping[str, object]):
         return record
 
 
-def as_text(record: Mapping[str, object]) -> TextRecord:
+def text_record(record: Mapping[str, object]) -> TextRecord:
     """Return a record that is kept as its text."""
     return record if isinstance(record, TextRecord) else TextRecord(record, to_bytes(record))
 
@@ -87,7 +87,7 @@ def parse_object(body: bytes) -> dict[str, object]:
 def _tasks(tasks: object) -> bytes:
     if not isinstance(tasks, Mapping):
         return to_bytes(tasks)
-    return _joined((vid, as_text(record).text) for vid, record in tasks.items())
+    return _joined((vid, text_record(record).text) for vid, record in tasks.items())
 
 
 def _joined(members: Iterable[tuple[str, bytes]]) -> bytes:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.cos import records
-from shared.cos.records import TextRecord, as_text, parse_object, to_text
+from shared.cos.records import TextRecord, parse_object, text_record, to_text
 from shared.net.json_text import to_bytes
 from shared.tasks import SUCCEEDED, state
 
@@ -21,30 +21,30 @@ CONTENTS = st.dictionaries(st.sampled_from(["tasks", "state"]) | st.text(), VALU
 
 
 def test_a_kept_record_says_what_the_record_says() -> None:
-    kept = as_text(RECORD)
+    kept = text_record(RECORD)
     assert (dict(kept), len(kept), list(kept)) == (RECORD, len(RECORD), list(RECORD))
     assert (kept["status"], kept["result"], kept.get("deleted")) == (5, RECORD["result"], "no")
     assert state(kept) == SUCCEEDED
-    assert as_text(kept) is kept
+    assert text_record(kept) is kept
 
 
 @pytest.mark.parametrize("name", ["status", "deleted", "other"])
 def test_what_a_record_has_not_a_kept_one_has_not(name: str) -> None:
-    assert name not in as_text({"vid": "a"})
+    assert name not in text_record({"vid": "a"})
     with pytest.raises(KeyError, match=name):
-        as_text({"vid": "a"})[name]
+        text_record({"vid": "a"})[name]
 
 
 def test_records_are_equal_that_say_the_same_however_they_are_written() -> None:
     spaced = TextRecord(RECORD, json.dumps(RECORD, indent=1).encode())
-    assert spaced == as_text(RECORD) == RECORD
-    assert spaced != as_text({**RECORD, "status": 4})
+    assert spaced == text_record(RECORD) == RECORD
+    assert spaced != text_record({**RECORD, "status": 4})
 
 
 @given(RECORDS, VALUES, st.sampled_from([None, 1]))
 def test_an_object_is_written_as_ever_and_read_again(record: dict[str, object], other: object, indent: int) -> None:
     content = {"action": "A", "tasks": {"a": record, "é": record}, "state": other}
-    text = to_text({**content, "tasks": dict.fromkeys(("a", "é"), as_text(record))})
+    text = to_text({**content, "tasks": dict.fromkeys(("a", "é"), text_record(record))})
     assert text == to_bytes(content)
     read = parse_object(json.dumps(content, indent=indent).encode())
     assert isinstance(read["tasks"], dict)
