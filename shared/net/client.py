@@ -25,8 +25,6 @@ ATTEMPTS = 8
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 2.0
 #: Seconds that one attempt may wait for bytes, so that there is time for another when a connection hangs.
 ATTEMPT_TIMEOUT = 10.0
-#: The largest reply, in bytes, unless a caller gives another limit: the largest COS object that is read.
-MAX_REPLY = 8 * 1024 * 1024
 #: Bytes of one read.
 READ_SIZE = 16 * 1024
 
@@ -65,9 +63,7 @@ def prepare(method: str, url: str, headers: Mapping[str, str], body: bytes | str
     return request
 
 
-def send(
-    request: PreparedRequest, auth: AuthBase, deadline: Deadline, upstream: str, most: int = MAX_REPLY
-) -> Response:
+def send(request: PreparedRequest, auth: AuthBase, deadline: Deadline, upstream: str, most: int) -> Response:
     """Sign a copy of the request, send it once, and return the reply of at most `most` bytes, before the deadline.
 
     `upstream` is the name of the service in messages. Raises OutOfTime, UpstreamFailed or ReplyTooLarge, whose

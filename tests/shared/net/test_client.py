@@ -42,8 +42,8 @@ class Stamp(AuthBase):
         return r
 
 
-def send(deadline: Deadline, **options: int) -> Response:
-    return transport.send(transport.prepare("GET", URL, {}), Stamp(), deadline, "the service", **options)
+def send(deadline: Deadline, most: int = 1_000_000) -> Response:
+    return transport.send(transport.prepare("GET", URL, {}), Stamp(), deadline, "the service", most)
 
 
 def reply(net: Network, turn: Reply | Exception) -> None:
@@ -159,7 +159,7 @@ def test_each_attempt_is_signed_anew(net: Network) -> None:
 
     net.mock.add_callback(responses.GET, URL, callback=answer)
     deadline = seconds(net, 60)
-    retrying(lambda: transport.send(request, auth, deadline, "the service"), net.invocation(), deadline)
+    retrying(lambda: transport.send(request, auth, deadline, "the service", 1_000_000), net.invocation(), deadline)
     assert stamps == ["1", "2", "3"]
     assert "Stamp" not in request.headers
 

@@ -70,7 +70,7 @@ def test_a_thread_that_can_not_start_keeps_no_later_lookup_waiting(
 
 def test_a_name_that_does_not_exist_is_the_upstreams_failure(asked: list[str]) -> None:
     with pytest.raises(UpstreamFailed) as caught:
-        send(prepare("GET", "https://never.example/", {}), Unsigned(), ahead(), "it")
+        send(prepare("GET", "https://never.example/", {}), Unsigned(), ahead(), "it", 1_000_000)
     assert caught.value.retryable
     assert "never.example" not in caught.value.message
 
@@ -79,11 +79,11 @@ def test_a_name_with_several_addresses_is_tried_at_each(monkeypatch: pytest.Monk
     with upstream(answering(OK, Line.hold)) as server:
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (1, server.port)]
         monkeypatch.setattr("socket.getaddrinfo", lambda *_: found)
-        reply = send(prepare("GET", f"http://two.example:{server.port}/", {}), Unsigned(), ahead(), "it")
+        reply = send(prepare("GET", f"http://two.example:{server.port}/", {}), Unsigned(), ahead(), "it", 1_000_000)
     assert reply.body == b"{}"
 
 
 def test_a_connection_to_a_closed_port_fails() -> None:
     with pytest.raises(UpstreamFailed) as caught:
-        send(prepare("GET", "http://127.0.0.1:1/", {}), Unsigned(), ahead(), "it")
+        send(prepare("GET", "http://127.0.0.1:1/", {}), Unsigned(), ahead(), "it", 1_000_000)
     assert caught.value.retryable

@@ -42,7 +42,7 @@ def soon(seconds: float = 0.1) -> Deadline:
 def ask(url: str, deadline: Deadline) -> bytes:
     invocation = Invocation(CONTEXT)
     request = prepare("GET", url, {})
-    return retrying(lambda: send(request, Unsigned(), deadline, "it").body, invocation, deadline)
+    return retrying(lambda: send(request, Unsigned(), deadline, "it", 1_000_000).body, invocation, deadline)
 
 
 def outcome(call: Callable[[], object]) -> object:
@@ -109,7 +109,7 @@ def test_many_calls_are_out_of_time_and_leave_nothing_behind(stalling: Upstream)
 def test_a_head_of_any_size_is_not_read_to_its_end(head: bytes) -> None:
     """Each reply's headers took 5 MB, and 16 at once killed an instance of 128 MB."""
     with upstream(answering(head + OK.removeprefix(HEAD), Line.hold)) as server:
-        failure = outcome(lambda: send(prepare("GET", server.url, {}), Unsigned(), soon(NEVER), "it"))
+        failure = outcome(lambda: send(prepare("GET", server.url, {}), Unsigned(), soon(NEVER), "it", 1_000_000))
         assert isinstance(failure, UpstreamFailed)
         assert server.left_alone()
 
@@ -147,7 +147,7 @@ def test_a_request_that_nobody_reads() -> None:
 
     def call() -> object:
         request = prepare("PUT", server.url, {}, b"a" * 50_000_000)
-        return send(request, Unsigned(), soon(), "it")
+        return send(request, Unsigned(), soon(), "it", 1_000_000)
 
     def script(_: Line) -> None:
         held_back.wait(NEVER)
