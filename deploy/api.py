@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from deploy.access import Call
-from deploy.errors import DeployError, Refused, Unanswered
+from deploy.errors import DeployError, NotShown, Refused, Unanswered
 
 #: Seconds between the attempts of an unanswered question.
 PAUSES = (0.2, 0.4, 0.8, 1.6, 2.0, 2.0)
 #: Seconds between two checks of a function, and the longest that one may be busy, as in tencent-component-toolkit (600
 #: times 500 ms).
 INTERVAL, LONGEST_BUSY = 0.5, 300.0
-#: The longest that a change may be refused, in seconds: its function is not busy, so what passes is what SCF does not
-#: know everywhere yet, such as a new role. SCF has the same codes for states that do not pass.
-LONGEST_REFUSED = 60.0
 #: Statuses that end by themselves (SCF: function status, 583/115197).
 BUSY = frozenset({"Creating", "Updating", "Publishing", "Deleting"})
 
@@ -29,13 +26,12 @@ class Clock(NamedTuple):
 
 
 class AccountApi:
-    """Sends requests to an account. Questions are repeated; a change is sent again only if it was refused."""
+    """Sends requests to an account. Questions are repeated, changes are not."""
 
     def __init__(self, call: Call, clock: Clock) -> None:
-        self._call = call
+        #: Sends one request, once. Raises Refused; Unanswered if the result is unknown.
+        self.call = call
         self.clock = clock
-        #: The number of changes carried out.
-        self.changes = 0
         #: Seconds waited so far.
         self.waited = 0.0
 
@@ -49,31 +45,14 @@ class AccountApi:
         pauses = iter(PAUSES)
         while True:
             try:
-                return self._call(service, action, params)
+                return self.call(service, action, params)
             except (Refused, Unanswered) as error:
                 if error.absent:
                     return None
                 pause = next(pauses, None)
-                if pause is None or not error.passing:
+                if pause is None or not error.patience:
                     raise
             self.sleep(pause)
-
-    def write(self, service: str, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Carry out a change, again if the refusal is one that passes.
-
-        Raises Refused; Unanswered if the result is unknown.
-        """
-        deadline = self.clock.now() + LONGEST_REFUSED
-        while True:
-            try:
-                answer = self._call(service, action, params)
-            except Refused as refusal:
-                if not refusal.passing or self.clock.now() > deadline:
-                    raise
-                self.sleep(INTERVAL)
-            else:
-                self.changes += 1
-                return answer
 
     def settled(self, function: str, qualifier: str = "$LATEST") -> dict[str, Any] | None:
         """Return GetFunction's answer once the function is not busy, None if it does not exist.
@@ -93,8 +72,10 @@ class AccountApi:
             self.sleep(INTERVAL)
 
     def until_active(self, function: str, qualifier: str = "$LATEST") -> None:
-        """Wait until the function is active. Raises DeployError with SCF's reason if it fails."""
-        answer = self.settled(function, qualifier) or {"Status": "gone"}
+        """Wait until the function is active. Raises DeployError with SCF's reason if it fails; NotShown."""
+        answer = self.settled(function, qualifier)
+        if answer is None:
+            raise NotShown(f"{function}:{qualifier} is not there yet")
         if answer["Status"] != "Active":
             reasons = [reason.get("ErrorMessage", "") for reason in answer.get("StatusReasons") or []]
             reason = "; ".join(filter(None, [*reasons, answer.get("StatusDesc")])) or "no reason was given"
@@ -103,7 +84,7 @@ class AccountApi:
             )
 
     def until_gone(self, function: str) -> None:
-        """Wait until the function is deleted. Raises DeployError if it is not."""
+        """Wait until the function is deleted. Raises NotShown if it is not."""
         answer = self.settled(function)
         if answer is not None:
-            raise DeployError(f"{function} could not be deleted: it is {answer.get('Status')}")
+            raise NotShown(f"{function} is not deleted yet: it is {answer.get('Status')}")

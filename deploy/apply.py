@@ -1,36 +1,40 @@
-"""Carries a plan out; plans again from the account's state if a request was not answered."""
+"""Carries a plan out; plans again from the account's state after a failure that passes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from deploy.api import AccountApi
-from deploy.errors import Refused, Unanswered
+from deploy.errors import DeployError, Refused
 from deploy.screen import Screen
 from deploy.steps import PUBLISHED, Plan, Request
 
-#: The most rounds in a row without a change, and seconds between two rounds.
-ROUNDS, PAUSE = 6, 1.0
+#: Seconds before the next plan, so that the account shows what it has done; longer if that changes nothing.
+PAUSE = 2.0
 
 
 def carry_out(make_plan: Callable[[], Plan], api: AccountApi, screen: Screen) -> None:
-    """Make a plan, show it and carry it out; plan again whenever a change was not answered.
+    """Make a plan, show it and carry it out; plan again after every change whose result is unknown or that was refused.
 
-    After an interrupted run, the plan has only what is still missing. Raises DeployError.
+    No change is sent twice in between: it may have been carried out. The next plan has only what is still missing.
+    Raises DeployError if that stays the same for as long as the error's cause may last.
     """
-    plan, idle = make_plan(), 0
+    plan, idle = make_plan(), 0.0
     screen.plan(plan)
+    missing = plan.size
     while True:
-        before = api.changes
         try:
             return _apply(plan, api, screen)
-        except (Unanswered, Refused) as error:
-            idle = 0 if api.changes > before else idle + 1
-            if idle == ROUNDS or (isinstance(error, Refused) and not (error.taken and idle < 2)):
+        except DeployError as error:
+            if idle >= error.patience:
                 raise
             screen.again(error.brief)
-        api.sleep(PAUSE)
+        pause = max(PAUSE, idle)
+        api.sleep(pause)
+        idle += pause
         plan = make_plan()
+        if plan.size < missing:
+            missing, idle = plan.size, 0.0
 
 
 def _apply(plan: Plan, api: AccountApi, screen: Screen) -> None:
@@ -51,7 +55,7 @@ def _send(request: Request, api: AccountApi, published: dict[str, str]) -> None:
     if params.get("FunctionVersion") == PUBLISHED:
         params["FunctionVersion"] = published[function]
     try:
-        answer = api.write(request.service, request.action, params)
+        answer = api.call(request.service, request.action, params)
     except Refused as refusal:
         if not (refusal.absent and request.action.startswith(("Delete", "Detach"))):
             raise

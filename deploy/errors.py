@@ -4,66 +4,68 @@ from __future__ import annotations
 
 import re
 
+#: How long a failure may last that passes, and until everywhere in the cloud a change is known, in seconds.
+LONGEST_PASSING, LONGEST_UNKNOWN = 60.0, 10.0
+
 
 class DeployError(Exception):
-    """The deployment can't start or continue; each of `problems` is one line."""
+    """The deployment can't start or continue; each of `problems` is one line, `brief` a few words.
 
-    def __init__(self, *problems: str) -> None:
+    If the cause can pass by itself, `patience` is how long that may take, in seconds.
+    """
+
+    def __init__(self, *problems: str, brief: str = "", patience: float = 0.0) -> None:
         super().__init__("\n".join(problems))
-        self.problems = problems
+        self.problems, self.brief, self.patience = problems, brief or problems[0], patience
 
 
 class Refused(DeployError):
-    """A service has refused a request with an error code; the request changed nothing. `brief` is a few words."""
+    """A service has refused a request with an error code."""
 
     def __init__(self, service: str, action: str, code: str, message: str) -> None:
         self.code, self.message = code, message
-        self.brief = f"{service}:{action} {code}"
-        super().__init__(f"{service}:{action}{_what_to_do(service, action, code, message)}")
-
-    @property
-    def passing(self) -> bool:
-        """Whether the same request can succeed a moment later: the function is busy, or there were too many calls."""
-        return self.code in BUSY or self.code.startswith("RequestLimitExceeded")
+        line = f"{service}:{action}{_what_to_do(service, action, code, message)}"
+        super().__init__(line, brief=f"{service}:{action} {code}", patience=_patience(action, code))
 
     @property
     def absent(self) -> bool:
         """Whether the resource does not exist."""
         return self.code.startswith(ABSENT)
 
-    @property
-    def taken(self) -> bool:
-        """Whether the resource already exists: an earlier request has succeeded after all."""
-        return self.code.startswith("ResourceInUse.") or self.code.endswith(("NameInUse", "OwnedByYou"))
-
 
 class Unanswered(DeployError):
-    """There was no usable answer; the request may have been carried out. `brief` is a few words."""
+    """There was no usable answer; the request may have been carried out."""
 
     #: As of a refusal.
-    passing, absent = True, False
+    absent = False
 
     def __init__(self, service: str, action: str, reason: str) -> None:
         self.reason = reason
-        self.brief = f"{service}:{action}: {reason}"
         super().__init__(
             f"{service}:{action} was not answered ({reason}): check the network, then run the same command again to "
-            "finish"
+            "finish",
+            brief=f"{service}:{action}: {reason}",
+            patience=LONGEST_PASSING,
         )
 
 
+class NotShown(DeployError):
+    """The account does not show a change yet that it has carried out."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}; run the same command again to finish", brief=problem, patience=LONGEST_UNKNOWN)
+
+
 #: Refusals of a write while a function is being created, updated, published or deleted, or while a new role is not
-#: known everywhere. Codes: tencentcloud-sdk-python-scf, errorcodes.py; UnauthorizedOperation.FunctionStatus is not in
-#: it and was reported from real deployments.
+#: known everywhere; others are FailedOperation with the action's name. SCF has the same codes for states that do not
+#: pass. Codes: tencentcloud-sdk-python-scf, errorcodes.py; UnauthorizedOperation.FunctionStatus is not in it and was
+#: reported from real deployments.
 BUSY = frozenset(
     {
         "FailedOperation.FunctionStatusError",
         "FailedOperation.FunctionNameStatusError",
         "FailedOperation.FunctionVersionStatusNotActive",
         "FailedOperation.OperationConflict",
-        "FailedOperation.UpdateFunctionCode",
-        "FailedOperation.UpdateFunctionConfiguration",
-        "FailedOperation.PublishVersion",
         "UnauthorizedOperation.FunctionStatus",
         "ResourceInUse",
         "ResourceNotFound.Role",
@@ -81,6 +83,8 @@ ABSENT = (
     "NoSuchBucket",
     "NoSuchResource",
 )
+#: The services' codes for "already there", by their beginning or end.
+TAKEN = re.compile(r"ResourceInUse\..*|.*NameInUse|.*OwnedByYou")
 #: What to do about a refusal; the first pattern that matches the start of the code counts.
 ADVICE = (
     (
@@ -120,6 +124,13 @@ ADVICE = (
     ),
 )
 _NAMED = re.compile(r"\b((?:name/)?(?:scf|cam|cos|ci|tag|sts):\w+)")
+
+
+def _patience(action: str, code: str) -> float:
+    """Return how long a refusal may last, in seconds; it may also mean that the account has not shown a change yet."""
+    if code in BUSY or code.startswith("RequestLimitExceeded") or code == f"FailedOperation.{action}":
+        return LONGEST_PASSING
+    return LONGEST_UNKNOWN if TAKEN.fullmatch(code) or code.startswith(ABSENT) else 0.0
 
 
 def _what_to_do(service: str, action: str, code: str, message: str) -> str:

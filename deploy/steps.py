@@ -59,9 +59,14 @@ class Plan(NamedTuple):
         return "plan: {} to create, {} to change, {} to remove".format(*counts)
 
     @property
+    def size(self) -> int:
+        """The number of requests."""
+        return sum(len(step.requests) for step in self.steps)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing has to be done."""
-        return not any(step.requests for step in self.steps)
+        return not self.size
 
 
 def differences(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Difference]:

@@ -72,11 +72,14 @@ class MemoryAccount:
 
     def on_attach_role_policy(self, given: Answer) -> None:
         attached = self._role(given["AttachRoleName"])["attached"]
+        if given["PolicyName"] not in [policy["PolicyName"] for policy in self.policies.values()]:
+            raise Refused("cam", "AttachRolePolicy", "ResourceNotFound.PolicyIdNotFound", "")
         if given["PolicyName"] not in attached:
             attached.append(given["PolicyName"])
 
     def on_detach_role_policy(self, given: Answer) -> None:
-        self._role(given["DetachRoleName"])["attached"].remove(given["PolicyName"])
+        attached = self._role(given["DetachRoleName"])["attached"]
+        attached[:] = [name for name in attached if name != given["PolicyName"]]
 
     def on_list_policies(self, given: Answer) -> Answer:
         found = [
@@ -111,6 +114,7 @@ class MemoryAccount:
 
     def on_get_function(self, given: Answer) -> Answer:
         function = self._function(given["FunctionName"])
+        self._check_version(function, given.get("Qualifier", "$LATEST"))
         if function["busy"]:
             function["busy"] -= 1
         elif function["Status"] == "Deleting":
@@ -158,6 +162,7 @@ class MemoryAccount:
 
     def on_update_alias(self, given: Answer) -> None:
         function = self._function(given["FunctionName"])
+        self._check_version(function, given["FunctionVersion"])
         function["routed"] = given["FunctionVersion"]
         function.pop("routing", None)
 
@@ -191,6 +196,10 @@ class MemoryAccount:
         if name not in self.functions:
             raise Refused("scf", "GetFunction", "ResourceNotFound.FunctionName", "")
         return self.functions[name]
+
+    def _check_version(self, function: Answer, number: str) -> None:
+        if number != "$LATEST" and number not in [version["Version"] for version in function["versions"]]:
+            raise Refused("scf", "GetFunction", "ResourceNotFound.Qualifier", "")
 
     def _free(self, name: str, action: str) -> Answer:
         function = self._function(name)
