@@ -36,16 +36,15 @@ def check_urls(functions: tuple[WantedFunction, ...], tokens: Mapping[str, str],
 
 
 def _check(function: WantedFunction, trigger: Trigger, token: str, api: AccountApi) -> Url:
-    url = read_url(api, function.name)
     if not trigger.setting["EnableExtranet"]:
-        return Url(function.alias, url, "not called: it can be reached only from Tencent's network")
-    if not url:
-        raise DeployError(f"{function.alias} has a URL without an address: look at its triggers in the console")
+        note = "not called: it can be reached only from Tencent's network"
+        return Url(function.alias, read_url(api, function.name), note)
+    deadline = api.clock.now() + BOUND
+    url = _address(function, api, deadline)
     if trigger.setting["AuthType"] != "NONE":
         return Url(function.alias, url, "not called: it accepts only signed requests")
     if urlsplit(url).scheme != "https" and urlsplit(url).hostname != "127.0.0.1":
         raise DeployError(f"{function.alias}: its URL is not https, so the token is not sent")
-    deadline = api.clock.now() + BOUND
     while True:
         answer = _call(url, token)
         if not answer:
@@ -53,6 +52,15 @@ def _check(function: WantedFunction, trigger: Trigger, token: str, api: AccountA
         if api.clock.now() > deadline:
             raise DeployError(f"{function.alias} does not answer at {url}: {answer}; make rollback goes back")
         api.sleep(INTERVAL)
+
+
+def _address(function: WantedFunction, api: AccountApi, deadline: float) -> str:
+    """Return the address of a new URL once it is known. Raises DeployError at the deadline."""
+    while not (url := read_url(api, function.name)):
+        if api.clock.now() > deadline:
+            raise DeployError(f"{function.alias} has a URL without an address: look at its triggers in the console")
+        api.sleep(INTERVAL)
+    return url
 
 
 def _call(url: str, token: str) -> str:

@@ -121,6 +121,14 @@ def test_the_token_is_sent_to_https_only(desk: Desk, monkeypatch: pytest.MonkeyP
     assert "query-video has a URL without an address" in desk.error
 
 
+def test_an_address_that_is_not_known_yet_is_waited_for(
+    desk: Desk, web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = iter(["", "", URL, URL.replace("video", "audio")])
+    monkeypatch.setattr("deploy.urls.read_url", lambda api, name: next(known))
+    assert desk.type(commands.deploy, API_TOKEN="hush")[-2] == f"url query-video={URL}"
+
+
 def test_rollback_and_removal(desk: Desk, web: responses.RequestsMock) -> None:
     desk.type(commands.deploy)
     desk.type(commands.deploy, MAX_VIDS="7")
