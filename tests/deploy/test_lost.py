@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from deploy.api import AccountApi
-from deploy.apply import PAUSE, carry_out
-from deploy.errors import LONGEST_UNKNOWN, Refused, Unanswered
+from deploy.apply import carry_out
+from deploy.errors import Refused, Unanswered
 from deploy.found import read_account
 from deploy.plan import plan_deploy, plan_remove, plan_rollback
 from tests.support.account import Answer, MemoryAccount
@@ -59,7 +59,8 @@ def away(api: AccountApi) -> None:
     carry_out(lambda: plan_remove(SECOND, read_account(api, SECOND)), api, Ears())
 
 
-Start, Command = Callable[[], MemoryAccount], Callable[[AccountApi], None]
+Start = Callable[[], MemoryAccount]
+Command = Callable[[AccountApi], None]
 COMMANDS: dict[str, tuple[Start, Command]] = {
     "first deployment": (MemoryAccount, to_other),
     "another deployment": (deployed, to_other),
@@ -86,13 +87,13 @@ WAYS = {
     "done, not answered": Way(True, "lost"),
     "done, refused for now": Way(True, "RequestLimitExceeded"),
     "done, but in conflict": Way(True, "FailedOperation.OperationConflict"),
-    "done, shown late": Way(True, "", lag=0.9 * PAUSE),
-    "done, not answered, shown late": Way(True, "lost", lag=0.9 * PAUSE),
+    "done, shown late": Way(True, "", lag=1),
+    "done, not answered, shown late": Way(True, "lost", lag=1),
 }
 #: The account shows a change only after the next plans.
 VERY_LATE = {
-    "shown very late": Way(True, "", lag=0.9 * LONGEST_UNKNOWN),
-    "not answered, shown very late": Way(True, "lost", lag=0.9 * LONGEST_UNKNOWN),
+    "shown very late": Way(True, "", lag=9),
+    "not answered, shown very late": Way(True, "lost", lag=9),
 }
 
 
