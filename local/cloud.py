@@ -26,7 +26,7 @@ from local.scf.api.invocations import InvokeActions
 from local.scf.api.services import services
 from local.scf.asynchronous import Asynchronous
 from local.scf.deployed import Deployed
-from local.scf.gateway import URL_PREFIX, Gateway
+from local.scf.gateway import Gateway
 from local.scf.instance import Log
 from local.scf.project import find_python, function_spec, read_project
 from local.scf.runtime import Function, FunctionSpec, Outcome
@@ -105,7 +105,6 @@ class Cloud:
         self._opening = asyncio.Lock()
         self.asynchronous = Asynchronous(self.invoke)
         self._timers = Timers(lambda: self.config.timers, self.asynchronous)
-        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
         self.media_service = MediaService(MediaTasks())
         self.media_front = Faulty(self.media_service, self.media_service.routes)
         self.cos_front = Faulty(self.buckets)
@@ -128,6 +127,7 @@ class Cloud:
         """Set up API 3.0 and the functions that are deployed with it."""
         self.deployed = Deployed(self.account, self._start_deployed, self._local_services)
         self.deployed_timers = Timers(self.account.timers, self.asynchronous)
+        self._gateway = Gateway(self.config.apis, self._callee, self.invoke)
         served = {name: each.alias for each in self.config.functions.values() for name in (each.alias, each.name)}
         invocations = InvokeActions(self.account, served, self.asynchronous)
         self.scf = Api(services(self.account, invocations), self._account_changed)
@@ -216,11 +216,14 @@ class Cloud:
             return reply
         target = request.path + (f"?{request.query}" if request.query else "")
         with self.feed.request(f"{request.method} {target}") as activity:
-            at_url = request.path.startswith(URL_PREFIX)
-            deployed = await self.deployed.url(request, self.invoke) if at_url else None
-            reply = deployed or await self._gateway.handle(request)
+            reply = await self._gateway.handle(request)
             self.feed.end(activity, reply.status, reply)
         return reply
+
+    def _callee(self, url: str) -> str | Reply | None:
+        """Return what a function URL invokes by its name: a deployed function, else one of serverless.yml."""
+        own = {trigger.function for trigger in self.config.urls}
+        return self.deployed.url(url) or (url if url in own else None)
 
     async def _listen(self, handle: Handler, port: int, routes: Iterable[Route], too_large: Reply = TOO_LARGE) -> str:
         server = Server(handle, port, routes, too_large)
