@@ -11,6 +11,7 @@ from typing import NamedTuple
 from local import keys
 from local.ci.jobs import CiJobs
 from local.ci.service import CiService, cos_and_ci
+from local.config.interpreters import find_python
 from local.console.feed import Feed
 from local.console.routes import console_routes
 from local.cos.buckets import Buckets
@@ -25,11 +26,12 @@ from local.scf.api.functions import CODE_PATH
 from local.scf.api.invocations import InvokeActions
 from local.scf.api.services import services
 from local.scf.asynchronous import Asynchronous
+from local.scf.context import FunctionSpec
 from local.scf.deployed import Deployed
 from local.scf.gateway import Gateway
 from local.scf.instance import Log
-from local.scf.project import find_python, function_spec, read_project
-from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.scf.project import function_spec, read_project
+from local.scf.runtime import Function, Outcome
 from local.scf.timer import Timers
 from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json_reply
 from local.state import locked

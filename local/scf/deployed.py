@@ -12,7 +12,8 @@ from local.scf.api.account import Function as Deployment
 from local.scf.api.parameters import ApiError
 from local.scf.api.triggers import public_urls, url_description
 from local.scf.api.versions import alias_of, callee
-from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.scf.context import FunctionSpec
+from local.scf.runtime import Function, Outcome
 from local.server import Reply, json_reply
 
 #: Makes the runtime of a version; the second argument says whether it has a run role.

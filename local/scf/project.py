@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from local.config import Config, ConfigError, FunctionConfig, read_config
 from local.config.document import Document
-from local.scf.runtime import FunctionSpec
-
-#: The oldest Python that `bootstrap` runs on.
-OLDEST = (3, 7)
+from local.config.interpreters import find_python
+from local.scf.context import FunctionSpec
 
 
 class Code(NamedTuple):
@@ -85,24 +79,6 @@ def interpreter(function: FunctionConfig, code: Code) -> Interpreter:
             sys.executable, ("-S",), f"{function.alias} runs on {sys.version.split()[0]}: no Python {version} found"
         )
     return Interpreter(found, ("-S",))
-
-
-@cache
-def find_python(version: str) -> str | None:
-    """Return a working interpreter of a minor version, from the PATH or pyenv; None if there is none."""
-    if tuple(map(int, version.split("."))) < OLDEST:
-        return None
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    named = f"python{version}"
-    candidates = [sys.executable, shutil.which(named), *sorted(map(str, pyenv.glob(f"versions/*/bin/{named}")))]
-    code = f"import sys; sys.exit('%d.%d' % sys.version_info[:2] != '{version}')"
-    for python in filter(None, candidates):
-        try:
-            if subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0:
-                return python
-        except OSError:  # a broken link, or a program for another machine
-            continue
-    return None
 
 
 def read_project(folder: Path, environ: Mapping[str, str]) -> Config:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.scf.project import find_python, function_spec, notes, read_project
+from local.config.interpreters import find_python
+from local.scf.project import function_spec, notes, read_project
 from tests.support import projects
 
 
