@@ -119,11 +119,11 @@ class Cloud:
         self._lock = locked(state)
         try:
             self.account = Account(state / ".scf")
+            self.store = CosStore(state)
+            self.buckets = Buckets(state, self.store)
         except BaseException:
             self._lock.close()
             raise
-        self.store = CosStore(state)
-        self.buckets = Buckets(state, self.store)
 
     def _make_account(self) -> None:
         """Set up API 3.0 and the functions that are deployed with it."""
@@ -139,14 +139,17 @@ class Cloud:
         """Listen. Functions are loaded when they are first called. Raises OSError if a port is taken."""
         try:
             await self._start_servers()
+            self._make_functions()
         except BaseException:
             await self.stop()
             raise
-        self.account.gateway = self.gateway
+
+    def _make_functions(self) -> None:
+        debugging = self.options.debugging
         for number, name in enumerate(self.config.functions):
-            spec = self._spec(name)
-            if self.options.debugging.port:
-                spec = spec._replace(debug=self.options.debugging.port + number)
+            spec = self._spec(name)._replace(
+                debug=debugging.port and debugging.port + number, terminal=debugging.terminal
+            )
             most = 1 if spec.debug else self.options.max_instances
             self.functions[name] = Function(spec, lambda: keys.ROLE, most, self._log)
 
@@ -164,7 +167,7 @@ class Cloud:
         self.cos = await self._listen(cos, ports.cos, self.cos_front.routes, too_large())
         self.ci = await self._listen(self.ci_front.handle, ports.ci, self.ci_front.routes)
         routes = [*self.scf_front.routes, *console_routes(self)]
-        self.gateway = await self._listen(self._answer, ports.gateway, routes)
+        self.account.gateway = self.gateway = await self._listen(self._answer, ports.gateway, routes)
 
     def start_timers(self) -> None:
         """Fire the timers of serverless.yml and of deployed functions at the times of their crons."""
@@ -261,7 +264,7 @@ class Cloud:
             if bucket not in self._bucket_servers:
                 front = Faulty(service)
                 front.faults = self.cos_front.faults
-                server = Server(front.handle)
+                server = Server(front.handle, too_large=too_large())
                 await server.start()
                 self._bucket_servers[bucket] = server
         return self._bucket_servers[bucket].url
@@ -277,8 +280,8 @@ class Cloud:
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
         spec = function_spec(self.config, self.config.functions[name], {**local, **chosen})
         if bundle := self.options.bundle:
-            spec = spec._replace(code_dir=bundle.folder, python=bundle.python, packages={})
-        return spec._replace(terminal=self.options.debugging.terminal)
+            return spec._replace(code_dir=bundle.folder, python=bundle.python, packages={})
+        return spec
 
     def _code(self, request: Request) -> Reply:
         """Return a deployed package as uploaded."""
