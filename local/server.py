@@ -76,6 +76,11 @@ class Route(NamedTuple):
     handle: Callable[[Request], Reply | Awaitable[Reply]]
 
 
+def bare_host(host: str) -> str:
+    """Return a Host header without its port, in lower case."""
+    return re.sub(r":[0-9]*\Z", "", host.lower())
+
+
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return a value as a JSON reply."""
     return Reply(status, JSON_HEADERS, json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))
