@@ -52,8 +52,8 @@ def unsupported(config: Config) -> Iterator[str]:
     if config.role is None:
         yield f"role: the functions must share one run role; {OTHERS}"
     for alias, function in config.functions.items():
-        for name in function.model_dump(exclude_unset=True, exclude_defaults=True, exclude=SENT):
-            yield f"{alias}: {FunctionConfig.model_fields[name].alias or name} is not deployed; {OTHERS}"
+        for key in function.model_dump(by_alias=True, exclude_defaults=True, exclude_none=True, exclude=SENT):
+            yield f"{alias}: {key} is not deployed; {OTHERS}"
         if not all(character.isalnum() or character in " ,.\n" for character in function.description):
             yield f"{alias}: description can have only letters, digits, blanks, commas and full stops"
 
