@@ -55,18 +55,15 @@ class InvokeActions:
         self._served = served
         self._asynchronous = asynchronous
         self.actions: Mapping[str, Action] = {
-            "Invoke": action(InvokeAction, self._answer),
-            "InvokeFunction": action(InvokeFunction, self._answer_at_once),
+            "Invoke": action(InvokeAction, self._invoke),
+            "InvokeFunction": action(InvokeFunction, lambda given: self._run(given, "Event", given.event)),
         }
 
-    async def _answer(self, given: InvokeAction) -> Answer:
+    async def _invoke(self, given: InvokeAction) -> Answer:
         if given.invocation_type == "Event":
             return self._accept(given)
         # The event of a request without ClientContext is not documented: here it is an empty object.
         return await self._run(given, "ClientContext", given.client_context)
-
-    async def _answer_at_once(self, given: InvokeFunction) -> Answer:
-        return await self._run(given, "Event", given.event)
 
     async def _run(self, given: InvokeAction | InvokeFunction, parameter: str, text: str) -> Answer:
         name = self._find(given)
