@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from local.console.feed import SHOWN, Activity
 from local.console.samples import read_samples
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The files of the page, by path.
 PAGE = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
+#: An object; its key can have slashes and line ends.
+OBJECT = LOCAL + r"objects/{bucket}/{key:[\s\S]+}"
 #: The page can load only its own script and style.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -43,8 +45,8 @@ def console_routes(cloud: Cloud) -> list[Route]:
         Route("POST", "/_local/invoke/{function}", console.invoke),
         Route("POST", "/_local/fire/{timer}", console.fire),
         Route("GET", "/_local/objects", console.objects),
-        Route("GET", "/_local/objects/{bucket}/{key:.+}", console.read_object),
-        Route("DELETE", "/_local/objects/{bucket}/{key:.+}", console.delete_object),
+        Route("GET", OBJECT, console.read_object),
+        Route("DELETE", OBJECT, console.delete_object),
         *_services(cloud),
     ]
 
@@ -131,7 +133,7 @@ class ConsoleApi:
     def read_object(self, request: Request) -> Reply:
         """Return the content of an object as plain text, so that a browser never runs it."""
         try:
-            stored = self._store(request).get(_key(request))
+            stored = self._store(request).get(request.parameters["key"])
         except KeyError:
             return json_reply({"error": "there is no such object"}, 404)
         return Reply(200, {"Content-Type": "text/plain; charset=utf-8", **NO_SNIFFING}, stored.body)
@@ -139,7 +141,7 @@ class ConsoleApi:
     def delete_object(self, request: Request) -> Reply:
         """Delete an object."""
         try:
-            self._store(request).delete(_key(request))
+            self._store(request).delete(request.parameters["key"])
         except KeyError:
             return json_reply({"error": "there is no such bucket"}, 404)
         return json_reply({})
@@ -200,10 +202,6 @@ def _deployed(function: Function) -> dict[str, object]:
 
 def _described(bucket: str, stored: StoredObject) -> dict[str, object]:
     return {"bucket": bucket, "key": stored.key, "size": stored.size, "modified": stored.modified}
-
-
-def _key(request: Request) -> str:
-    return unquote(request.path.split("/", 4)[4])
 
 
 def _file(name: str) -> Callable[[Request], Reply]:

@@ -109,7 +109,7 @@ def test_activities_are_streamed_as_they_happen(cloud: LiveCloud) -> None:
 
 @pytest.mark.parametrize("bucket", [BUCKET, f"other-{APP_ID}"])
 def test_objects_are_listed_read_and_deleted(cloud: LiveCloud, bucket: str) -> None:
-    key = "media-query/a b/ü.json"
+    key = "media-query/a b/%2F\n/../ü.json"
     requests.put(cloud.cloud.cos, headers={"Host": f"{bucket}.localhost"}, auth=CosAuth(PERMANENT), timeout=60)
     cloud.cloud.buckets.services[bucket].store.put(key, b'{"a": 1}', {})
     (described,) = [each for each in get(cloud, "objects") if (each["bucket"], each["key"]) == (bucket, key)]
