@@ -49,8 +49,7 @@ def _right(request: Request, matched: re.Match[str], keys: Credentials, services
     names = set(matched["names"].split(";"))
     if not {"content-type", "host"} <= names <= set(request.headers):
         return
-    # Text that is not UTF-8 can't have been signed; it is replaced so that it can be compared.
-    signed = {name: request.headers[name].encode(errors="replace").decode() for name in names}
+    signed = {name: request.headers[name] for name in names}
     # tencentcloud-sdk-nodejs signs the host without port, and the first label of any endpoint as the service.
     hosts = dict.fromkeys((signed["host"], bare_host(signed["host"])))
     if matched["service"] not in {*services, *(host.partition(".")[0] for host in hosts)}:
