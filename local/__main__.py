@@ -32,7 +32,7 @@ from local.cloud import Cloud, Debugging, Options, Ports
 from local.config import ConfigError, read_config
 from local.console.remote import CommandError, ask_running
 from local.console.terminal import USUAL_PORT, hints, show
-from local.scf.project import notes
+from local.scf.project import differences
 from local.state import StateError, export_state, import_state, reset_state
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -239,7 +239,7 @@ async def _serve(cloud: Cloud, console: Console, port: int) -> None:
     try:
         cloud.start_timers()
         click.echo(f"ready gateway={cloud.gateway} media={cloud.media} cos={cloud.cos} ci={cloud.ci}")
-        for line in (*hints(cloud), *notes(cloud.config)):
+        for line in (*hints(cloud), *differences(cloud.config)):
             console.print(line, markup=False, style="dim", soft_wrap=True)
         await asyncio.Event().wait()
     finally:

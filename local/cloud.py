@@ -80,7 +80,7 @@ class Cloud:
 
     The gateway's URL serves API 3.0 too, COS's serves CI too, for requests with CI's Host. `root` is the project,
     `functions` are those of its serverless.yml; settings in `environ` override it. `log` gets each line of their logs.
-    Raises ConfigError, and StateError if the directory `state` can't be used.
+    Raises ConfigError; StateError, ValueError or OSError if the directory `state` can't be used.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class Cloud:
         return outcome
 
     async def fire(self, name: str, message: str | None = None) -> Outcome:
-        """Fire a timer of serverless.yml now, with its own message or another one."""
+        """Fire a timer of serverless.yml now, with its own message or another one. Raises KeyError, QueueFull."""
         return await self._timers.fire(name, message)
 
     async def _answer(self, request: Request) -> Reply:

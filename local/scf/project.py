@@ -26,11 +26,11 @@ class Code(NamedTuple):
 
 
 class Interpreter(NamedTuple):
-    """A Python interpreter and its options; `note` says what differs from SCF."""
+    """A Python interpreter and its options; `difference` says what differs from SCF."""
 
     path: str
     options: tuple[str, ...] = ()
-    note: str = ""
+    difference: str = ""
 
 
 def locate(config: Config, function: FunctionConfig) -> Code:
@@ -71,8 +71,8 @@ def interpreter(function: FunctionConfig, code: Code) -> Interpreter:
     version = function.runtime.removeprefix("Python")
     if code.packages or function.install_dependency:
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
-        note = "" if own == version else f"{function.alias} runs on Python {own}, not {version}, with its libraries"
-        return Interpreter(sys.executable, (), note)
+        difference = f"{function.alias} runs on Python {own}, not {version}, with its libraries"
+        return Interpreter(sys.executable, (), "" if own == version else difference)
     found = find_python(version)
     if found is None:
         return Interpreter(
@@ -95,14 +95,14 @@ def read_project(folder: Path, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def notes(config: Config) -> list[str]:
+def differences(config: Config) -> list[str]:
     """Return the differences from the cloud, a sentence each."""
     found = list(config.notices)
     layers = local_layers(config)
     for function in config.functions.values():
-        note = interpreter(function, locate(config, function)).note
+        difference = interpreter(function, locate(config, function)).difference
         missing = [layer.name for layer in function.layers if layer.name not in layers]
-        found += [note] if note else []
+        found += [difference] if difference else []
         found += [f"{function.alias}: layer {name} is not in the project" for name in missing]
     open_here = [url.function for url in config.urls if url.auth_type != "NONE"]
     found += [f"{name}: its URL asks for CAM signatures in the cloud; here anyone can call it" for name in open_here]
