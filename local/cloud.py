@@ -23,7 +23,6 @@ from local.media.tasks import MediaTasks
 from local.scf.api.account import Account
 from local.scf.api.front import Api, is_call
 from local.scf.api.functions import CODE_PATH
-from local.scf.api.invocations import InvokeActions
 from local.scf.api.services import services
 from local.scf.asynchronous import Asynchronous
 from local.scf.context import FunctionSpec
@@ -57,19 +56,16 @@ class Bundle(NamedTuple):
     python: str = sys.executable
 
 
-class Debugging(NamedTuple):
-    """The debugger's port of the first function (0 for none), and a terminal for breakpoint()."""
-
-    port: int = 0
-    terminal: int | None = None
-
-
 class Options(NamedTuple):
-    """How functions run. `bundle` replaces the project's code; a function has `max_instances` at most."""
+    """How functions run. `bundle` replaces the project's code; a function has `max_instances` at most.
+
+    `debug` is the debugger's port of the first function (0 for none), `terminal` a descriptor for breakpoint().
+    """
 
     bundle: Bundle | None = None
     max_instances: int = 16
-    debugging: Debugging = Debugging()
+    debug: int = 0
+    terminal: int | None = None
 
 
 ANY_PORTS, DEFAULTS = Ports(), Options()
@@ -131,8 +127,7 @@ class Cloud:
         self.deployed_timers = Timers(self.account.timers, self.asynchronous)
         self._gateway = Gateway(self.config.apis, self._callee, self.invoke)
         served = {name: each.alias for each in self.config.functions.values() for name in (each.alias, each.name)}
-        invocations = InvokeActions(self.account, served, self.asynchronous)
-        self.scf = Api(services(self.account, invocations), self._account_changed)
+        self.scf = Api(services(self.account, served, self.asynchronous), self._account_changed)
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 
     async def start(self) -> None:
@@ -145,11 +140,9 @@ class Cloud:
             raise
 
     def _make_functions(self) -> None:
-        debugging = self.options.debugging
+        debug, terminal = self.options.debug, self.options.terminal
         for number, name in enumerate(self.config.functions):
-            spec = self._spec(name)._replace(
-                debug=debugging.port and debugging.port + number, terminal=debugging.terminal
-            )
+            spec = self._spec(name)._replace(debug=debug and debug + number, terminal=terminal)
             most = 1 if spec.debug else self.options.max_instances
             self.functions[name] = Function(spec, lambda: keys.ROLE, most, self._log)
 
