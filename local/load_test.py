@@ -70,22 +70,19 @@ class Figures(NamedTuple):
     firings: int
     lost: int
     repeated: int
-    calls: int
-    invocations: int
-    errors: int
     killed: int
     call_ms: list[float]
-    invocation_ms: list[float]
-    memory_mb: list[float]
+    outcomes: list[Outcome]
 
     def lines(self) -> Iterator[str]:
         """Yield the figures as lines of text."""
-        order, seconds = self.order, self.seconds
+        order, seconds, calls = self.order, self.seconds, len(self.call_ms)
+        memory, errors = max(each.memory_mb for each in self.outcomes), sum(not each.ok for each in self.outcomes)
         yield f"{order.ids} {order.kind} ids in {-(-order.ids // order.shard_size)} shards: {seconds:.1f} s"
-        yield f"rate: {order.ids / seconds:.0f} ids/s, {self.calls / seconds:.0f} calls/s, {self.firings} firings"
+        yield f"rate: {order.ids / seconds:.0f} ids/s, {calls / seconds:.0f} calls/s, {self.firings} firings"
         yield f"one call, at the API: {_percentiles(self.call_ms)}"
-        yield f"one invocation: {_percentiles(self.invocation_ms)}, {max(self.memory_mb):.0f} MB at most"
-        yield f"calls: {self.calls}, invocations: {self.invocations}, failed invocations: {self.errors}"
+        yield f"one invocation: {_percentiles([each.duration_ms for each in self.outcomes])}, {memory:.0f} MB at most"
+        yield f"calls: {calls}, invocations: {len(self.outcomes)}, failed invocations: {errors}"
         if order.kills:
             yield f"killed: {self.killed} instances"
         yield f"lost: {self.lost}, asked again once final: {self.repeated}"
@@ -168,13 +165,9 @@ async def run(
         firings,
         lost=order.ids - _final_results(cloud.store, order),
         repeated=api.repeated,
-        calls=len(api.call_ms),
-        invocations=len(outcomes),
-        errors=sum(not outcome.ok for outcome in outcomes),
         killed=len(killed),
         call_ms=api.call_ms,
-        invocation_ms=[outcome.duration_ms for outcome in outcomes],
-        memory_mb=[outcome.memory_mb for outcome in outcomes],
+        outcomes=outcomes,
     )
 
 
