@@ -13,9 +13,8 @@ from pathlib import Path
 
 from deploy.errors import DeployError
 from local.config import Api, Config, ConfigError, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger, read_config
+from local.config.models import RESERVED
 
-#: Reserved prefixes of the engine; variables must not begin with them.
-RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 MAX_BYTES, MAX_NAME, MAX_TRIGGERS = 4096, 60, 10
 #: A value that is one variable. Inside a longer text, the CLI replaces an unset variable by 'undefined'.
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")

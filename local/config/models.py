@@ -19,6 +19,8 @@ from local.config.document import UNSET, Resolved
 
 #: The runtimes of SCF that are Python 3 (doc 583/54977).
 RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
+#: Prefixes of environment variables that SCF keeps for itself (583/30228).
+RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 #: The methods that an API of the gateway may have (doc 583/12513).
 METHODS = ("ANY", "GET", "HEAD", "POST", "PUT", "DELETE")
 #: Where the local cloud has its console, at the gateway's port.
