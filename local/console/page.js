@@ -316,6 +316,7 @@ function clearFaults() {
   });
 }
 
+byId("fault-service").append(...Object.entries(SERVICES).map(([value, text]) => element("option", text, { value })));
 byId("detail-again").onclick = sendAgain;
 byId("send-sample").onchange = chooseSample;
 byId("send-form").onsubmit = sendEvent;
