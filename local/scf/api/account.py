@@ -1,4 +1,4 @@
-"""The account of the local cloud: deployed functions with states, versions, aliases and triggers; roles and policies.
+"""What the account has: deployed functions with states, versions, aliases and triggers; roles and policies.
 
 Names are those of SCF's API (tencentcloud-sdk-python-scf, models.py), states those of "Function and Layer Status
 Description" (583/37883). No document says how long a state lasts; here it is `delay` seconds.
