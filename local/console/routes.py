@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -109,17 +109,13 @@ class ConsoleApi:
         """Invoke a function; the body is the event."""
         try:
             event = json.loads(request.body)
-            outcome = await self._cloud.invoke(request.parameters["function"], event)
-        except (KeyError, ValueError, RecursionError) as error:
-            return json_reply({"error": str(error.args[0])}, 400)
-        return json_reply(outcome._asdict())
+        except (ValueError, RecursionError) as error:
+            return json_reply({"error": str(error)}, 400)
+        return await _reply(self._cloud.invoke(request.parameters["function"], event))
 
     async def fire(self, request: Request) -> Reply:
         """Fire a timer now."""
-        try:
-            return json_reply((await self._cloud.fire(request.parameters["timer"]))._asdict())
-        except KeyError as error:
-            return json_reply({"error": str(error.args[0])}, 400)
+        return await _reply(self._cloud.fire(request.parameters["timer"]))
 
     def objects(self, _: Request) -> Reply:
         """List the objects of all buckets, at most a thousand of each."""
@@ -148,6 +144,16 @@ class ConsoleApi:
 
     def _store(self, request: Request) -> CosStore:
         return self._cloud.buckets.services[request.parameters["bucket"]].store
+
+
+async def _reply(invocation: Awaitable[Outcome]) -> Reply:
+    """Return the outcome of an invocation, or why there is none."""
+    try:
+        return json_reply((await invocation)._asdict())
+    except KeyError as error:  # there is no such function or timer
+        return json_reply({"error": error.args[0]}, 400)
+    except OSError as error:  # no process could be started
+        return json_reply({"error": str(error)}, 500)
 
 
 def as_json(activity: Activity) -> dict[str, Any]:

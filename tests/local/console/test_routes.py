@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from local.keys import APP_ID, BUCKET, PERMANENT
+from local.scf.runtime import Outcome
 from shared.signing.cos import CosAuth
 from tests.local.scf.api.test_triggers import URL
 from tests.support.desk import NAME, desk
@@ -152,6 +153,17 @@ def test_unknown_paths_are_reported(cloud: LiveCloud, method: str, path: str, st
     response = requests.request(method, f"{cloud.cloud.gateway}/_local/{path}", data="null", timeout=60)
     assert response.status_code == status
     assert response.json()["error"]
+
+
+def test_a_function_that_can_t_be_started_is_reported(cloud: LiveCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> Outcome:
+        raise OSError("debugpy is not installed")
+
+    monkeypatch.setattr(cloud.cloud, "invoke", fail)
+    monkeypatch.setattr(cloud.cloud, "fire", fail)
+    for path in ("invoke/query-video", "fire/collect-video"):
+        response = cloud.post(f"/_local/{path}", data="null")
+        assert (response.status_code, response.json()) == (500, {"error": "debugpy is not installed"})
 
 
 def test_another_site_s_page_gets_nothing(cloud: LiveCloud, tmp_path: Path) -> None:
