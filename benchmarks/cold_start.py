@@ -12,7 +12,7 @@ from benchmarks.stage import Stage, invoke, opened, spec
 from benchmarks.table import Bar, Topic, compared
 from local.ci.jobs import TRANSCODE
 from local.media.tasks import VIDEO_ACTION
-from local.scf.runtime import FunctionSpec
+from local.scf.context import FunctionSpec
 
 ROUNDS = 40
 NOTE = (

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.server import MediaProcess
-from deploy.package import ROOT, build, compile_bundle, find_python
+from deploy.package import ROOT, RUNTIME, build, compile_bundle
 from local import keys
-from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.config.interpreters import find_python
+from local.scf.context import FunctionSpec
+from local.scf.runtime import Function, Outcome
 
 PEERS = Path(__file__).resolve().parent / "peers"
 LOCKS = ROOT / "requirements"
@@ -47,7 +49,7 @@ class Stage(NamedTuple):
 
 def lay_out(work: Path) -> Stage:
     """Build and install everything in `work`. Raises BenchError when there is no Python of the runtime's version."""
-    runtime = find_python()
+    runtime = find_python(RUNTIME)
     if runtime is None:
         raise BenchError("no Python 3.10 starts on this machine; install one (pyenv install 3.10)")
     # A virtual environment without pip: an import path of the standard library and nothing else.

@@ -36,12 +36,12 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:  # noqa: ARG001 -
     rows = [
         against(
             f"{IDS} audio ids, {DELAY * 1000:.0f} ms a call, {IN_FLIGHT} in flight",
-            [IDS / (outcome.invocation_ms[1] / 1000) for outcome in audio],
+            [IDS / (figures.outcomes[1].duration_ms / 1000) for figures in audio],
             IDS / ideal,
             "ids/s",
             Bar(0.92, at_least=True),
         ),
-        against("the same, peak memory", [outcome.memory_mb[1] for outcome in audio], 50, "MB", Bar(1)),
+        against("the same, peak memory", [figures.outcomes[1].memory_mb for figures in audio], 50, "MB", Bar(1)),
         await _memory(stage, SHARD, 60),
         await _memory(stage, SHARD._replace(kind="audio", outputs=OUTPUTS), 60),
     ]
@@ -60,7 +60,7 @@ async def _memory(stage: Stage, order: load_test.Order, most: float) -> Row:
     figures = await _swept(stage, order)
     outputs = f" with {order.outputs} outputs each" if order.outputs > 1 else ""
     what = f"a shard of {order.ids} {order.kind} tasks{outputs}, peak of all its sweeps"
-    return against(what, [max(figures.memory_mb)], most, "MB", Bar(1))
+    return against(what, [max(outcome.memory_mb for outcome in figures.outcomes)], most, "MB", Bar(1))
 
 
 async def _swept(stage: Stage, order: load_test.Order) -> load_test.Figures:
@@ -72,12 +72,12 @@ async def _swept(stage: Stage, order: load_test.Order) -> load_test.Figures:
     return outcome
 
 
-def _cost(outcome: load_test.Figures) -> str:
+def _cost(figures: load_test.Figures) -> str:
     """The cost of the invocations on SCF, with the time of waiting for the API, without free tier and traffic."""
-    seconds = sum(outcome.invocation_ms) / 1000
-    yuan = outcome.invocations / 10_000 * YUAN_PER_10K + seconds * MEMORY_GB * YUAN_PER_GBS
+    seconds = sum(outcome.duration_ms for outcome in figures.outcomes) / 1000
+    yuan = len(figures.outcomes) / 10_000 * YUAN_PER_10K + seconds * MEMORY_GB * YUAN_PER_GBS
     return (
-        f"on SCF: {seconds:.0f} s of 128 MB in {outcome.invocations} invocations, ¥{yuan:.4f} at ¥{YUAN_PER_10K} for "
+        f"on SCF: {seconds:.0f} s of 128 MB in {len(figures.outcomes)} invocations, ¥{yuan:.4f} at ¥{YUAN_PER_10K} for "
         f"10,000 invocations and ¥{YUAN_PER_GBS} a GBs"
     )
 

@@ -9,10 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.errors import DeployError
+from shared.settings import LOOPBACK
 
 KEYS = ("TENCENT_SECRET_ID", "TENCENT_SECRET_KEY")
-#: Plain HTTP is allowed for this machine only.
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: The form of a key: ASCII without blanks, since it is sent in a header.
 _KEY = re.compile(r"[!-~]*")
 
@@ -72,7 +71,7 @@ def _endpoint(text: str) -> str:
         return ""
     try:
         parts = urlsplit(text)
-        fine = parts.scheme == "http" and parts.hostname in LOOPBACK and parts.port is not None
+        fine = parts.scheme == "http" and LOOPBACK.fullmatch(parts.hostname or "") and parts.port is not None
     except ValueError:
         fine = False
     if not fine or parts.path.strip("/") or parts.query or parts.username:

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from deploy.errors import DeployError
 from local.config import Api, Config, ConfigError, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger, read_config
+from local.config.models import RESERVED
 
-#: Reserved prefixes of the engine; variables must not begin with them.
-RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 MAX_BYTES, MAX_NAME, MAX_TRIGGERS = 4096, 60, 10
 #: A value that is one variable. Inside a longer text, the CLI replaces an unset variable by 'undefined'.
 REFERENCE = re.compile(r"\$\{env:(\w+)\}")
@@ -52,8 +51,8 @@ def unsupported(config: Config) -> Iterator[str]:
     if config.role is None:
         yield f"role: the functions must share one run role; {OTHERS}"
     for alias, function in config.functions.items():
-        for name in function.model_dump(exclude_unset=True, exclude_defaults=True, exclude=SENT):
-            yield f"{alias}: {FunctionConfig.model_fields[name].alias or name} is not deployed; {OTHERS}"
+        for key in function.model_dump(by_alias=True, exclude_defaults=True, exclude_none=True, exclude=SENT):
+            yield f"{alias}: {key} is not deployed; {OTHERS}"
         if not all(character.isalnum() or character in " ,.\n" for character in function.description):
             yield f"{alias}: description can have only letters, digits, blanks, commas and full stops"
 

@@ -14,11 +14,12 @@ import zipfile
 from pathlib import Path
 
 from deploy.errors import DeployError
+from local.config.interpreters import find_python
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "bundle.txt"
 #: SCF's newest documented Python (583/11061), the runtime of serverless.yml.
-RUNTIME = (3, 10)
+RUNTIME = "3.10"
 #: The folder that SCF unpacks the code to: it appears in stack traces, and byte code is compiled for it.
 CODE_DIR = "/var/user"
 #: The endings of our own files in the bundle: code, and the page that a module reads.
@@ -48,14 +49,13 @@ def build(dist: Path) -> Path:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     copy_sources(ROOT / "functions", bundle)
     copy_sources(ROOT / "shared", bundle / "shared")
-    python = find_python()
+    python = find_python(RUNTIME)
     if python:
         compile_bundle(bundle, python)
     else:
-        wanted = ".".join(map(str, RUNTIME))
         print(
-            f"deploy: no Python {wanted} starts on this machine, so the bundle has no byte code and every cold start "
-            f"compiles its imports; install one (pyenv install {wanted}), then: make package",
+            f"deploy: no Python {RUNTIME} starts on this machine, so the bundle has no byte code and every cold start "
+            f"compiles its imports; install one (pyenv install {RUNTIME}), then: make package",
             file=sys.stderr,
         )
     write_zip(bundle, archive)
@@ -70,7 +70,7 @@ def install_dependencies(bundle: Path) -> None:
     if not LOCK.is_file():
         raise DeployError(f"{LOCK.relative_to(ROOT)} is missing; make it with: make lock")
     options = ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:", "--platform=any"]
-    target = ["--implementation=py", "--abi=none", f"--python-version={RUNTIME[0]}.{RUNTIME[1]}", f"--target={bundle}"]
+    target = ["--implementation=py", "--abi=none", f"--python-version={RUNTIME}", f"--target={bundle}"]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, *target]
     installing = subprocess.run([*command, "-r", str(LOCK)], check=False, stderr=subprocess.PIPE, text=True)
     if installing.returncode:
@@ -84,25 +84,6 @@ def copy_sources(source: Path, target: Path) -> None:
         copy = target / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-
-
-def find_python() -> str | None:
-    """Return an interpreter of the runtime's minor version, None if none starts.
-
-    It tries this one, one on the PATH (which can be a shim that does not start), then pyenv's.
-    """
-    name = f"python{RUNTIME[0]}.{RUNTIME[1]}"
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    candidates = [sys.executable, shutil.which(name), *sorted(map(str, pyenv.glob(f"versions/*/bin/{name}")))]
-    return next((python for python in candidates if python and _is_runtime(python)), None)
-
-
-def _is_runtime(python: str) -> bool:
-    code = f"import sys; sys.exit(sys.version_info[:2] != {RUNTIME})"
-    try:
-        return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
-    except OSError:  # a broken link, or a program for another machine
-        return False
 
 
 def compile_bundle(bundle: Path, python: str) -> None:

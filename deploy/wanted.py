@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.resources import TIMER, URL, Configuration, Trigger, Wanted, WantedFunction
+from deploy.resources import ALIAS, TIMER, URL, Configuration, Trigger, Wanted, WantedFunction
 from local.config import Config, FunctionConfig, GatewayTrigger, TimerTrigger, UrlTrigger
 from shared.settings import CI, Settings
 
@@ -84,17 +84,10 @@ def _triggers(config: Config, alias: str) -> Iterator[Trigger]:
     for trigger in config.triggers:
         if isinstance(trigger, GatewayTrigger) or trigger.function != alias:
             continue
+        qualifier = trigger.qualifier or ALIAS
         if isinstance(trigger, TimerTrigger):
-            yield Trigger(
-                kind=TIMER,
-                name=trigger.name,
-                qualifier=trigger.qualifier or "$DEFAULT",
-                setting={"cron": trigger.cron},
-                argument=trigger.message,
-                enabled=trigger.enabled,
-            )
+            yield Trigger(TIMER, trigger.name, qualifier, {"cron": trigger.cron}, trigger.message, trigger.enabled)
         else:
-            qualifier = trigger.qualifier or "$DEFAULT"
             yield Trigger(URL, trigger.name, qualifier, _url_setting(trigger), enabled=trigger.enable)
 
 

@@ -28,11 +28,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local import load_test, replay
-from local.cloud import Cloud, Debugging, Options, Ports
+from local.cloud import Cloud, Options, Ports
 from local.config import ConfigError, read_config
 from local.console.remote import CommandError, ask_running
 from local.console.terminal import USUAL_PORT, hints, show
-from local.scf.project import notes
+from local.scf.project import differences
 from local.state import StateError, export_state, import_state, reset_state
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,8 +127,8 @@ def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> i
     """
     console = Console(stderr=True, highlight=False)
     log = partial(console.print, style="dim", markup=False, soft_wrap=True) if verbose else None
-    ports, options = Ports(port, port + 1, port + 2, port + 3), Options(debugging=Debugging(debug, _terminal()))
-    cloud = Cloud(project, state, os.environ, ports, log, options)
+    options = Options(debug=debug, terminal=_terminal())
+    cloud = Cloud(project, state, os.environ, Ports(*range(port, port + 4)), log, options)
     cloud.feed.listen(lambda activity: show(console, activity))
     with suppress(asyncio.CancelledError):
         _run(_serve(cloud, console, port))
@@ -153,9 +153,8 @@ def invoke(function: str, file: TextIO, port: int, state: Path, project: Path, d
         raise CommandError(f"{file.name} is not JSON: {error}") from error
     outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
     if outcome is None:
-        options = Options(debugging=Debugging(debug, _terminal()))
         try:
-            cloud = Cloud(project, state, os.environ, options=options)
+            cloud = Cloud(project, state, os.environ, options=Options(debug=debug, terminal=_terminal()))
         except StateError as error:
             raise CommandError(str(error) if debug else f"nothing on port {port} (LOCAL_PORT), and {error}") from error
         if debug:
@@ -239,7 +238,7 @@ async def _serve(cloud: Cloud, console: Console, port: int) -> None:
     try:
         cloud.start_timers()
         click.echo(f"ready gateway={cloud.gateway} media={cloud.media} cos={cloud.cos} ci={cloud.ci}")
-        for line in (*hints(cloud), *notes(cloud.config)):
+        for line in (*hints(cloud), *differences(cloud.config)):
             console.print(line, markup=False, style="dim", soft_wrap=True)
         await asyncio.Event().wait()
     finally:

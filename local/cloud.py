@@ -11,6 +11,7 @@ from typing import NamedTuple
 from local import keys
 from local.ci.jobs import CiJobs
 from local.ci.service import CiService, cos_and_ci
+from local.config.interpreters import find_python
 from local.console.feed import Feed
 from local.console.routes import console_routes
 from local.cos.buckets import Buckets
@@ -22,14 +23,14 @@ from local.media.tasks import MediaTasks
 from local.scf.api.account import Account
 from local.scf.api.front import Api, is_call
 from local.scf.api.functions import CODE_PATH
-from local.scf.api.invocations import InvokeActions
 from local.scf.api.services import services
 from local.scf.asynchronous import Asynchronous
+from local.scf.context import FunctionSpec
 from local.scf.deployed import Deployed
-from local.scf.gateway import URL_PREFIX, Gateway
+from local.scf.gateway import Gateway
 from local.scf.instance import Log
-from local.scf.project import find_python, function_spec, read_project
-from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.scf.project import function_spec, read_project
+from local.scf.runtime import Function, Outcome
 from local.scf.timer import Timers
 from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json_reply
 from local.state import locked
@@ -55,19 +56,16 @@ class Bundle(NamedTuple):
     python: str = sys.executable
 
 
-class Debugging(NamedTuple):
-    """The debugger's port of the first function (0 for none), and a terminal for breakpoint()."""
-
-    port: int = 0
-    terminal: int | None = None
-
-
 class Options(NamedTuple):
-    """How functions run. `bundle` replaces the project's code; a function has `max_instances` at most."""
+    """How functions run. `bundle` replaces the project's code; a function has `max_instances` at most.
+
+    `debug` is the debugger's port of the first function (0 for none), `terminal` a descriptor for breakpoint().
+    """
 
     bundle: Bundle | None = None
     max_instances: int = 16
-    debugging: Debugging = Debugging()
+    debug: int = 0
+    terminal: int | None = None
 
 
 ANY_PORTS, DEFAULTS = Ports(), Options()
@@ -78,7 +76,7 @@ class Cloud:
 
     The gateway's URL serves API 3.0 too, COS's serves CI too, for requests with CI's Host. `root` is the project,
     `functions` are those of its serverless.yml; settings in `environ` override it. `log` gets each line of their logs.
-    Raises ConfigError, and StateError if the directory `state` can't be used.
+    Raises ConfigError; StateError, ValueError or OSError if the directory `state` can't be used.
     """
 
     def __init__(
@@ -105,7 +103,6 @@ class Cloud:
         self._opening = asyncio.Lock()
         self.asynchronous = Asynchronous(self.invoke)
         self._timers = Timers(lambda: self.config.timers, self.asynchronous)
-        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
         self.media_service = MediaService(MediaTasks())
         self.media_front = Faulty(self.media_service, self.media_service.routes)
         self.cos_front = Faulty(self.buckets)
@@ -118,33 +115,34 @@ class Cloud:
         self._lock = locked(state)
         try:
             self.account = Account(state / ".scf")
+            self.store = CosStore(state)
+            self.buckets = Buckets(state, self.store)
         except BaseException:
             self._lock.close()
             raise
-        self.store = CosStore(state)
-        self.buckets = Buckets(state, self.store)
 
     def _make_account(self) -> None:
         """Set up API 3.0 and the functions that are deployed with it."""
         self.deployed = Deployed(self.account, self._start_deployed, self._local_services)
         self.deployed_timers = Timers(self.account.timers, self.asynchronous)
+        self._gateway = Gateway(self.config.apis, self._callee, self.invoke)
         served = {name: each.alias for each in self.config.functions.values() for name in (each.alias, each.name)}
-        invocations = InvokeActions(self.account, served, self.asynchronous)
-        self.scf = Api(services(self.account, invocations), self._account_changed)
+        self.scf = Api(services(self.account, served, self.asynchronous), self._account_changed)
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
 
     async def start(self) -> None:
         """Listen. Functions are loaded when they are first called. Raises OSError if a port is taken."""
         try:
             await self._start_servers()
+            self._make_functions()
         except BaseException:
             await self.stop()
             raise
-        self.account.gateway = self.gateway
+
+    def _make_functions(self) -> None:
+        debug, terminal = self.options.debug, self.options.terminal
         for number, name in enumerate(self.config.functions):
-            spec = self._spec(name)
-            if self.options.debugging.port:
-                spec = spec._replace(debug=self.options.debugging.port + number)
+            spec = self._spec(name)._replace(debug=debug and debug + number, terminal=terminal)
             most = 1 if spec.debug else self.options.max_instances
             self.functions[name] = Function(spec, lambda: keys.ROLE, most, self._log)
 
@@ -162,7 +160,7 @@ class Cloud:
         self.cos = await self._listen(cos, ports.cos, self.cos_front.routes, too_large())
         self.ci = await self._listen(self.ci_front.handle, ports.ci, self.ci_front.routes)
         routes = [*self.scf_front.routes, *console_routes(self)]
-        self.gateway = await self._listen(self._answer, ports.gateway, routes)
+        self.account.gateway = self.gateway = await self._listen(self._answer, ports.gateway, routes)
 
     def start_timers(self) -> None:
         """Fire the timers of serverless.yml and of deployed functions at the times of their crons."""
@@ -201,7 +199,7 @@ class Cloud:
         return outcome
 
     async def fire(self, name: str, message: str | None = None) -> Outcome:
-        """Fire a timer of serverless.yml now, with its own message or another one."""
+        """Fire a timer of serverless.yml now, with its own message or another one. Raises KeyError, QueueFull."""
         return await self._timers.fire(name, message)
 
     async def _answer(self, request: Request) -> Reply:
@@ -216,11 +214,14 @@ class Cloud:
             return reply
         target = request.path + (f"?{request.query}" if request.query else "")
         with self.feed.request(f"{request.method} {target}") as activity:
-            at_url = request.path.startswith(URL_PREFIX)
-            deployed = await self.deployed.url(request, self.invoke) if at_url else None
-            reply = deployed or await self._gateway.handle(request)
+            reply = await self._gateway.handle(request)
             self.feed.end(activity, reply.status, reply)
         return reply
+
+    def _callee(self, url: str) -> str | Reply | None:
+        """Return what a function URL invokes by its name: a deployed function, else one of serverless.yml."""
+        own = {trigger.function for trigger in self.config.urls}
+        return self.deployed.url(url) or (url if url in own else None)
 
     async def _listen(self, handle: Handler, port: int, routes: Iterable[Route], too_large: Reply = TOO_LARGE) -> str:
         server = Server(handle, port, routes, too_large)
@@ -256,7 +257,7 @@ class Cloud:
             if bucket not in self._bucket_servers:
                 front = Faulty(service)
                 front.faults = self.cos_front.faults
-                server = Server(front.handle)
+                server = Server(front.handle, too_large=too_large())
                 await server.start()
                 self._bucket_servers[bucket] = server
         return self._bucket_servers[bucket].url
@@ -272,8 +273,8 @@ class Cloud:
         chosen = {setting: self._environ[setting] for setting in SETTINGS if setting in self._environ}
         spec = function_spec(self.config, self.config.functions[name], {**local, **chosen})
         if bundle := self.options.bundle:
-            spec = spec._replace(code_dir=bundle.folder, python=bundle.python, packages={})
-        return spec._replace(terminal=self.options.debugging.terminal)
+            return spec._replace(code_dir=bundle.folder, python=bundle.python, packages={})
+        return spec
 
     def _code(self, request: Request) -> Reply:
         """Return a deployed package as uploaded."""

@@ -24,7 +24,7 @@ from local.scf.runtime import Outcome
 from local.server import Reply, Request
 
 #: The most firings of the timer: more mean that the sweep makes no progress.
-MOST_TICKS = 500
+MOST_FIRINGS = 500
 #: Seconds before a failed event is run again. SCF's minute would only make the test longer.
 RETRY_DELAY = 0.5
 #: The most seconds between two kills.
@@ -67,25 +67,22 @@ class Figures(NamedTuple):
 
     order: Order
     seconds: float
-    ticks: int
+    firings: int
     lost: int
     repeated: int
-    calls: int
-    invocations: int
-    errors: int
     killed: int
     call_ms: list[float]
-    invocation_ms: list[float]
-    memory_mb: list[float]
+    outcomes: list[Outcome]
 
     def lines(self) -> Iterator[str]:
         """Yield the figures as lines of text."""
-        order = self.order
-        yield f"{order.ids} {order.kind} ids in {-(-order.ids // order.shard_size)} shards: {self.seconds:.1f} s"
-        yield f"rate: {order.ids / self.seconds:.0f} ids/s, {self.calls / self.seconds:.0f} calls/s, {self.ticks} ticks"
+        order, seconds, calls = self.order, self.seconds, len(self.call_ms)
+        memory, errors = max(each.memory_mb for each in self.outcomes), sum(not each.ok for each in self.outcomes)
+        yield f"{order.ids} {order.kind} ids in {-(-order.ids // order.shard_size)} shards: {seconds:.1f} s"
+        yield f"rate: {order.ids / seconds:.0f} ids/s, {calls / seconds:.0f} calls/s, {self.firings} firings"
         yield f"one call, at the API: {_percentiles(self.call_ms)}"
-        yield f"one invocation: {_percentiles(self.invocation_ms)}, {max(self.memory_mb):.0f} MB at most"
-        yield f"calls: {self.calls}, invocations: {self.invocations}, failed invocations: {self.errors}"
+        yield f"one invocation: {_percentiles([each.duration_ms for each in self.outcomes])}, {memory:.0f} MB at most"
+        yield f"calls: {calls}, invocations: {len(self.outcomes)}, failed invocations: {errors}"
         if order.kills:
             yield f"killed: {self.killed} instances"
         yield f"lost: {self.lost}, asked again once final: {self.repeated}"
@@ -153,28 +150,24 @@ async def run(
     cloud.feed.listen(lambda activity: outcomes.append(activity.outcome) if activity.outcome else None)
     _prepare(cloud, api, order)
     async with cloud:
-        started, ticks = time.perf_counter(), 0
+        started, firings = time.perf_counter(), 0
         killed: list[float] = []
         killer = asyncio.create_task(_kill(cloud, order, killed))
-        while await _tick(cloud, order, lambda: progress(len(api.final))):
-            ticks += 1
-            if ticks > MOST_TICKS:
+        while await _fire(cloud, order, lambda: progress(len(api.final))):
+            firings += 1
+            if firings > MOST_FIRINGS:
                 raise ValueError("the sweep does not end")
         seconds = time.perf_counter() - started
         killer.cancel()
     return Figures(
         order,
         seconds,
-        ticks,
+        firings,
         lost=order.ids - _final_results(cloud.store, order),
         repeated=api.repeated,
-        calls=len(api.call_ms),
-        invocations=len(outcomes),
-        errors=sum(not outcome.ok for outcome in outcomes),
         killed=len(killed),
         call_ms=api.call_ms,
-        invocation_ms=[outcome.duration_ms for outcome in outcomes],
-        memory_mb=[outcome.memory_mb for outcome in outcomes],
+        outcomes=outcomes,
     )
 
 
@@ -188,7 +181,7 @@ def _prepare(cloud: Cloud, api: CountingApi, order: Order) -> None:
     api.faults.replace([{"kind": "delay", "value": order.delay}, *faults])
 
 
-async def _tick(cloud: Cloud, order: Order, progress: Callable[[], object]) -> bool:
+async def _fire(cloud: Cloud, order: Order, progress: Callable[[], object]) -> bool:
     """Fire the timer and wait until all its invocations are done; return whether there was anything to do."""
     message = json.dumps({"watch": f"watch/{order.kind}/", "results": f"results/{order.kind}/"})
     outcome = await cloud.fire(f"collect-{order.kind}", message)

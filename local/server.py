@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class Request(NamedTuple):
-    """A request: the path still percent-encoded, the query a raw string, header names in lower case.
+    """A request: the path still percent-encoded, the query a raw string, header names in lower case, values in UTF-8.
 
     `parameters` are the named parts of a local path.
     """
@@ -74,6 +74,11 @@ class Route(NamedTuple):
     method: str
     path: str
     handle: Callable[[Request], Reply | Awaitable[Reply]]
+
+
+def bare_host(host: str) -> str:
+    """Return a Host header without its port, in lower case."""
+    return re.sub(r":[0-9]*\Z", "", host.lower())
 
 
 def json_reply(value: object, status: int = 200) -> Reply:
@@ -172,7 +177,7 @@ def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]], too_large:
     async def answer(request: web.Request) -> web.StreamResponse:
         # A client that has a service here as its proxy sends the whole URL (RFC 9112, 3.2.2).
         path, _, query = re.sub(r"\Ahttp://[^/?]*", "", request.raw_path).partition("?")
-        # Headers that are not UTF-8 can't go into an event, which is JSON.
+        # What is not UTF-8 can't go into an event, which is JSON, nor have been signed.
         headers = {name.lower(): value.encode(errors="replace").decode() for name, value in request.headers.items()}
         try:
             body, remote = await request.read(), request.remote or ""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local import keys
+from local.cos.replies import NOT_XML
 from local.media.timeline import Record as Node
 from local.media.timeline import Timeline, read_timeline
 
@@ -32,6 +33,9 @@ NODES = (
 #: Seconds between two steps of the job that changes: long enough to see, short enough to wait for.
 STEP = 10
 CREATED, STARTED, ENDED = (f"2024-05-06T07:08:{second}+0800" for second in ("09", "10", "30"))
+#: What differs from a finished job in one that changes, at its start and after a step.
+SUBMITTED = {"State": "Submitted", "Progress": "0", "StartTime": "-", "EndTime": "-"}
+RUNNING = {"after": STEP, "State": "Running", "Progress": "50", "StartTime": STARTED}
 #: MediaInfo of the audio jobs' source: the nodes of GetMediaInfo (COS 436/55672), bitrates in kbit/s as in its sample.
 SONG = "input/song.flac"
 SOURCES: dict[str, Node] = {
@@ -100,7 +104,7 @@ def _check(where: str, value: object) -> None:
     elif isinstance(value, list):
         for inner in value:
             _check(where, inner)
-    elif re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", str(value)):
+    elif NOT_XML.search(str(value)):
         raise ValueError(f"{where}: has a character that XML does not allow")
 
 
@@ -131,8 +135,6 @@ def _output(name: str) -> Node:
 
 
 def _videos() -> list[Node]:
-    unset = {"State": "Submitted", "Progress": "0", "StartTime": "-", "EndTime": "-"}
-    running = {"after": STEP, "State": "Running", "Progress": "50", "StartTime": STARTED}
     done = {"after": 2 * STEP, "State": "Success", "Progress": "100", "EndTime": ENDED}
     clip, written = _output("output/clip.mp4"), _written("output/clip.mp4")
     pieces = _output("output/piece-${Number}") | _written(*(f"output/piece-{number}.mp4" for number in range(3)))
@@ -149,8 +151,8 @@ def _videos() -> list[Node]:
         _job(CANCELLED, "Transcode", "input/film.mp4", Operation=clip, State="Cancel"),
         _job(PAUSED, "Transcode", "input/film.mp4", Operation=clip, State="Pause", Progress="30", EndTime="-"),
         {
-            **_job(MOVING, "Concat", "input/film.mp4", Operation=clip, **unset),
-            "timeline": [running, {**done, "Operation": written}],
+            **_job(MOVING, "Concat", "input/film.mp4", Operation=clip, **SUBMITTED),
+            "timeline": [RUNNING, {**done, "Operation": written}],
         },
     ]
 
@@ -162,11 +164,9 @@ def _audios() -> list[Node]:
         media = {"Format": {"FormatName": "mp3", "Size": str(size), "Duration": "170.400000"}}
         return {"MediaInfo": {**media, "Stream": {"Audio": stream}}, **_output(name), **_written(name)}
 
-    unset = {"State": "Submitted", "Progress": "0", "StartTime": "-", "EndTime": "-"}
-    running = {"after": STEP, "State": "Running", "Progress": "50", "StartTime": STARTED}
     done = {"after": 2 * STEP, "State": "Success", "EndTime": ENDED, "Operation": outcome(64, 1363200)}
     return [
         _job(AUDIO_128, "Transcode", SONG, Operation=outcome(128, 2726400)),
         _job(AUDIO_320, "Transcode", SONG, Operation=outcome(320, 6816000)),
-        {**_job(AUDIO_MOVING, "Transcode", "input/talk.wav", **unset), "timeline": [running, done]},
+        {**_job(AUDIO_MOVING, "Transcode", "input/talk.wav", **SUBMITTED), "timeline": [RUNNING, done]},
     ]

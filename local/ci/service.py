@@ -13,9 +13,9 @@ from local import keys
 from local.ci.jobs import CiJobs
 from local.cos.replies import XML_HEADERS, CosError, answered, xml
 from local.cos.signature import check_signature
-from local.cos.target import Target, bare_host, bucket_of, target_of
+from local.cos.target import Target, bucket_of, target_of
 from local.faults import Faulty
-from local.server import Handler, Reply, Request, Route, json_reply, takes_json
+from local.server import Handler, Reply, Request, Route, bare_host, json_reply, takes_json
 
 JOBS_PATH = "/_local/jobs"
 #: The session token of a request to CI: the official clients' header, no page names it (cos-python-sdk-v5).

@@ -1,7 +1,7 @@
 """The one model of serverless.yml, read by the local cloud and by `deploy`.
 
 `document` reads the YAML, `models` has the parts, `parts` and `triggers` fill them, `reading` puts them together;
-`cron` says when a timer fires.
+`cron` says when a timer fires, `interpreters` finds a runtime's Python.
 """
 
 from local.config.cron import CRON_ZONE, next_firing

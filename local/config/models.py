@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -19,6 +19,8 @@ from local.config.document import UNSET, Resolved
 
 #: The runtimes of SCF that are Python 3 (doc 583/54977).
 RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
+#: Prefixes of environment variables that SCF keeps for itself (583/30228).
+RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 #: The methods that an API of the gateway may have (doc 583/12513).
 METHODS = ("ANY", "GET", "HEAD", "POST", "PUT", "DELETE")
 #: Where the local cloud has its console, at the gateway's port.
@@ -39,8 +41,9 @@ Truth = Annotated[bool, BeforeValidator(_truth)]
 
 
 class Part(BaseModel):
-    """A map of the file; its keys are those of the engine, in camel case."""
+    """A map of the file; its keys are those of the engine, in camel case. `others` are keys that nothing here reads."""
 
+    others: ClassVar[tuple[str, ...]] = ()
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
@@ -84,6 +87,10 @@ class FunctionConfig(Part):
     `name` is its deployed name, `source` a sub-directory with its own code.
     """
 
+    others = (
+        *("vpc", "vpcConfig", "cls", "cfs", "deadLetter", "nodeSpec", "entryFile", "protocolType"),
+        *("protocolParams", "provisionedNum", "qualifier"),
+    )
     alias: str
     name: str
     handler: str
@@ -106,19 +113,8 @@ class FunctionConfig(Part):
     eip: Truth = False
     msg_ttl: Whole | None = Field(default=None, alias="msgTTL")
     retry_num: Whole | None = None
-    vpc: Any = None
-    vpc_config: Any = None
-    cls: Any = None
-    cfs: Any = None
-    dead_letter: Any = None
     node_type: Any = None
-    node_spec: Any = None
     image: Any = None
-    entry_file: Any = None
-    protocol_type: Any = None
-    protocol_params: Any = None
-    provisioned_num: Any = None
-    qualifier: Any = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -196,24 +192,16 @@ class Api(Part):
     With `integrated`, the function's return value is a whole reply, else only the body.
     """
 
+    others = (
+        *("apiName", "apiId", "apiDesc", "description", "enableCORS", "responseType", "authType", "usagePlan"),
+        *("auth", "isBase64Encoded", "isBase64Trigger", "base64EncodedTriggerRules"),
+    )
     path: str
     method: str = "ANY"
     function: str
     timeout: Whole = Field(default=15, alias="serviceTimeout")
     integrated: Truth = Field(default=False, alias="isIntegratedResponse")
-    api_name: Any = None
-    api_id: Any = None
-    api_desc: Any = None
-    description: Any = None
-    enable_cors: Any = Field(default=None, alias="enableCORS")
-    response_type: Any = None
-    is_base64_encoded: Any = None
-    is_base64_trigger: Any = None
-    base64_encoded_trigger_rules: Any = None
     param: list[dict[str, Any]] = Field(default_factory=list)
-    auth_type: Any = None
-    usage_plan: Any = None
-    auth: Any = None
 
     @field_validator("method")
     @classmethod

@@ -84,12 +84,12 @@ def within(*place: str | int) -> Where:
 
 def keys(model: type[Part]) -> set[str]:
     """Return the keys of a model, as they are spelled in the file."""
-    return {field.alias or name for name, field in model.model_fields.items()}
+    return {field.alias or name for name, field in model.model_fields.items()} | {*model.others}
 
 
 def unknown(part: Part, place: Place) -> Iterator[Place]:
     """Yield the places of unknown keys in a part."""
-    yield from ((*place, key) for key in part.model_extra or {})
+    yield from ((*place, key) for key in part.model_extra or {} if key not in part.others)
     for name, field in type(part).model_fields.items():
         value, inner = getattr(part, name), (*place, field.alias or name)
         if isinstance(value, Part):

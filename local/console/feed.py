@@ -88,6 +88,9 @@ class Feed:
         token = self._current.set(activity)
         try:
             yield activity
+        except BaseException:
+            self.end(activity, 500)  # as aiohttp answers
+            raise
         finally:
             self._current.reset(token)
 
@@ -97,11 +100,13 @@ class Feed:
         request = self._current.get()
         activity = request or self.begin(route)
         activity.function, activity.event = function, _shortened(event)
-        yield activity
-        if activity.outcome and request is None:
-            self.end(activity, activity.outcome.status)
-        elif activity.status:  # the gateway has already timed out
-            self._tell(activity)
+        try:
+            yield activity
+        finally:
+            if request is None:
+                self.end(activity, activity.outcome.status if activity.outcome else 500)
+            elif activity.status:  # the gateway has already timed out
+                self._tell(activity)
 
     def end(self, activity: Activity, status: int, reply: Reply | None = None) -> None:
         """Record the end of an activity."""

@@ -10,7 +10,7 @@ const byId = (id) => document.getElementById(id);
 const activities = new Map();
 const changed = new Set();
 let samples = [];
-let chosen = 0;
+let chosen = null;
 
 function element(tag, text = "", properties = {}) {
   const made = document.createElement(tag);
@@ -95,7 +95,7 @@ function take(activity) {
 
 function activityRow(activity) {
   const time = new Date(activity.began * 1000).toLocaleTimeString();
-  const what = button(activity.route, () => showDetail(activity.number), `Show ${activity.route}`);
+  const what = button(activity.route, () => showDetail(activity), `Show ${activity.route}`);
   what.className = "row";
   const works = activity.status === 0;
   const status = inCell(works ? "running" : String(activity.status), activity.status < 400 ? "good" : "bad");
@@ -107,9 +107,8 @@ function activityRow(activity) {
   );
 }
 
-function showDetail(number) {
-  const activity = activities.get(number);
-  chosen = number;
+function showDetail(activity) {
+  chosen = activity;
   byId("detail").hidden = false;
   byId("detail-title").textContent = `${activity.route} ${activity.requestId || ""}`;
   byId("detail-event").textContent = activity.function ? activity.event : "no function was invoked";
@@ -119,11 +118,10 @@ function showDetail(number) {
 }
 
 function sendAgain() {
-  const activity = activities.get(chosen);
   const functions = byId("send-function");
-  functions.value = activity.function;
-  if (!functions.value) functions.append(element("option", activity.function, { selected: true }));  // a deployed one
-  byId("send-event").value = activity.event;
+  functions.value = chosen.function;
+  if (!functions.value) functions.append(element("option", chosen.function, { selected: true }));  // a deployed one
+  byId("send-event").value = chosen.event;
   byId("send").scrollIntoView();
   byId("send-event").focus();
 }
@@ -149,7 +147,7 @@ function follow() {
     const activity = JSON.parse(message.data);
     take(activity);
     soon(showActivities);
-    if (activity.number === chosen) showDetail(chosen);
+    if (activity.number === chosen?.number) showDetail(activity);
     if (activity.status) soon(refresh);
   };
 }
@@ -318,6 +316,7 @@ function clearFaults() {
   });
 }
 
+byId("fault-service").append(...Object.entries(SERVICES).map(([value, text]) => element("option", text, { value })));
 byId("detail-again").onclick = sendAgain;
 byId("send-sample").onchange = chooseSample;
 byId("send-form").onsubmit = sendEvent;

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from local.console.feed import SHOWN, Activity
 from local.console.samples import read_samples
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The files of the page, by path.
 PAGE = {"": "page.html", "page.js": "page.js", "page.css": "page.css"}
+#: An object; its key can have slashes and line ends.
+OBJECT = LOCAL + r"objects/{bucket}/{key:[\s\S]+}"
 #: The page can load only its own script and style.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
@@ -43,8 +45,8 @@ def console_routes(cloud: Cloud) -> list[Route]:
         Route("POST", "/_local/invoke/{function}", console.invoke),
         Route("POST", "/_local/fire/{timer}", console.fire),
         Route("GET", "/_local/objects", console.objects),
-        Route("GET", "/_local/objects/{bucket}/{key:.+}", console.read_object),
-        Route("DELETE", "/_local/objects/{bucket}/{key:.+}", console.delete_object),
+        Route("GET", OBJECT, console.read_object),
+        Route("DELETE", OBJECT, console.delete_object),
         *_services(cloud),
     ]
 
@@ -107,17 +109,13 @@ class ConsoleApi:
         """Invoke a function; the body is the event."""
         try:
             event = json.loads(request.body)
-            outcome = await self._cloud.invoke(request.parameters["function"], event)
-        except (KeyError, ValueError, RecursionError) as error:
-            return json_reply({"error": str(error.args[0])}, 400)
-        return json_reply(outcome._asdict())
+        except (ValueError, RecursionError) as error:
+            return json_reply({"error": str(error)}, 400)
+        return await _reply(self._cloud.invoke(request.parameters["function"], event))
 
     async def fire(self, request: Request) -> Reply:
         """Fire a timer now."""
-        try:
-            return json_reply((await self._cloud.fire(request.parameters["timer"]))._asdict())
-        except KeyError as error:
-            return json_reply({"error": str(error.args[0])}, 400)
+        return await _reply(self._cloud.fire(request.parameters["timer"]))
 
     def objects(self, _: Request) -> Reply:
         """List the objects of all buckets, at most a thousand of each."""
@@ -131,7 +129,7 @@ class ConsoleApi:
     def read_object(self, request: Request) -> Reply:
         """Return the content of an object as plain text, so that a browser never runs it."""
         try:
-            stored = self._store(request).get(_key(request))
+            stored = self._store(request).get(request.parameters["key"])
         except KeyError:
             return json_reply({"error": "there is no such object"}, 404)
         return Reply(200, {"Content-Type": "text/plain; charset=utf-8", **NO_SNIFFING}, stored.body)
@@ -139,13 +137,23 @@ class ConsoleApi:
     def delete_object(self, request: Request) -> Reply:
         """Delete an object."""
         try:
-            self._store(request).delete(_key(request))
+            self._store(request).delete(request.parameters["key"])
         except KeyError:
             return json_reply({"error": "there is no such bucket"}, 404)
         return json_reply({})
 
     def _store(self, request: Request) -> CosStore:
         return self._cloud.buckets.services[request.parameters["bucket"]].store
+
+
+async def _reply(invocation: Awaitable[Outcome]) -> Reply:
+    """Return the outcome of an invocation, or why there is none."""
+    try:
+        return json_reply((await invocation)._asdict())
+    except KeyError as error:  # there is no such function or timer
+        return json_reply({"error": error.args[0]}, 400)
+    except OSError as error:  # no process could be started
+        return json_reply({"error": str(error)}, 500)
 
 
 def as_json(activity: Activity) -> dict[str, Any]:
@@ -200,10 +208,6 @@ def _deployed(function: Function) -> dict[str, object]:
 
 def _described(bucket: str, stored: StoredObject) -> dict[str, object]:
     return {"bucket": bucket, "key": stored.key, "size": stored.size, "modified": stored.modified}
-
-
-def _key(request: Request) -> str:
-    return unquote(request.path.split("/", 4)[4])
 
 
 def _file(name: str) -> Callable[[Request], Reply]:

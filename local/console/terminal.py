@@ -12,7 +12,6 @@ from local.console.samples import read_samples, sample_query
 
 if TYPE_CHECKING:
     from local.cloud import Cloud
-    from local.config import Config
 
 #: The default port of the gateway.
 USUAL_PORT = 9000
@@ -64,10 +63,6 @@ def hints(cloud: Cloud) -> list[str]:
     tries.append(f"  an event      python -m local invoke {function} --event {file}{port}")
     if timer:
         tries.append(f"  a timer       python -m local fire {timer.name}{port}")
-    return [*tries, *_debuggers(cloud.options.debugging.port, config)]
-
-
-def _debuggers(port: int, config: Config) -> list[str]:
-    return [
-        f"  debugger of {name} on 127.0.0.1:{port + number}" for number, name in enumerate(config.functions) if port
-    ]
+    if debug := cloud.options.debug:
+        tries += [f"  debugger of {name} on 127.0.0.1:{debug + number}" for number, name in enumerate(config.functions)]
+    return tries

@@ -69,7 +69,7 @@ ERRORS = {
 }
 
 #: Characters that XML 1.0 does not allow, and the carriage return, which a parser turns into a line feed.
-_NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+NOT_XML = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class CosError(Exception):
@@ -187,4 +187,4 @@ def _fill(parent: Element, nodes: Mapping[str, object]) -> None:
                 _fill(node, item)
             elif item is not None:
                 # A key with such characters needs encoding-type=url.
-                node.text = _NOT_XML.sub("\ufffd", str(item))
+                node.text = NOT_XML.sub("\ufffd", str(item))

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 from local.cos.replies import CosError
-from local.cos.target import Target, bare_host
+from local.cos.target import Target
 from local.keys import KNOWN, same
+from local.server import bare_host
 from shared.signing.cos import cos_authorization
 
 TOKEN = "x-cos-security-token"  # noqa: S105 - a header's name

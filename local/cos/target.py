@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from local import keys
 from local.cos.replies import CosError
-from local.server import Request
+from local.server import Request, bare_host
 
 DOMAINS = (".myqcloud.com", ".tencentcos.cn")
 #: Names below it are this machine (RFC 6761); COS has no such host, but clients given an endpoint build one.
@@ -51,11 +51,6 @@ def bucket_of(host: str) -> tuple[str, str] | None:
         return "", keys.REGION
     bucket, _, region = ("", "", name[4:]) if name.startswith("cos.") else name.partition(".cos.")
     return bucket, region
-
-
-def bare_host(host: str) -> str:
-    """Return a Host header without its port, in lower case."""
-    return re.sub(r":[0-9]*\Z", "", host.lower())
 
 
 def target_of(request: Request) -> Target:

@@ -225,7 +225,8 @@ def _parameters(request: Request) -> Params:
 
 
 def _form(text: str) -> Params:
-    return dict(parse_qsl(_utf8(text), keep_blank_values=True))
+    """Return the parameters of a text; what is not UTF-8 is replaced, so that they can be signed and put into JSON."""
+    return dict(parse_qsl(text.encode(errors="replace").decode(), keep_blank_values=True))
 
 
 def _multipart(content_type: str, body: bytes) -> Params:
@@ -233,11 +234,6 @@ def _multipart(content_type: str, body: bytes) -> Params:
     media_type, options = parse_options_header(content_type)
     _, form, _ = FormDataParser().parse(BytesIO(body), media_type, len(body), options)
     return {name: values[-1] for name, values in form.lists()}
-
-
-def _utf8(text: str) -> str:
-    """Replace what is not UTF-8, so that the text can be signed and put into JSON."""
-    return text.encode(errors="replace").decode()
 
 
 def _common_parameters(params: Params) -> tuple[int, int]:
@@ -256,7 +252,7 @@ def _common_parameters(params: Params) -> tuple[int, int]:
 
 def _is_signed(request: Request, params: Params, secret_key: str) -> bool:
     """Whether `Signature` is valid for the request and its host."""
-    host = _utf8(request.headers.get("host", ""))
+    host = request.headers.get("host", "")
     # The real service has one name only. Here clients use a loopback address, but the official ones always sign their
     # module's host (QcloudApi/modules/cdn.py), so that is valid too.
     hosts = (host, *REAL_HOSTS) if LOOPBACK.fullmatch(host) else (host,)

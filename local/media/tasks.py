@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from functools import cache
 from pathlib import Path
 
 from local.media.timeline import Record, Timeline, read_timeline
@@ -43,11 +42,11 @@ class MediaTasks:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._tasks: dict[tuple[str, str], Timeline] = {}
-        video, audio = documented(VIDEO_ACTION)["data"][0], documented(AUDIO_ACTION)["data"]
-        self.add({"action": VIDEO_ACTION, "tasks": [video, *_copies(video, *VIDEO_REQUEST_EXAMPLES)]})
-        self.add({"action": AUDIO_ACTION, "tasks": [audio, *_copies(audio, AUDIO_REQUEST_EXAMPLE)]})
-        self.add({"action": VIDEO_ACTION, "tasks": list(_moving_videos(video))})
-        self.add({"action": AUDIO_ACTION, "tasks": list(_moving_audios(audio))})
+        copies = [{**VIDEO, "vid": vid} for vid in VIDEO_REQUEST_EXAMPLES]
+        self.add({"action": VIDEO_ACTION, "tasks": [VIDEO, *copies]})
+        self.add({"action": AUDIO_ACTION, "tasks": [AUDIO, {**AUDIO, "vid": AUDIO_REQUEST_EXAMPLE}]})
+        self.add({"action": VIDEO_ACTION, "tasks": list(_moving_videos())})
+        self.add({"action": AUDIO_ACTION, "tasks": list(_moving_audios())})
 
     def find(self, action: str, vid: str) -> Record | None:
         """Return a fresh copy of a task's record as it is now, or None if the action does not know the id."""
@@ -66,7 +65,8 @@ class MediaTasks:
         with a `vid`. It can also have `action` (else both actions know it) and `timeline`, a list of `{"after":
         seconds, …fields}`; neither is part of the answer. Raises ValueError naming the field.
         """
-        group = spec if isinstance(spec, Mapping) and "tasks" in spec else {"tasks": _listed(spec)}
+        single = spec if isinstance(spec, list) else [spec]
+        group = spec if isinstance(spec, Mapping) and "tasks" in spec else {"tasks": single}
         if not isinstance(group["tasks"], list):
             raise ValueError("tasks: a list of records is needed")
         now = self._clock()
@@ -84,8 +84,9 @@ def documented(action: str) -> Record:
     return example
 
 
-def _listed(spec: object) -> list[object]:
-    return spec if isinstance(spec, list) else [spec]
+#: The only record of each document, and the fields of both.
+VIDEO, AUDIO = documented(VIDEO_ACTION)["data"][0], documented(AUDIO_ACTION)["data"]
+FIELDS = frozenset({*VIDEO, *AUDIO, "error_code", "error_msg"})
 
 
 def _parse(where: str, spec: object, group_action: object, now: float) -> tuple[tuple[str, ...], Timeline]:
@@ -94,18 +95,7 @@ def _parse(where: str, spec: object, group_action: object, now: float) -> tuple[
     action = record.pop("action", group_action) if isinstance(record, dict) else None
     if action is not None and action not in ACTIONS:
         raise ValueError(f"{where}.action: one of {', '.join(ACTIONS)} is needed")
-    return ACTIONS if action is None else (str(action),), read_timeline(where, record, "vid", _known_fields(), now)
-
-
-@cache
-def _known_fields() -> frozenset[str]:
-    """The fields of the documents' examples."""
-    video, audio = documented(VIDEO_ACTION)["data"][0], documented(AUDIO_ACTION)["data"]
-    return frozenset({*video, *audio, "error_code", "error_msg"})
-
-
-def _copies(record: Record, *vids: str) -> Iterator[Record]:
-    return ({**record, "vid": vid} for vid in vids)
+    return ACTIONS if action is None else (str(action),), read_timeline(where, record, "vid", FIELDS, now)
 
 
 def _stamp(vid: str, after: float = 0) -> str:
@@ -114,11 +104,11 @@ def _stamp(vid: str, after: float = 0) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _moving_videos(example: Record) -> Iterator[Record]:
+def _moving_videos() -> Iterator[Record]:
     """Return video tasks of each outcome. That `finish_time` and `result` are null until the end is invented."""
-    for vid, outcome in ((VIDEO_SUCCEEDS, {"status": 5, "result": example["result"]}), (VIDEO_FAILS, FAILURE)):
+    for vid, outcome in ((VIDEO_SUCCEEDS, {"status": 5, "result": VIDEO["result"]}), (VIDEO_FAILS, FAILURE)):
         yield {
-            **example,
+            **VIDEO,
             "vid": vid,
             "create_time": _stamp(vid),
             "finish_time": None,
@@ -127,19 +117,19 @@ def _moving_videos(example: Record) -> Iterator[Record]:
             "timeline": [{"after": 3 * STEP, "finish_time": _stamp(vid, 3 * STEP), **outcome}],
         }
     times = {"create_time": _stamp(VIDEO_DELETED), "finish_time": _stamp(VIDEO_DELETED, 3 * STEP)}
-    yield {**example, "vid": VIDEO_DELETED, **times, "deleted": "yes"}
+    yield {**VIDEO, "vid": VIDEO_DELETED, **times, "deleted": "yes"}
 
 
-def _moving_audios(example: Record) -> Iterator[Record]:
+def _moving_audios() -> Iterator[Record]:
     """Return audio tasks of each outcome. That unknown fields are null, rather than absent, is invented."""
-    basics = {name: example[name] for name in AUDIO_BASICS}
+    basics = {name: AUDIO[name] for name in AUDIO_BASICS}
     courses: dict[str, list[Record]] = {
-        AUDIO_SUCCEEDS: [{"status": 2, **basics}, {"status": 3}, {"status": 5, "result": example["result"]}],
+        AUDIO_SUCCEEDS: [{"status": 2, **basics}, {"status": 3}, {"status": 5, "result": AUDIO["result"]}],
         AUDIO_FAILS: [{"status": 3, **basics}, FAILURE],
     }
     for vid, course in courses.items():
         yield {
-            **example,
+            **AUDIO,
             **dict.fromkeys(AUDIO_BASICS),
             "vid": vid,
             "create_time": _stamp(vid),
@@ -152,4 +142,4 @@ def _moving_audios(example: Record) -> Iterator[Record]:
             ],
         }
     times = {"create_time": _stamp(AUDIO_DELETED), "update_time": _stamp(AUDIO_DELETED, 3 * STEP)}
-    yield {**example, "vid": AUDIO_DELETED, **times, "deleted": "yes"}
+    yield {**AUDIO, "vid": AUDIO_DELETED, **times, "deleted": "yes"}

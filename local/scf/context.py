@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from local import keys
+from local.scf.child import HOME
 from shared.signing.credentials import Credentials
 
 
@@ -74,7 +75,7 @@ def environ(spec: FunctionSpec, variables: Mapping[str, str | None]) -> dict[str
     The function's variables override those of SCF's machines, but not those that SCF reserves.
     """
     machine = {
-        "HOME": "/home/qcloud",
+        "HOME": HOME,
         "LANG": "en_US.UTF8",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "PYTHONDONTWRITEBYTECODE": "x",

@@ -6,23 +6,20 @@ import asyncio
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import unquote
 
 from local.scf.api.account import DEFAULT, LATEST, Account
 from local.scf.api.account import Function as Deployment
 from local.scf.api.parameters import ApiError
 from local.scf.api.triggers import public_urls, url_description
 from local.scf.api.versions import alias_of, callee
-from local.scf.gateway import URL_PREFIX, url_event, url_reply
-from local.scf.runtime import Function, FunctionSpec, Outcome
-from local.server import Reply, Request, json_reply
+from local.scf.context import FunctionSpec
+from local.scf.runtime import Function, Outcome
+from local.server import Reply, json_reply
 
 #: Makes the runtime of a version; the second argument says whether it has a run role.
 Start = Callable[[FunctionSpec, bool], Function]
 #: Adds the addresses of the local services to a version's environment.
 Complete = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
-#: Invokes `<function>:<version or alias>` with an event.
-Invoke = Callable[[str, object], Awaitable[Outcome]]
 
 
 class _Running:
@@ -65,10 +62,8 @@ class Deployed:
             if running.retired and not running.calls:
                 self._close(running)
 
-    async def url(self, request: Request, invoke: Invoke) -> Reply | None:
-        """Answer a request to the URL of a deployed function; None if there is no such open URL."""
-        name, _, rest = request.path.removeprefix(URL_PREFIX).partition("/")
-        name = unquote(name)
+    def url(self, name: str) -> str | Reply | None:
+        """Return what the function URL of this name invokes; a refusal, or None if there is no such open URL."""
         function = self._account.functions.get(name.partition(":")[0])
         trigger = public_urls(function).get(name) if function else None
         if function is None or trigger is None:
@@ -77,8 +72,7 @@ class Deployed:
             # Neither the signature of such a request nor SCF's answer is documented.
             message = "function URLs with AuthType CAM are not emulated in the local cloud"
             return json_reply({"message": message}, 403)
-        event = url_event(request._replace(path=f"/{rest}"))
-        return url_reply(await invoke(f"{function.function_name}:{trigger.qualifier}", event))
+        return f"{function.function_name}:{trigger.qualifier}"
 
     def tidy(self) -> None:
         """End the runtimes of deleted functions and versions."""

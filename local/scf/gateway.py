@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from local.config import Api, UrlTrigger
+from local.config import Api
 from local.scf.runtime import Outcome
 from local.server import Reply, Request, json_reply
 
@@ -27,23 +27,28 @@ MALFORMED = {"errno": 403, "error": "Invalid scf response format. please check y
 PLACES = ("QUERY", "HEADER")
 
 Invoke = Callable[[str, object], Awaitable[Outcome]]
+#: Returns what a function URL invokes, by the name in the URL; a refusal, or None if there is no such URL.
+Lookup = Callable[[str], str | Reply | None]
 Event = dict[str, object]
 
 
 class Gateway:
-    """Serves the paths of the apigw trigger, and each function's URL under /_url/<function>."""
+    """Serves the paths of the apigw trigger, and function URLs under /_url/<name>, which `callee` looks up."""
 
-    def __init__(self, apis: Iterable[Api], urls: Iterable[UrlTrigger], invoke: Invoke) -> None:
+    def __init__(self, apis: Iterable[Api], callee: Lookup, invoke: Invoke) -> None:
         self._apis = list(apis)
-        self._urls = {url.function for url in urls}
+        self._callee = callee
         self._invoke = invoke
 
     async def handle(self, request: Request) -> Reply:
         """Answer one request."""
         if request.path.startswith(URL_PREFIX):
-            name, _, rest = request.path[len(URL_PREFIX) :].partition("/")
-            if name in self._urls:
-                return url_reply(await self._invoke(name, url_event(request._replace(path=f"/{rest}"))))
+            name, _, rest = request.path.removeprefix(URL_PREFIX).partition("/")
+            callee = self._callee(unquote(name))
+            if isinstance(callee, Reply):
+                return callee
+            if callee:
+                return url_reply(await self._invoke(callee, url_event(request._replace(path=f"/{rest}"))))
         return await self._api(request)
 
     async def _api(self, request: Request) -> Reply:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from local.config import Config, ConfigError, FunctionConfig, read_config
 from local.config.document import Document
-from local.scf.runtime import FunctionSpec
-
-#: The oldest Python that `bootstrap` runs on.
-OLDEST = (3, 7)
+from local.config.interpreters import find_python
+from local.scf.context import FunctionSpec
 
 
 class Code(NamedTuple):
@@ -32,11 +26,11 @@ class Code(NamedTuple):
 
 
 class Interpreter(NamedTuple):
-    """A Python interpreter and its options; `note` says what differs from SCF."""
+    """A Python interpreter and its options; `difference` says what differs from SCF."""
 
     path: str
     options: tuple[str, ...] = ()
-    note: str = ""
+    difference: str = ""
 
 
 def locate(config: Config, function: FunctionConfig) -> Code:
@@ -77,32 +71,14 @@ def interpreter(function: FunctionConfig, code: Code) -> Interpreter:
     version = function.runtime.removeprefix("Python")
     if code.packages or function.install_dependency:
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
-        note = "" if own == version else f"{function.alias} runs on Python {own}, not {version}, with its libraries"
-        return Interpreter(sys.executable, (), note)
+        difference = f"{function.alias} runs on Python {own}, not {version}, with its libraries"
+        return Interpreter(sys.executable, (), "" if own == version else difference)
     found = find_python(version)
     if found is None:
         return Interpreter(
             sys.executable, ("-S",), f"{function.alias} runs on {sys.version.split()[0]}: no Python {version} found"
         )
     return Interpreter(found, ("-S",))
-
-
-@cache
-def find_python(version: str) -> str | None:
-    """Return a working interpreter of a minor version, from the PATH or pyenv; None if there is none."""
-    if tuple(map(int, version.split("."))) < OLDEST:
-        return None
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    named = f"python{version}"
-    candidates = [sys.executable, shutil.which(named), *sorted(map(str, pyenv.glob(f"versions/*/bin/{named}")))]
-    code = f"import sys; sys.exit('%d.%d' % sys.version_info[:2] != '{version}')"
-    for python in filter(None, candidates):
-        try:
-            if subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0:
-                return python
-        except OSError:  # a broken link, or a program for another machine
-            continue
-    return None
 
 
 def read_project(folder: Path, environ: Mapping[str, str]) -> Config:
@@ -119,14 +95,14 @@ def read_project(folder: Path, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def notes(config: Config) -> list[str]:
+def differences(config: Config) -> list[str]:
     """Return the differences from the cloud, a sentence each."""
     found = list(config.notices)
     layers = local_layers(config)
     for function in config.functions.values():
-        note = interpreter(function, locate(config, function)).note
+        difference = interpreter(function, locate(config, function)).difference
         missing = [layer.name for layer in function.layers if layer.name not in layers]
-        found += [note] if note else []
+        found += [difference] if difference else []
         found += [f"{function.alias}: layer {name} is not in the project" for name in missing]
     open_here = [url.function for url in config.urls if url.auth_type != "NONE"]
     found += [f"{name}: its URL asks for CAM signatures in the cloud; here anyone can call it" for name in open_here]

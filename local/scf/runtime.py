@@ -18,8 +18,6 @@ from local.scf.context import FunctionSpec, context, event_variables
 from local.scf.instance import Answer, Instance, Log
 from shared.signing.credentials import Credentials
 
-__all__ = ["Function", "FunctionSpec", "Outcome"]
-
 #: The largest event, in bytes (SCF quota limits: 6 MB for a synchronous one).
 MAX_EVENT = 6 * 1024 * 1024
 #: Seconds that an instance can take to start. SCF has such a limit (status 450); its default is not documented.

@@ -55,7 +55,7 @@ class Timers:
     async def fire(self, name: str, message: str | None = None) -> Outcome:
         """Fire one timer now and return the outcome of the first run; a failed one is run again in the background.
 
-        Raises KeyError, with the names of all timers, for an unknown name.
+        Raises KeyError, with the names of all timers, for an unknown name; QueueFull.
         """
         timers = {timer.name: timer for timer in self._timers()}
         if name not in timers:

@@ -55,10 +55,10 @@ def test_the_bundle_alone_serves_every_event(tmp_path: Path, capsys: pytest.Capt
     with zipfile.ZipFile(bundles.build(tmp_path / "dist")) as archive:
         archive.extractall(code)
     python = bare_python(tmp_path / "python")
-    version, wanted = run(python, VERSION, tmp_path).stdout.strip(), ".".join(map(str, RUNTIME))
-    if version != wanted:
+    version = run(python, VERSION, tmp_path).stdout.strip()
+    if version != RUNTIME:
         with capsys.disabled():
-            print(f"\nNo Python {wanted} starts on this machine: the bundle was run on {version}.")
+            print(f"\nNo Python {RUNTIME} starts on this machine: the bundle was run on {version}.")
     assert "No module named 'requests'" in run(python, "import requests", tmp_path).stderr
 
     before, screen = snapshot(code), io.StringIO()

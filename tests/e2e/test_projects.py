@@ -10,7 +10,7 @@ import pytest
 
 from local.__main__ import main
 from local.config import ConfigError
-from local.scf.project import notes, read_project
+from local.scf.project import differences, read_project
 from tests.support import projects
 from tests.support.live import LiveCloud, live_cloud
 
@@ -142,7 +142,7 @@ def test_what_differs_from_the_cloud_is_noted(tmp_path: Path) -> None:
     path = root / "serverless.yml"
     text = path.read_text().replace("name: rates", "name: other").replace("Python3.10", "Python3.6")
     path.write_text(text.replace("parameters: {netConfig", "parameters: {authType: CAM, netConfig"))
-    found = "\n".join(notes(read_project(root, os.environ)))
+    found = "\n".join(differences(read_project(root, os.environ)))
     assert "price: layer other is not in the project" in found
     assert "no Python 3.6 found" in found
     assert "price: its URL asks for CAM signatures" in found

@@ -40,11 +40,11 @@ def run(state: Path, **order: Any) -> load_test.Figures:
 
 @pytest.mark.parametrize("kind", ["video", "audio"])
 def test_many_shards_with_faults_lose_nothing_and_ask_nothing_twice(tmp_path: Path, kind: str) -> None:
-    outcome = run(tmp_path, kind=kind)
-    assert (outcome.lost, outcome.repeated) == (0, 0)
-    assert outcome.invocations >= 20
-    assert outcome.errors < outcome.invocations
-    assert all(outcome.lines())
+    figures = run(tmp_path, kind=kind)
+    assert (figures.lost, figures.repeated) == (0, 0)
+    assert len(figures.outcomes) >= 20
+    assert any(outcome.ok for outcome in figures.outcomes)
+    assert all(figures.lines())
 
 
 def test_one_call_in_five_failing_loses_nothing(tmp_path: Path) -> None:

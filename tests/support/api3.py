@@ -13,7 +13,6 @@ from requests import PreparedRequest
 from local.keys import PERMANENT, REGION
 from local.scf.api.account import Account
 from local.scf.api.front import Api
-from local.scf.api.invocations import InvokeActions
 from local.scf.api.services import services
 from local.scf.asynchronous import Asynchronous
 from local.scf.runtime import Outcome
@@ -47,8 +46,8 @@ class Service:
         self.runtime = Runtime()
         self.asynchronous = Asynchronous(self.runtime, retry_delay=0)
         account = Account(folder)
-        invocations = InvokeActions(account, {"f": "f", "app-dev-f": "f"}, self.asynchronous)
-        self.api = Api(services(account, invocations), clock=lambda: NOW)
+        served = {"f": "f", "app-dev-f": "f"}
+        self.api = Api(services(account, served, self.asynchronous), clock=lambda: NOW)
 
     def send(self, request: Request) -> dict[str, Any]:
         """Answer a request and see every accepted event through; return the reply's Response."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from deploy import package
+from local.config.interpreters import find_python
 
 #: Compiled here for this machine's Python. The wheels that the real build takes have none.
 COMPILED = {".so", ".pyc"}
@@ -28,10 +29,10 @@ def install_from_here(bundle: Path) -> None:
 
 
 #: The runtime's Python, or the one that runs the tests where there is no other.
-PYTHON = package.find_python() or sys.executable
+PYTHON = find_python(package.RUNTIME) or sys.executable
 
 
 def build(dist: Path) -> Path:
     """Build a bundle in `dist` and return the zip's path."""
-    with patch.multiple(package, install_dependencies=install_from_here, find_python=lambda: PYTHON):
+    with patch.multiple(package, install_dependencies=install_from_here, find_python=lambda _: PYTHON):
         return package.build(dist)

@@ -31,7 +31,7 @@ class Checkout:
         (root / "serverless.yml").write_text((ROOT / "serverless.yml").read_text())
         monkeypatch.setattr(package, "install_dependencies", lambda bundle: bundle.mkdir(parents=True))
         monkeypatch.setattr(package, "copy_sources", lambda source, target: None)
-        monkeypatch.setattr(package, "find_python", lambda: sys.executable)
+        monkeypatch.setattr(package, "find_python", lambda _: sys.executable)
         monkeypatch.setattr(package, "compile_bundle", lambda bundle, python: None)
 
     @property

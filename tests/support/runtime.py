@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import pytest
 
 from local import keys
-from local.scf.runtime import Function, FunctionSpec, Outcome
+from local.scf.context import FunctionSpec
+from local.scf.runtime import Function, Outcome
 from tests.support.paths import ROOT
 
 HANDLERS = ROOT / "tests" / "local" / "scf" / "handlers"

@@ -1,4 +1,4 @@
-"""The account of the local cloud: deployed functions with states, versions, aliases and triggers; roles and policies.
+"""What the account has: deployed functions with states, versions, aliases and triggers; roles and policies.
 
 Names are those of SCF's API (tencentcloud-sdk-python-scf, models.py), states those of "Function and Layer Status
 Description" (583/37883). No document says how long a state lasts; here it is `delay` seconds.
@@ -28,13 +28,13 @@ DELAY = 0.3
 BEIJING = timezone(timedelta(hours=8))
 
 
-class Record(BaseModel):
+class Resource(BaseModel):
     """A resource of the account; on the wire and on disk, fields have the API's names."""
 
     model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, extra="forbid")
 
 
-class Settings(Record):
+class Settings(Resource):
     """The content of a version: its code (the SHA-256 of a package) and its configuration."""
 
     code: str
@@ -49,7 +49,7 @@ class Settings(Record):
     environment: dict[str, str] = {}
 
 
-class Version(Record):
+class Version(Resource):
     """A published version; at `ready_at` (Unix seconds) its state Publishing ends."""
 
     settings: Settings
@@ -58,7 +58,7 @@ class Version(Record):
     ready_at: float
 
 
-class Alias(Record):
+class Alias(Resource):
     """An alias; `weights` gives the share of calls, 0 to 1, of versions other than the main one."""
 
     name: str
@@ -69,7 +69,7 @@ class Alias(Record):
     mod_time: str
 
 
-class Trigger(Record):
+class Trigger(Resource):
     """A trigger; `trigger_desc` is the bare cron of a timer, the JSON of a function URL."""
 
     trigger_name: str
@@ -83,7 +83,7 @@ class Trigger(Record):
     mod_time: str
 
 
-class Function(Record):
+class Function(Resource):
     """A function: `settings` are those last written, `running` those of $LATEST, None until it is active."""
 
     function_name: str
@@ -112,7 +112,7 @@ class Function(Record):
         return True
 
 
-class Role(Record):
+class Role(Resource):
     """A role of CAM; `policies` maps the ids of attached policies to the times of attachment."""
 
     role_name: str
@@ -126,7 +126,7 @@ class Role(Record):
     update_time: str
 
 
-class Policy(Record):
+class Policy(Resource):
     """A custom policy of CAM."""
 
     policy_id: int
@@ -137,7 +137,7 @@ class Policy(Record):
     update_time: str
 
 
-class State(Record):
+class State(Resource):
     """The content of an account."""
 
     functions: dict[str, Function] = {}

@@ -1,4 +1,4 @@
-"""What the parameters of several of SCF's actions are made of."""
+"""Parameters that several of SCF's actions share: names, limits, code, configuration."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from local.config.models import RESERVED, RUNTIMES
 from local.scf.api.parameters import ApiError, Empty, Off, Parameters, matching, only, rule
 
 #: The most bytes of a function's environment variables together (InvalidParameterValue.EnvironmentExceededLimit).
 MAX_ENVIRONMENT = 4096
-#: The runtimes that are emulated.
-RUNTIMES = ("Python3.6", "Python3.7", "Python3.9", "Python3.10")
-#: The other runtimes of CreateFunction.
+#: The runtimes of CreateFunction that are not emulated.
 OTHER_RUNTIMES = re.compile(r"(Python2\.7|Nodejs|Php|Go|Java|CustomRuntime).*")
-#: Prefixes that SCF keeps for itself (Environment variables, 583/30228).
-RESERVED = ("SCF_", "QCLOUD_", "TENCENTCLOUD_")
 #: Parameters that name code in a bucket.
 COS_OBJECT = ("CosBucketName", "CosObjectName", "CosBucketRegion")
 #: A part of a handler: its file or its function.

@@ -44,52 +44,43 @@ class InvokeFunction(Qualified):
     routing_key: str = ""
 
 
-class InvokeActions:
-    """SCF's actions that invoke functions: deployed ones, and those served from a checkout.
+def invoke_actions(account: Account, served: Mapping[str, str], asynchronous: Asynchronous) -> dict[str, Action]:
+    """Return SCF's actions that invoke functions: deployed ones, and those served from a checkout.
 
     `served` maps the names of the latter, aliases and deployed names, to their aliases.
     """
 
-    def __init__(self, account: Account, served: Mapping[str, str], asynchronous: Asynchronous) -> None:
-        self._account = account
-        self._served = served
-        self._asynchronous = asynchronous
-        self.actions: Mapping[str, Action] = {
-            "Invoke": action(InvokeAction, self._answer),
-            "InvokeFunction": action(InvokeFunction, self._answer_at_once),
-        }
-
-    async def _answer(self, given: InvokeAction) -> Answer:
-        if given.invocation_type == "Event":
-            return self._accept(given)
-        # The event of a request without ClientContext is not documented: here it is an empty object.
-        return await self._run(given, "ClientContext", given.client_context)
-
-    async def _answer_at_once(self, given: InvokeFunction) -> Answer:
-        return await self._run(given, "Event", given.event)
-
-    async def _run(self, given: InvokeAction | InvokeFunction, parameter: str, text: str) -> Answer:
-        name = self._find(given)
-        outcome = await self._asynchronous.invoke(name, _event(text, parameter, MAX_EVENT), "", "")
+    async def run(given: InvokeAction | InvokeFunction, parameter: str, text: str) -> Answer:
+        name = _find(account, served, given)
+        outcome = await asynchronous.invoke(name, _event(text, parameter, MAX_EVENT), "", "")
         return {"Result": _result(outcome, given.log_type == "Tail")}
 
-    def _accept(self, given: InvokeAction) -> Answer:
-        name = self._find(given)
+    async def invoke(given: InvokeAction) -> Answer:
+        # The event of a request without ClientContext is not documented: here it is an empty object.
+        if given.invocation_type == "RequestResponse":
+            return await run(given, "ClientContext", given.client_context)
+        name = _find(account, served, given)
         try:
-            accepted = self._asynchronous.accept(name, _event(given.client_context, "ClientContext", MAX_ASYNC_EVENT))
+            accepted = asynchronous.accept(name, _event(given.client_context, "ClientContext", MAX_ASYNC_EVENT))
         except QueueFull as error:
             # The documents give the queue's length, but not the answer if it is full.
             raise ApiError("LimitExceeded.Quota", str(error)) from error
         return {"Result": {**EMPTY_RESULT, "FunctionRequestId": accepted.request_id}}
 
-    def _find(self, given: Qualified) -> str:
-        """Return the name to invoke a function by, a deployed one first. Raises ApiError."""
-        name = given.function_name
-        if name not in self._served or name in self._account.functions or given.namespace != "default":
-            return callee(self._account, name, given.qualifier, given.namespace)
-        if given.qualifier not in (LATEST, DEFAULT):
-            raise ApiError("ResourceNotFound.Qualifier", "functions served from a checkout have no versions")
-        return self._served[name]
+    return {
+        "Invoke": action(InvokeAction, invoke),
+        "InvokeFunction": action(InvokeFunction, lambda given: run(given, "Event", given.event)),
+    }
+
+
+def _find(account: Account, served: Mapping[str, str], given: Qualified) -> str:
+    """Return the name to invoke a function by, a deployed one first. Raises ApiError."""
+    name = given.function_name
+    if name not in served or name in account.functions or given.namespace != "default":
+        return callee(account, name, given.qualifier, given.namespace)
+    if given.qualifier not in (LATEST, DEFAULT):
+        raise ApiError("ResourceNotFound.Qualifier", "functions served from a checkout have no versions")
+    return served[name]
 
 
 def _event(text: str, name: str, most: int) -> object:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from local.keys import KNOWN, same
 from local.scf.api.parameters import ApiError
-from local.server import Request
+from local.server import Request, bare_host
 from shared.signing.credentials import Credentials
 from shared.signing.tc3 import tc3_authorization
 
@@ -49,24 +49,12 @@ def _right(request: Request, matched: re.Match[str], keys: Credentials, services
     names = set(matched["names"].split(";"))
     if not {"content-type", "host"} <= names <= set(request.headers):
         return
-    # Text that is not UTF-8 can't have been signed; it is replaced so that it can be compared.
-    signed = {name: request.headers[name].encode(errors="replace").decode() for name in names}
-    if matched["service"] not in services and matched["service"] not in _first_labels(signed["host"]):
+    signed = {name: request.headers[name] for name in names}
+    # tencentcloud-sdk-nodejs signs the host without port, and the first label of any endpoint as the service.
+    hosts = dict.fromkeys((signed["host"], bare_host(signed["host"])))
+    if matched["service"] not in {*services, *(host.partition(".")[0] for host in hosts)}:
         return
     timestamp = int(request.headers["x-tc-timestamp"])
-    for host in _hosts(signed["host"]):
+    for host in hosts:
         headers = {**signed, "host": host}
         yield tc3_authorization(keys, matched["service"], request.path, headers, request.body, timestamp)
-
-
-def _hosts(host: str) -> Iterator[str]:
-    """Yield the hosts that can have been signed: as sent and, as tencentcloud-sdk-nodejs does, without port."""
-    yield host
-    bare = re.sub(r":[0-9]*\Z", "", host)
-    if bare != host:
-        yield bare
-
-
-def _first_labels(host: str) -> set[str]:
-    """Return what tencentcloud-sdk-nodejs signs as the service: the first label of any endpoint."""
-    return {name.partition(".")[0] for name in _hosts(host)}

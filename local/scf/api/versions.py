@@ -103,14 +103,9 @@ class WriteAlias(FunctionAction):
                 raise ApiError("ResourceNotFound.FunctionVersion", f"there is no version {name[:64]!a}")
             if version is not None and not _ready(account, version):
                 raise ApiError("FailedOperation.FunctionVersionStatusNotActive", f"version {name} is Publishing")
-        function.aliases[self.name] = Alias(
-            name=self.name,
-            function_version=self.function_version,
-            description=alias.description if self.description is None else self.description,
-            weights=weights,
-            add_time=alias.add_time,
-            mod_time=account.now(),
-        )
+        given = self.model_dump(include={"function_version", "description"}, exclude_none=True)
+        changes = {**given, "weights": weights, "mod_time": account.now()}
+        function.aliases[self.name] = alias.model_copy(update=changes)
         return {}
 
 

@@ -54,6 +54,20 @@ def test_an_outcome_after_the_gateway_s_timeout_is_reported_too() -> None:
     assert told == [(0, False), (504, False), (504, True)]
 
 
+def test_what_could_not_be_run_has_ended_too() -> None:
+    feed = Feed()
+    with pytest.raises(OSError, match="no interpreter"), feed.invocation("invoke", "f", None):
+        raise OSError("no interpreter")
+    with pytest.raises(OSError, match="no interpreter"), feed.request("GET /a"), feed.invocation("invoke", "f", None):
+        raise OSError("no interpreter")
+    invoked(feed)
+    assert [(activity.route, activity.status) for activity in feed.kept] == [
+        ("invoke", 500),
+        ("GET /a", 500),
+        ("invoke", 200),
+    ]
+
+
 def test_a_listener_that_is_too_slow_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "WAITING", 3)
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from local.keys import APP_ID, BUCKET, PERMANENT
+from local.scf.runtime import Outcome
 from shared.signing.cos import CosAuth
 from tests.local.scf.api.test_triggers import URL
 from tests.support.desk import NAME, desk
@@ -109,7 +110,7 @@ def test_activities_are_streamed_as_they_happen(cloud: LiveCloud) -> None:
 
 @pytest.mark.parametrize("bucket", [BUCKET, f"other-{APP_ID}"])
 def test_objects_are_listed_read_and_deleted(cloud: LiveCloud, bucket: str) -> None:
-    key = "media-query/a b/ü.json"
+    key = "media-query/a b/%2F\n/../ü.json"
     requests.put(cloud.cloud.cos, headers={"Host": f"{bucket}.localhost"}, auth=CosAuth(PERMANENT), timeout=60)
     cloud.cloud.buckets.services[bucket].store.put(key, b'{"a": 1}', {})
     (described,) = [each for each in get(cloud, "objects") if (each["bucket"], each["key"]) == (bucket, key)]
@@ -152,6 +153,17 @@ def test_unknown_paths_are_reported(cloud: LiveCloud, method: str, path: str, st
     response = requests.request(method, f"{cloud.cloud.gateway}/_local/{path}", data="null", timeout=60)
     assert response.status_code == status
     assert response.json()["error"]
+
+
+def test_a_function_that_can_t_be_started_is_reported(cloud: LiveCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> Outcome:
+        raise OSError("debugpy is not installed")
+
+    monkeypatch.setattr(cloud.cloud, "invoke", fail)
+    monkeypatch.setattr(cloud.cloud, "fire", fail)
+    for path in ("invoke/query-video", "fire/collect-video"):
+        response = cloud.post(f"/_local/{path}", data="null")
+        assert (response.status_code, response.json()) == (500, {"error": "debugpy is not installed"})
 
 
 def test_another_site_s_page_gets_nothing(cloud: LiveCloud, tmp_path: Path) -> None:

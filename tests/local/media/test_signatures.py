@@ -106,10 +106,9 @@ def test_elsewhere_only_the_host_that_was_asked(service: MediaService) -> None:
     assert answer(service.handle(request))["code"] == 0
 
 
-def test_no_host_and_a_garbled_host_are_refused(service: MediaService) -> None:
+def test_no_host_is_refused(service: MediaService) -> None:
     request = signed(official(), AUDIO_ACTION, vid=AUDIO)
-    for headers in ({}, {"host": "cdn\udcff"}):
-        assert code(service.handle(request._replace(headers=headers))) == 4100
+    assert code(service.handle(request._replace(headers={}))) == 4100
 
 
 def test_the_cdn_module_of_the_official_client_is_understood(service: MediaService) -> None:

@@ -136,7 +136,8 @@ def test_close_leaves_no_process() -> None:
 def test_instance_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
     program = f"""
 import asyncio, pathlib
-from local.scf.runtime import Function, FunctionSpec
+from local.scf.context import FunctionSpec
+from local.scf.runtime import Function
 spec = FunctionSpec("f", "odd.waits_for_file", pathlib.Path({str(HANDLERS)!r}), 900, 128, {{}})
 asyncio.run(Function(spec, lambda: None).invoke({str(tmp_path / "never")!r}))
 """

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from local.keys import APP_ID, BUCKET, PERMANENT, REGION, ROLE
+from local.server import MAX_BODY
 from shared.signing.cos import cos_authorization
 from tests.local.scf.api.test_triggers import PUBLIC, URL
 from tests.support.desk import CODE, NAME, TRUST, Desk, desk, package, variables
@@ -129,6 +130,7 @@ def test_a_function_reaches_the_bucket_that_it_names(account: Desk) -> None:
     url = url_in(other)
     assert url not in (account.cloud.cos, url_in(BUCKET))
     assert url_in(other) == url
+    assert b"EntityTooLarge" in cos("PUT", url, "/key", body=bytes(MAX_BODY + 1)).content
     cos("PUT", url, "/key", body=b"x")
     assert cos("GET", account.cloud.cos, "/key", host).content == b"x"
     assert cos("GET", account.cloud.cos, "/key").status_code == 404

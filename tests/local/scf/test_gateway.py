@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.config import Api, UrlTrigger
+from local.config import Api
 from local.scf.gateway import Gateway, gateway_event, query_object, url_event
 from local.scf.runtime import Outcome
 from local.server import Reply, Request
@@ -20,7 +20,10 @@ APIS = [
     Api(path="/get", method="GET", function="f", integrated=True),
     Api(path="/slow", function="f", timeout=0),
 ]
-URLS = [UrlTrigger(function="f")]
+
+
+def callee(url: str) -> str | None:
+    return url if url == "f" else None
 
 
 def outcome(result: object, error: dict[str, object] | None = None) -> Outcome:
@@ -34,7 +37,7 @@ def ask(request: Request, result: object, error: dict[str, object] | None = None
         seen.append((name, event))
         return outcome(result, error)
 
-    return asyncio.run(Gateway(APIS, URLS, invoke).handle(request)), seen
+    return asyncio.run(Gateway(APIS, callee, invoke).handle(request)), seen
 
 
 def load(name: str) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def test_the_gateway_stops_waiting_before_the_function_does() -> None:
             finished.set()
             return outcome(GOOD)
 
-        reply = await Gateway(APIS, URLS, invoke).handle(Request("GET", "/slow"))
+        reply = await Gateway(APIS, callee, invoke).handle(Request("GET", "/slow"))
         release.set()
         await finished.wait()
         return reply, finished.is_set()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.scf.project import find_python, function_spec, notes, read_project
+from local.config.interpreters import find_python
+from local.scf.project import differences, function_spec, read_project
 from tests.support import projects
 
 
@@ -33,4 +34,4 @@ def test_a_function_runs_on_the_python_of_its_runtime_where_that_is_found(
     config = read_project(root, {})
     specs = [function_spec(config, function, {}) for function in config.functions.values()]
     assert {(spec.python, spec.options, spec.runtime) for spec in specs} == {(str(python), ("-S",), "Python3.9")}
-    assert not [note for note in notes(config) if "Python" in note]
+    assert not [line for line in differences(config) if "Python" in line]

@@ -82,9 +82,8 @@ SIGNED = signed(CALL)
         resigned(("host",)),
         resigned(("content-type", "host", "x-absent")),
         changed(resigned(("content-type", "host", "x-tc-region")), x_tc_region="ap-shanghai"),
-        changed(resigned(("content-type", "host", "x-odd"), x_odd="a"), x_odd="\udcff"),
     ],
-    ids=["body", "path", "host", "type", "time", "date", "service", "no host", "no type", "absent", "other", "bytes"],
+    ids=["body", "path", "host", "type", "time", "date", "service", "no host", "no type", "absent", "other"],
 )
 def test_what_was_changed_after_signing_is_refused(service: Service, request_: Request) -> None:
     assert service.refusal(request_) == "AuthFailure.SignatureFailure"
