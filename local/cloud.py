@@ -105,7 +105,7 @@ class Cloud:
         self._opening = asyncio.Lock()
         self.asynchronous = Asynchronous(self.invoke)
         self._timers = Timers(lambda: self.config.timers, self.asynchronous)
-        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke)
+        self._gateway = Gateway(self.config.apis, self.config.urls, self.invoke, bool(options.debugging.port))
         self.media_service = MediaService(MediaTasks())
         self.media_front = Faulty(self.media_service, self.media_service.routes)
         self.cos_front = Faulty(self.buckets)

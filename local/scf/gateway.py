@@ -31,12 +31,18 @@ Event = dict[str, object]
 
 
 class Gateway:
-    """Serves the paths of the apigw trigger, and each function's URL under /_url/<function>."""
+    """Serves the paths of the apigw trigger, and each function's URL under /_url/<function>.
 
-    def __init__(self, apis: Iterable[Api], urls: Iterable[UrlTrigger], invoke: Invoke) -> None:
+    While somebody is `debugging`, the gateway waits for a reply without limit.
+    """
+
+    def __init__(
+        self, apis: Iterable[Api], urls: Iterable[UrlTrigger], invoke: Invoke, debugging: bool = False
+    ) -> None:
         self._apis = list(apis)
         self._urls = {url.function for url in urls}
         self._invoke = invoke
+        self._debugging = debugging
 
     async def handle(self, request: Request) -> Reply:
         """Answer one request."""
@@ -62,7 +68,7 @@ class Gateway:
         call = asyncio.ensure_future(self._invoke(api.function, event))
         try:
             # The function continues after the gateway's timeout.
-            outcome = await asyncio.wait_for(asyncio.shield(call), api.timeout)
+            outcome = await asyncio.wait_for(asyncio.shield(call), None if self._debugging else api.timeout)
             reply = gateway_reply(outcome, api.integrated)
         except asyncio.TimeoutError:
             reply = json_reply({"message": "Timeout."}, 504)  # FAQ: 504 when the gateway times out first
