@@ -3,8 +3,8 @@
 It is started by file path, with any Python from 3.7 on, as the leader of a new session, in the code directory: `python
 bootstrap.py HANDLER EVENTS_FD REPLIES_FD OPTIONS`. It imports little, because imports are part of the cold start.
 OPTIONS is JSON: `packages` maps names of packages to their folders; `code` lists folders that can't be written; `debug`
-is the port to wait on for a debugger; `debugpy` is the folder of debugpy, `adapter` the Python that its own process runs
-on; `terminal` is the descriptor of the terminal for breakpoint().
+is the port to wait on for a debugger; `debugpy` is the folder of debugpy, and `adapter` the Python that its own process
+runs on; `terminal` is the descriptor of the terminal for breakpoint().
 
 Protocol: each frame is one line of JSON. A reply is two frames: `{"status", "message", "stack", "memory_mb", "files"}`
 and the handler's return value (null unless the status is 200). `files` are the code files read since the last reply,

@@ -147,7 +147,7 @@ def wait_for_debugger(port: int, folder: str, adapter: str) -> None:
     this one is too old for debugpy.
     """
     if sys.version_info[:2] < DEBUGGABLE:
-        sys.exit("the debugger needs Python %d.%d or newer; breakpoint() works on this one too" % DEBUGGABLE)
+        sys.exit("debugpy needs Python {}.{} or newer; breakpoint() works on this one too".format(*DEBUGGABLE))
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # otherwise it warns about Python's frozen modules
     sys.path.append(folder)
     import debugpy

@@ -18,7 +18,6 @@ from local.scf.project import find_python
 from tests.support import projects
 from tests.support.paths import ROOT
 
-
 #: The Pythons that functions run on here. Python 3.9 is older than what debugpy's own process needs.
 FOUND = [version for version in ("3.9", "3.10") if find_python(version)] or ["3.10"]
 
