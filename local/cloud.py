@@ -192,7 +192,7 @@ class Cloud:
         if ":" not in name and name not in self.functions:
             raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self.functions)}")
         timer = event.get("TriggerName") if trigger == "timer" and isinstance(event, dict) else None
-        with self.feed.invocation(f"timer {timer}" if timer else "invoke", name, event) as activity:
+        with self.feed.invocation(f"timer {timer}" if timer else f"invoke {name}", name, event) as activity:
             if ":" in name:
                 outcome = await self.deployed.invoke(name, event, trigger, request_id)
             else:

@@ -68,7 +68,7 @@ class Faults:
         try:
             self._faults = _FAULTS.validate_python(specs)
         except ValidationError as error:
-            problems = (f"faults{named(each['loc'])}: {each['msg']}" for each in error.errors())
+            problems = (f"faults{named(each['loc'])}: {each['msg'].removeprefix('Value error, ')}" for each in error.errors())
             raise ValueError("; ".join(problems)) from error
         return len(self.in_force())
 
