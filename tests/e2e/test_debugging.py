@@ -26,12 +26,12 @@ FOUND = [version for version in ("3.9", "3.10") if find_python(version)] or ["3.
 def project(tmp_path: Path) -> Path:
     """A project whose time limit is shorter than a person's look."""
     root = projects.single(tmp_path / "project")
-    _replace(root, "timeout: 5", "timeout: 1")
+    rewrite(root, "timeout: 5", "timeout: 1")
     (tmp_path / "event.json").write_text('{"pathParameters": {"name": "ann"}}')
     return root
 
 
-def _replace(project: Path, old: str, new: str) -> None:
+def rewrite(project: Path, old: str, new: str) -> None:
     path = project / "serverless.yml"
     path.write_text(path.read_text().replace(old, new))
 
@@ -87,7 +87,7 @@ def _connect(port: int) -> socket.socket:
 def test_a_debugger_stops_in_the_users_file_and_no_time_limit_holds(
     project: Path, free_port: int, version: str
 ) -> None:
-    _replace(project, "runtime: Python3.10", f"runtime: Python{version}")
+    rewrite(project, "runtime: Python3.10", f"runtime: Python{version}")
     index = project / "src" / "index.py"
     line = index.read_text().splitlines().index('    body = words.greet(os.environ["GREETING"], name)') + 1
     process = subprocess.Popen(
