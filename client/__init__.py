@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 
 # argv[0] is "-m" while Python looks for the package's __main__. A script gets the usual ModuleNotFoundError instead.
-if sys.argv[:1] == ["-m"] and not find_spec("click"):
+if sys.argv[:1] == ["-m"] and not (find_spec("click") and find_spec("rich")):
     sys.stderr.write("client: not installed for this Python: use `make run`, or .venv/bin/python -m client …\n")
     sys.exit(2)
 

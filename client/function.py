@@ -129,7 +129,7 @@ def _checked(url: str) -> tuple[str, str]:
         raise ClientError("--url: is not a URL") from error
     safe = parts.scheme == "https" or (parts.scheme == "http" and LOOPBACK.fullmatch(host))
     if not (safe and host) or "@" in parts.netloc:
-        raise ClientError("--url: must be a function's https URL, without a user (http only on this machine)")
+        raise ClientError("--url: must be a function's URL: https://… (http only on this machine), no user:password@")
     return url, parts.netloc
 
 

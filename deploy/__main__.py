@@ -9,6 +9,8 @@ from pathlib import Path
 
 try:
     import click
+
+    from deploy.screen import Screen  # has rich
 except ModuleNotFoundError:  # a Python outside the environment
     sys.stderr.write("deploy: not installed for this Python: use `make plan`, or .venv/bin/python -m deploy …\n")
     sys.exit(2)
@@ -19,7 +21,6 @@ from deploy.commands import Surroundings
 from deploy.dotenv import read_environment
 from deploy.errors import DeployError
 from deploy.package import ROOT
-from deploy.screen import Screen
 
 #: Exit statuses: done, failed, interrupted by Ctrl-C (as in shells).
 DONE, FAILED, INTERRUPTED = 0, 2, 130

@@ -21,11 +21,11 @@ from typing import Any, TextIO, TypeVar
 
 try:
     import click
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 except ModuleNotFoundError:  # a Python outside the environment
     sys.stderr.write("local: not installed for this Python: use `make serve`, or .venv/bin/python -m local …\n")
     sys.exit(2)
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local import load_test, replay
 from local.cloud import Cloud, Options, Ports
@@ -61,8 +61,7 @@ state_option = click.option(
 )
 project_option = click.option(
     "--project",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=ROOT,
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
     help="Directory with the serverless.yml of another project.",
 )
 debug_option = click.option(
@@ -120,7 +119,7 @@ def run(state: Path, verbose: bool) -> int:
 @project_option
 @debug_option
 @click.option("--verbose", "-v", is_flag=True, help="Also print SCF's log lines.")
-def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> int:
+def serve(port: int, state: Path, project: Path | None, debug: int, verbose: bool) -> int:
     """Run the local cloud until Ctrl-C or SIGTERM.
 
     With --debug, each function waits for a debugger on a port of its own, in the order of serverless.yml.
@@ -128,7 +127,7 @@ def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> i
     console = Console(stderr=True, highlight=False)
     log = partial(console.print, style="dim", markup=False, soft_wrap=True) if verbose else None
     options = Options(debug=debug, terminal=_terminal())
-    cloud = Cloud(project, state, os.environ, Ports(*range(port, port + 4)), log, options)
+    cloud = Cloud(project or ROOT, state, os.environ, Ports(*range(port, port + 4)), log, options)
     cloud.feed.listen(lambda activity: show(console, activity))
     with suppress(asyncio.CancelledError):
         _run(_serve(cloud, console, port))
@@ -142,7 +141,7 @@ def serve(port: int, state: Path, project: Path, debug: int, verbose: bool) -> i
 @state_option
 @project_option
 @debug_option
-def invoke(function: str, file: TextIO, port: int, state: Path, project: Path, debug: int) -> int:
+def invoke(function: str, file: TextIO, port: int, state: Path, project: Path | None, debug: int) -> int:
     """Invoke FUNCTION once, on the running local cloud or a private one.
 
     SCF's log lines go to stderr, the value as JSON to stdout; the exit status is 1 when the function failed.
@@ -151,10 +150,10 @@ def invoke(function: str, file: TextIO, port: int, state: Path, project: Path, d
         event = json.load(file)
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{file.name} is not JSON: {error}") from error
-    outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event))
+    outcome = None if debug else _run(ask_running(port, f"invoke/{function}", event, project))
     if outcome is None:
         try:
-            cloud = Cloud(project, state, os.environ, options=Options(debug=debug, terminal=_terminal()))
+            cloud = Cloud(project or ROOT, state, os.environ, options=Options(debug=debug, terminal=_terminal()))
         except StateError as error:
             raise CommandError(str(error) if debug else f"nothing on port {port} (LOCAL_PORT), and {error}") from error
         if debug:

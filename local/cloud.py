@@ -125,7 +125,7 @@ class Cloud:
         """Set up API 3.0 and the functions that are deployed with it."""
         self.deployed = Deployed(self.account, self._start_deployed, self._local_services)
         self.deployed_timers = Timers(self.account.timers, self.asynchronous)
-        self._gateway = Gateway(self.config.apis, self._callee, self.invoke)
+        self._gateway = Gateway(self.config.apis, self._callee, self.invoke, bool(self.options.debug))
         served = {name: each.alias for each in self.config.functions.values() for name in (each.alias, each.name)}
         self.scf = Api(services(self.account, served, self.asynchronous), self._account_changed)
         self.scf_front = Faulty(self.scf, [Route("GET", CODE_PATH + "{name}", self._code)])
@@ -190,7 +190,7 @@ class Cloud:
         if ":" not in name and name not in self.functions:
             raise KeyError(f"no function {name!r} in serverless.yml; there are: {', '.join(self.functions)}")
         timer = event.get("TriggerName") if trigger == "timer" and isinstance(event, dict) else None
-        with self.feed.invocation(f"timer {timer}" if timer else "invoke", name, event) as activity:
+        with self.feed.invocation(f"timer {timer}" if timer else f"invoke {name}", name, event) as activity:
             if ":" in name:
                 outcome = await self.deployed.invoke(name, event, trigger, request_id)
             else:

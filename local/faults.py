@@ -69,7 +69,7 @@ class Faults:
             self._faults = _FAULTS.validate_python(specs)
         except ValidationError as error:
             problems = (f"faults{named(each['loc'])}: {each['msg']}" for each in error.errors())
-            raise ValueError("; ".join(problems)) from error
+            raise ValueError("; ".join(problems).replace(": Value error, ", ": ")) from error  # pydantic's own words
         return len(self.in_force())
 
     def in_force(self) -> list[dict[str, object]]:

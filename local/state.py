@@ -34,7 +34,7 @@ def locked(directory: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         file.close()
-        raise StateError(f"{directory} is in use by another local cloud; see LOCAL_STATE") from error
+        raise StateError(f"{directory} is in use by another local cloud; see LOCAL_STATE and --state") from error
     return file
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from shared.backends.base import Answers, Work, ask, open_work
 from shared.errors import ASK_FOR_FEWER, PARTLY_DONE, BadInput, QueryError, UpstreamFailed
 from shared.events import http
-from shared.events.query import COS, CSV, HTTP, TIMER, WATCH, Query, as_event, read_query, source
+from shared.events.query import COS, CSV, HTTP, TIMER, WATCH, Query, as_event, read_query, trigger_of
 from shared.invocation import Context, Event, Invocation, peak_memory_mb
 from shared.net.json_text import JsonObject, measured
 from shared.replies.envelope import Envelope, envelope, refusal, success
@@ -46,7 +46,7 @@ def handle(kind: Kind, event: object, context: Context) -> JsonObject | str:
     An HTTP event returns the integrated response, a direct one the envelope or a table; both report errors in the
     envelope. A timer's event returns the summary and raises its errors, so that SCF runs it again.
     """
-    invocation, trigger = Invocation(context), source(event)
+    invocation, trigger = Invocation(context), trigger_of(event)
     invocation.facts.update(function=kind.function, trigger=trigger)
     try:
         if trigger == HTTP:

@@ -120,7 +120,7 @@ def _credentials(environ: Mapping[str, str]) -> Credentials:
     for names in (OWN_KEYS, ROLE_KEYS):
         if environ.get(names[0]) and environ.get(names[1]):
             return Credentials(*(_matching(environ, name, _VISIBLE, "without spaces and line ends") for name in names))
-    raise Misconfigured("no credentials: give the function a run role, or set SECRET_ID and SECRET_KEY")
+    raise Misconfigured("no credentials: set SECRET_ID and SECRET_KEY, or give the function a run role")
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:

@@ -130,7 +130,7 @@ class FunctionConfig(Part):
     @classmethod
     def _is_python(cls, value: str) -> str:
         if value not in RUNTIMES:
-            raise ValueError(f"must be one of {', '.join(RUNTIMES)}: the default is Node.js")
+            raise ValueError(f"must be one of {', '.join(RUNTIMES)}; without it SCF takes Node.js")
         return value
 
     @field_validator("type")

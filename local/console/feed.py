@@ -26,9 +26,9 @@ Listener = Callable[["Activity"], None]
 class Activity:
     """One request or invocation; listeners get it when it begins and again when it ends.
 
-    `route` says how it arrived: `GET /query-video?vids=A`, `timer collect-video`, `invoke`. `status` is HTTP's or
-    SCF's, 0 while it runs. `event` is JSON. `function`, `event` and `outcome` are empty if no function was invoked.
-    Very long texts are cut.
+    `route` says how it arrived: `GET /query-video?vids=A`, `timer collect-video`, `invoke query-video`. `status` is
+    HTTP's or SCF's, 0 while it runs. `event` is JSON. `function`, `event` and `outcome` are empty if no function was
+    invoked. Very long texts are cut.
     """
 
     number: int

@@ -130,13 +130,14 @@ function follow() {
   const events = new EventSource("/_local/events");
   const connection = byId("connection");
   events.onopen = async () => {
+    activities.clear();
+    const listed = await ask("activities");  // what was missed is in the list
+    const newer = [...activities.values()];  // what has come while it was on its way
+    byId("activities").replaceChildren();
+    [...listed, ...newer].forEach(take);
+    showActivities();
     connection.textContent = "live";
     connection.className = "live";
-    const listed = await ask("activities");  // what was missed is in the list
-    activities.clear();
-    byId("activities").replaceChildren();
-    listed.forEach(take);
-    showActivities();
     refresh();
   };
   events.onerror = () => {

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from local.console.feed import SHOWN, Activity
 from local.console.samples import read_samples
@@ -106,7 +106,10 @@ class ConsoleApi:
             yield f"data: {json.dumps(as_json(activity))}\n\n".encode()
 
     async def invoke(self, request: Request) -> Reply:
-        """Invoke a function; the body is the event."""
+        """Invoke a function; the body is the event. With `project` in the query, only if that is the one that runs."""
+        ours = str(self._cloud.root.resolve())
+        if (wanted := dict(parse_qsl(request.query)).get("project", ours)) != ours:
+            return json_reply({"error": f"this local cloud runs {ours}, not {wanted}; give another --port"}, 400)
         try:
             event = json.loads(request.body)
         except (ValueError, RecursionError) as error:

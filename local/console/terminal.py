@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -60,9 +62,15 @@ def hints(cloud: Cloud) -> list[str]:
     if url:
         query = sample_query(samples, url.function, "/")
         tries.append(f"  a URL         curl '{cloud.gateway}/_url/{url.function}/{query}'")
-    tries.append(f"  an event      python -m local invoke {function} --event {file}{port}")
+    tries.append(f"  an event      {_python()} -m local invoke {function} --event {file}{port}")
     if timer:
-        tries.append(f"  a timer       python -m local fire {timer.name}{port}")
+        tries.append(f"  a timer       {_python()} -m local fire {timer.name}{port}")
     if debug := cloud.options.debug:
         tries += [f"  debugger of {name} on 127.0.0.1:{debug + number}" for number, name in enumerate(config.functions)]
     return tries
+
+
+def _python() -> str:
+    """The command for this Python, as a person in the same directory types it."""
+    here, python = Path.cwd(), Path(sys.executable)
+    return str(python.relative_to(here)) if python.is_relative_to(here) else "python"

@@ -3,8 +3,8 @@
 It is started by file path, with any Python from 3.7 on, as the leader of a new session, in the code directory: `python
 bootstrap.py HANDLER EVENTS_FD REPLIES_FD OPTIONS`. It imports little, because imports are part of the cold start.
 OPTIONS is JSON: `packages` maps names of packages to their folders; `code` lists folders that can't be written; `debug`
-is the port to wait on for a debugger; `debugpy` is the folder of debugpy; `terminal` is the descriptor of the terminal
-for breakpoint().
+is the port to wait on for a debugger; `debugpy` is the folder of debugpy, and `adapter` the Python that its own process
+runs on; `terminal` is the descriptor of the terminal for breakpoint().
 
 Protocol: each frame is one line of JSON. A reply is two frames: `{"status", "message", "stack", "memory_mb", "files"}`
 and the handler's return value (null unless the status is 200). `files` are the code files read since the last reply,
@@ -242,7 +242,7 @@ def main(handler: str, events_fd: int, replies_fd: int, options: dict[str, Any])
         sys.meta_path.insert(0, child.Packages(options["packages"]))
     _thread.start_new_thread(die_with_parent, (events_fd,))
     if options["debug"]:
-        child.wait_for_debugger(options["debug"], options["debugpy"])
+        child.wait_for_debugger(options["debug"], options["debugpy"], options["adapter"])
     code = child.CodeFolder(options["code"])
     if hasattr(sys, "addaudithook"):  # from Python 3.8 on
         sys.addaudithook(code)

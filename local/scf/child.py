@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The status of a reply that says that the code has stopped at a breakpoint; the protocol's own.
 STOPPED = 102
+#: The oldest Python on which debugpy still works inside the function.
+DEBUGGABLE = (3, 8)
 #: Audit events that change files, and the positions of the files in their arguments (Python's audit events table).
 CHANGES = {
     **{f"os.{name}": (0,) for name in ("remove", "mkdir", "rmdir", "truncate", "chmod", "chown", "utime", "setxattr")},
@@ -138,13 +140,20 @@ def break_on(terminal: int, replies: Replies) -> None:
     sys.breakpointhook = stop
 
 
-def wait_for_debugger(port: int, folder: str) -> None:
-    """Load debugpy from its folder and wait until a debugger has connected to the port on this machine."""
+def wait_for_debugger(port: int, folder: str, adapter: str) -> None:
+    """Load debugpy from its folder and wait until a debugger has connected to the port on this machine.
+
+    `adapter` is the Python that debugpy's own process runs on: it needs a newer one than some runtimes are. Exits when
+    this one is too old for debugpy.
+    """
+    if sys.version_info[:2] < DEBUGGABLE:
+        sys.exit("debugpy needs Python {}.{} or newer; breakpoint() works on this one too".format(*DEBUGGABLE))
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # otherwise it warns about Python's frozen modules
     sys.path.append(folder)
     import debugpy
 
     sys.path.remove(folder)
     del os.environ["PYDEVD_DISABLE_FILE_VALIDATION"]
+    debugpy.configure(python=adapter)
     debugpy.listen(("127.0.0.1", port))
     debugpy.wait_for_client()

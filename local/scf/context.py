@@ -57,6 +57,7 @@ def bootstrap_options(spec: FunctionSpec) -> dict[str, object]:
         "code": [str(folder) for folder in (spec.code_dir, *spec.packages.values(), *spec.layers)],
         "debug": spec.debug,
         "debugpy": _debugpy_folder() if spec.debug else "",
+        "adapter": sys.executable,
         "terminal": spec.terminal,
     }
 

@@ -33,12 +33,16 @@ Event = dict[str, object]
 
 
 class Gateway:
-    """Serves the paths of the apigw trigger, and function URLs under /_url/<name>, which `callee` looks up."""
+    """Serves the paths of the apigw trigger, and function URLs under /_url/<name>, which `callee` looks up.
 
-    def __init__(self, apis: Iterable[Api], callee: Lookup, invoke: Invoke) -> None:
+    While somebody is `debugging`, the gateway waits for a reply without limit.
+    """
+
+    def __init__(self, apis: Iterable[Api], callee: Lookup, invoke: Invoke, debugging: bool = False) -> None:
         self._apis = list(apis)
         self._callee = callee
         self._invoke = invoke
+        self._debugging = debugging
 
     async def handle(self, request: Request) -> Reply:
         """Answer one request."""
@@ -67,7 +71,7 @@ class Gateway:
         call = asyncio.ensure_future(self._invoke(api.function, event))
         try:
             # The function continues after the gateway's timeout.
-            outcome = await asyncio.wait_for(asyncio.shield(call), api.timeout)
+            outcome = await asyncio.wait_for(asyncio.shield(call), None if self._debugging else api.timeout)
             reply = gateway_reply(outcome, api.integrated)
         except asyncio.TimeoutError:
             reply = json_reply({"message": "Timeout."}, 504)  # FAQ: 504 when the gateway times out first

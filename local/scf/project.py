@@ -71,7 +71,7 @@ def interpreter(function: FunctionConfig, code: Code) -> Interpreter:
     version = function.runtime.removeprefix("Python")
     if code.packages or function.install_dependency:
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
-        difference = f"{function.alias} runs on Python {own}, not {version}, with its libraries"
+        difference = f"{function.alias} runs on this environment's Python {own} and libraries, not on Python {version}"
         return Interpreter(sys.executable, (), "" if own == version else difference)
     found = find_python(version)
     if found is None:

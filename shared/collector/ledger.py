@@ -167,7 +167,7 @@ class Ledger:
 
 
 def count(outcomes: Iterable[str]) -> Counts:
-    """Return a summary: the number of outcomes in all, and of each."""
+    """Return a summary: how many outcomes there are in all, and how many of each."""
     counted = Counter(outcomes)
     return {"watched": sum(counted.values()), **{outcome: counted[outcome] for outcome in OUTCOMES}}
 

@@ -56,7 +56,7 @@ def text_record(record: Mapping[str, object]) -> TextRecord:
 
 
 def to_text(content: Mapping[str, object]) -> bytes:
-    """Return the JSON of an object; a record in its `tasks` that is text already is not read for it."""
+    """Return the JSON of an object. Records in its `tasks` that are still text are copied as they are."""
     return _joined((name, _tasks(value) if name == "tasks" else to_bytes(value)) for name, value in content.items())
 
 
@@ -95,7 +95,7 @@ def _joined(members: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def _read_tasks(text: str, start: int) -> tuple[dict[str, object], int]:
-    """The records of the object that begins at `start`, and where it ends; what is no record is as it is."""
+    """The records of the object that begins at `start`, and where it ends; other values are read as usual."""
     tasks: dict[str, object] = {}
 
     def take(vid: str, at: int) -> int:

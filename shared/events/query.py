@@ -39,7 +39,7 @@ class Query(NamedTuple):
         return tuple(dict.fromkeys(self.asked))
 
 
-def source(event: object) -> str:
+def trigger_of(event: object) -> str:
     """Return what triggered an invocation: HTTP (API gateway or function URL), TIMER (583/9708) or DIRECT."""
     if not isinstance(event, Mapping):
         return DIRECT
@@ -60,7 +60,7 @@ def read_query(event: Event, kind: Kind, settings: Settings, ids: IdForm = VIDS)
 
     Raises BadInput naming the field, or another QueryError.
     """
-    if source(event) != HTTP:
+    if trigger_of(event) != HTTP:
         return _query(event, kind, ids)
     http.authorize(event, settings.api_token)
     params = http.read_params(event, settings.max_vids)

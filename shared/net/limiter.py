@@ -11,7 +11,7 @@ from shared.invocation import Deadline
 
 
 class Limiter:
-    """A limit on calls in flight. It halves when a call is throttled, and grows by one after each round without.
+    """A limit on calls in flight. It halves when a call is throttled, and grows by one after a round without that.
 
     This is TCP's additive increase and multiplicative decrease (RFC 5681): after one throttled call all calls hold
     back, so that their retries are no storm. It halves once a window (RFC 6582, 3.1): a call that was in flight when

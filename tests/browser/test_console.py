@@ -93,8 +93,8 @@ def test_a_sample_is_sent_edited_and_sent_again(console: Window) -> None:
     )
     submit(console, "send-form")
     console.until(lambda: console.text("send-result").startswith("done in"))
-    console.until(lambda: activity(console)[:2] == ["invoke", "200"])
-    press(console, "Show invoke")
+    console.until(lambda: activity(console)[:2] == ["invoke query-video", "200"])
+    press(console, "Show invoke query-video")
     console.driver.execute_script("activities.clear()")  # as after 200 newer ones
     fill(console, "send-event", "{}")
     console.press("detail-again")

@@ -191,7 +191,7 @@ def one_line(found: Run, said: str) -> None:
         (["video", "ids.csv", "--ids", "a"], "--ids: can't be used with a file or --column"),
         (["video", "ids.csv", "--column", "x"], "ids.csv has no column x; it has note, vid"),
         (["video", "ids.csv"], "without --url the API itself is asked: no credentials"),
-        (["video", "ids.csv", "--url", "x"], "--url: must be a function's https URL"),
+        (["video", "ids.csv", "--url", "x"], "--url: must be a function's URL: https://"),
         (["video", "ids.csv", "--url", "https://x.example", "--out", "ids.csv"], "--out: is the input"),
         (["video", "ids.csv", "--url", "https://x.example", "--out", "link.csv"], "--out: is the input"),
         (["video", "ids.csv", "--url", "https://x.example", "--out", "other.csv"], "other.csv has other columns"),

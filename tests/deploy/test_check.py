@@ -116,7 +116,7 @@ TRAPS: list[tuple[str, Change, str]] = [
     ("misspelt key", put("inputs.timeOut", 30), "inputs.timeOut: the engine knows no such key"),
     ("null", put("inputs.triggers", None), "inputs.triggers must be a list"),
     # 3. Functions
-    ("no runtime", put("inputs.runtime"), "the default is Node.js"),
+    ("no runtime", put("inputs.runtime"), "without it SCF takes Node.js"),
     ("unknown runtime", put("inputs.runtime", "Python3.12"), "runtime must be one of"),
     ("web function", put("inputs.type", "web"), "type must be event"),
     ("no timeout", put("inputs.timeout"), "the default is 3"),

@@ -61,9 +61,10 @@ def test_ctrl_c_while_the_command_is_being_loaded_prints_no_traceback(tmp_path: 
 
 
 @pytest.mark.parametrize(("package", "make"), [("local", "serve"), ("client", "run"), ("deploy", "plan")])
-def test_a_python_outside_the_environment_is_sent_to_it_in_one_line(package: str, make: str) -> None:
+def test_a_python_outside_the_environment_is_sent_to_it_in_one_line(package: str, make: str, tmp_path: Path) -> None:
+    (tmp_path / "click").symlink_to(Path(click.__file__).parent)  # which many a Python has
     command = [sys.executable, "-S", "-m", package]  # -S: no installed packages
-    environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ended = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert f"use `make {make}`, or .venv/bin/python -m {package} …" in ended.stderr
@@ -180,7 +181,9 @@ def test_serve_answers_until_it_is_stopped(
     url = f"http://127.0.0.1:{here}"
     reply = requests.get(f"{url}/query-video", params={"vids": VIDEO["data"][0]["vid"]}, timeout=60)
     assert reply.json() == VIDEO
-    assert main(["invoke", "query-video", "--event", DIRECT]) == 0
+    assert main(["invoke", "query-video", "--event", DIRECT, "--project", str(ROOT)]) == 0
+    assert main(["invoke", "index", "--event", DIRECT, "--project", str(ROOT / "docs")]) == 2
+    assert f"this local cloud runs {ROOT}, not {ROOT / 'docs'}; give another --port" in capsys.readouterr().err
     assert main(["fire", "collect-audio"]) == 0
     assert main(["fire", "nothing"]) == 2
     assert "collect-video" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import QueryError
-from shared.events.query import DIRECT, HTTP, TIMER, source
+from shared.events.query import DIRECT, HTTP, TIMER, trigger_of
 from shared.net.json_text import JsonObject
 from shared.tasks import VIDS
 from tests.support.wire import HIDDEN, Turn, gateway, network, said, task, timer
@@ -61,9 +61,9 @@ EVENTS = JSON | PARAMS | HTTP_EVENTS | TIMER_EVENTS
 
 def code_of(event: Any, reply: Any) -> int:
     """The code of a reply in any form; a table and a reply without a body count as success."""
-    if source(event) == TIMER or isinstance(reply, str):
+    if trigger_of(event) == TIMER or isinstance(reply, str):
         return 0
-    if source(event) == DIRECT:
+    if trigger_of(event) == DIRECT:
         return int(reply["code"])
     assert reply["statusCode"] in STATUSES
     is_envelope = "json" in reply["headers"].get("Content-Type", "") and reply["body"]
@@ -78,7 +78,7 @@ def test_any_event_has_a_documented_reply(event: Any, handler: Any, token: str) 
         try:
             reply = handler(event, CONTEXT)
         except QueryError as error:
-            assert source(event) == TIMER
+            assert trigger_of(event) == TIMER
             code = error.code
         else:
             json.dumps(reply, ensure_ascii=False).encode()
@@ -138,14 +138,14 @@ def test_each_invocation_logs_one_line_of_json(name: str, capsys: pytest.Capture
             net.media({"a": task("a")}, script)
         if "cos_calls" in expected:
             net.cos("GET", "PUT")
-        if source(event) == HTTP:
+        if trigger_of(event) == HTTP:
             event = {**event, "headers": {"authorization": "Bearer unit-api-token"}}
         query_video.main_handler(event, CONTEXT)
     out, err = capsys.readouterr()
     assert out.count("\n") == 1
     line = json.loads(out)
     assert isinstance(line.pop("ms"), int)
-    if source(event) == TIMER:
+    if trigger_of(event) == TIMER:
         assert line.pop("memory_mb") > 0
     assert line == {"request_id": "6f1c-unit", "function": "query-video", **expected}
     assert not [word for word in HIDDEN if word in out + err]
@@ -171,7 +171,7 @@ def test_a_defect_is_only_in_the_log(
     monkeypatch.setattr("shared.handler.read_query", broken)
     monkeypatch.setattr("shared.events.timer.read_sweep", broken)
     with network():
-        if source(event) == TIMER:
+        if trigger_of(event) == TIMER:
             with pytest.raises(ZeroDivisionError):
                 query_video.main_handler(event, CONTEXT)
         else:

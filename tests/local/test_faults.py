@@ -117,7 +117,7 @@ def test_new_faults_replace_the_old() -> None:
         *(([{"kind": "reset", "rate": rate}], "faults[0].rate: ") for rate in ("1", None, True, 1.1, -0.1, NAN)),
         *(([{"kind": "http", "value": value}], "a status from 200 to 599") for value in (1000, INF)),
         *(([{"kind": "reset", "times": times}], "faults[0].times: ") for times in ("2", False, -1)),
-        ([{"kind": "delay", "value": "1"}], "the value of delay must be a number"),
+        ([{"kind": "delay", "value": "1"}], "faults[0]: the value of delay must be a number"),
         *(([{"kind": "code", "value": value}], "faults[0].value") for value in ([4400], True)),
         ([{"kind": "reset", "rates": 1}], "faults[0].rates: "),
     ],

@@ -27,7 +27,7 @@ def content(state: Path) -> dict[str, bytes]:
 def test_a_directory_is_held_by_one_at_a_time(state: Path) -> None:
     with locked(state):
         for action in (lambda: locked(state), lambda: reset_state(state), lambda: export_state(state, state / "x.zip")):
-            with pytest.raises(StateError, match=r"in use by another local cloud; see LOCAL_STATE"):
+            with pytest.raises(StateError, match=r"in use by another local cloud; see LOCAL_STATE and --state"):
                 action()
     with locked(state):
         assert content(state) == {"a/b.json": b"[1]"}

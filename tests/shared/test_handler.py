@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.errors import BadInput, DamagedObject, Misconfigured, QueryError, UpstreamFailed
-from shared.events.query import TIMER, source
+from shared.events.query import TIMER, trigger_of
 from shared.net.json_text import JsonObject
 from tests.support.functions import http, run, success
 from tests.support.wire import (  # fmt: skip
@@ -249,7 +249,7 @@ def test_a_wrong_setting_is_named(
     monkeypatch.setenv("HTTP_WRITES", "open")
     monkeypatch.setenv(name, value)
     shown = "SECRET_KEY" if name.startswith("TENCENT") else name
-    if source(event) == TIMER:
+    if trigger_of(event) == TIMER:
         with pytest.raises(Misconfigured, match=shown):
             run("video", event)
     else:

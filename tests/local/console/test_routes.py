@@ -78,7 +78,7 @@ def test_calls_of_the_api_show_and_so_do_invocations_of_what_is_deployed(tmp_pat
         activities = requests.get(f"{account.cloud.gateway}/_local/activities", timeout=30).json()
         call, invocation, request = activities[-3:]
         assert (call["route"], call["status"], call["reply"]) == ("API Invoke", 200, "")
-        assert (invocation["route"], json.loads(invocation["event"])) == ("invoke", {"a": 1})
+        assert (invocation["route"], json.loads(invocation["event"])) == (f"invoke {NAME}:$LATEST", {"a": 1})
         assert (request["route"], json.loads(request["event"])["path"]) == (f"GET /_url/{NAME}/x", "/x")
         assert (invocation["function"], request["function"]) == (f"{NAME}:$LATEST", f"{NAME}:$DEFAULT")
 

@@ -151,6 +151,15 @@ def test_the_gateway_stops_waiting_before_the_function_does() -> None:
     assert (reply.status, finished) == (504, True)
 
 
+def test_the_gateway_waits_while_somebody_is_debugging() -> None:
+    async def invoke(name: str, event: object) -> Outcome:
+        await asyncio.sleep(0.1)  # longer than the API's timeout
+        return outcome(GOOD)
+
+    reply = asyncio.run(Gateway(APIS, callee, invoke, debugging=True).handle(Request("GET", "/slow")))
+    assert reply.status == 200
+
+
 @pytest.mark.parametrize(
     ("result", "error", "status", "body"),
     [

@@ -8,7 +8,7 @@ from shared.backends.base import DAY
 from shared.collector.sweep import collect
 from shared.cos.journal import KEPT
 from shared.errors import OutOfTime, UpstreamFailed
-from shared.events.query import TIMER, source
+from shared.events.query import TIMER, trigger_of
 from shared.events.timer import Sweep, read_sweep
 from shared.tasks import VIDEO
 from tests.support.bucket import Api, Bucket, one_after_the_other, working
@@ -26,7 +26,7 @@ def test_every_shard_that_is_due_is_invoked_by_a_timers_event_that_names_it() ->
     assert summary == spreading(2, due=2, invoked=2)
     assert scf.shards == ["a.json", "b.json"]
     for event in scf.events:
-        assert source(event) == TIMER
+        assert trigger_of(event) == TIMER
         assert event.keys() == {"Type", "TriggerName", "Time", "Message"}
         sweep = read_sweep(event, VIDEO)
         assert sweep.vids is None

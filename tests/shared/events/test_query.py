@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from shared.errors import BadInput, TooManyIds
-from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
+from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, trigger_of
 from shared.settings import Settings, read_settings
 from shared.tasks import AUDIO, VIDEO, IdForm, Kind
 
@@ -246,7 +246,7 @@ def test_a_direct_caller_needs_no_token(settings: Settings) -> None:
     ],
 )
 def test_which_kind_of_invocation_an_event_is(event: object, expected: str) -> None:
-    assert source(event) == expected
+    assert trigger_of(event) == expected
 
 
 def test_reading_does_not_change_the_event(settings: Settings) -> None:

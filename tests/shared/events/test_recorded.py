@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import QueryError
 from shared.events.http import check_path, method
-from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, source
+from shared.events.query import DIRECT, HTTP, TIMER, Query, as_event, read_query, trigger_of
 from shared.events.timer import Sweep, read_sweep
 from shared.settings import Settings, read_settings
 from shared.tasks import AUDIO, VIDEO, VIDS, Kind
@@ -51,9 +51,9 @@ def outcome(event: object, kind: Kind, settings: Settings) -> Query | Sweep | in
     """What is read of an event, or the HTTP status of its refusal."""
     try:
         known = as_event(event)
-        if source(known) == TIMER:
+        if trigger_of(known) == TIMER:
             return read_sweep(known, kind)
-        if source(known) == HTTP:
+        if trigger_of(known) == HTTP:
             check_path(known, kind.function)
             if method(known) == "OPTIONS":
                 return 204
@@ -65,7 +65,7 @@ def outcome(event: object, kind: Kind, settings: Settings) -> Query | Sweep | in
 @pytest.mark.parametrize("name", NAMES)
 def test_an_event_is_read_as_its_name_promises(settings: Settings, name: str) -> None:
     event, (_, case, status, _) = load_event(name), name.split(".")
-    assert source(event) == SOURCES[case.partition("-")[0]]
+    assert trigger_of(event) == SOURCES[case.partition("-")[0]]
     read = outcome(event, kind_of(name), settings)
     if status == "200" or name in ASKED_FIRST:
         assert isinstance(read, (Query, Sweep))
@@ -161,7 +161,7 @@ def test_any_event_is_a_query_or_is_refused(event: object, kind: Kind, settings:
         return
     assert all(VIDS.matches(vid) for vid in query.vids)
     assert set(query.vids) == set(query.asked)
-    assert query.output == "" or source(event) == DIRECT or settings.api_token
+    assert query.output == "" or trigger_of(event) == DIRECT or settings.api_token
     assert query.vids or (kind == AUDIO and query.single)
 
 
