@@ -56,6 +56,7 @@ class Results:
         self._work = work
         self._base = name.removesuffix(".json")
         self._entries: dict[str, Entry] = {}
+        self._written: dict[str, str] = {}  # when the version that this sweep knows was written
         self._turn = ""
         self._comparison = Comparison()
 
@@ -161,6 +162,7 @@ class Results:
             if not part.save():
                 self._enter(part)  # its number is taken
                 self._move_half(part)
+        self._written[part.name] = part.written_at()
         self._enter(part)
 
     def save(self, summary: Mapping[str, object]) -> None:
@@ -234,7 +236,7 @@ class Results:
             self.save_part(part)
 
     def _stored(self, name: str, deadline: Deadline) -> Part | None:
-        """The head, or a part as it is stored; None when it is damaged, or not there to be read yet.
+        """The head, or a part as it is stored; None when it is damaged, or not there to be read yet as it was written.
 
         Ids that are in both, because they were added again or sweeps have overlapped, move to the part. Raises
         OutOfTime, or another QueryError.
@@ -244,7 +246,7 @@ class Results:
         if name == self.head.name:
             return self.head
         part = self._read(name, deadline)
-        if part is None or part.stored is None:
+        if part is None or part.stored is None or part.written_at() < self._written.get(name, ""):
             return None
         if twice := [vid for vid in part.ids() if self.head.known(vid)]:
             part.receive(self.head.split_off(twice))
