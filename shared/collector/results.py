@@ -70,7 +70,7 @@ class Results:
             self.head.read(deadline)
         remembered = remembered_in(self.head.stored)
         self.progress, self._turn = progress_in(remembered.get("watch")), _turn_in(self.head.stored)
-        self._comparison = _comparison_in(remembered.get("compared"))
+        self._comparison = _comparison_in(remembered.get("comparison"))
         parts = remembered.get("parts")
         if isinstance(parts, Mapping):
             self._entries = {name: _entry(entry) for name, entry in parts.items() if self._number(name)}
@@ -179,7 +179,8 @@ class Results:
                 "watch": self.progress._asdict() if self.progress != Progress() else None,
                 "parts": {name: entry._asdict() for name, entry in self._entries.items()},
                 "turn": self._turn,
-                "compared": self._comparison._asdict() if self._comparison != Comparison() else None,
+                # Earlier versions read other digits under "compared": after a rollback they would lose ids of the list.
+                "comparison": self._comparison._asdict() if self._comparison != Comparison() else None,
             }
             if self.head.save(shown, remembered):
                 return

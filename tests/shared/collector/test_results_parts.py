@@ -243,7 +243,8 @@ def test_new_ids_wait_until_every_part_was_asked_for_them() -> None:
     assert Counter(vid for vids in lying(bucket) for vid in vids) == Counter([*MANY, "new"])
 
 
-def test_a_comparison_that_an_earlier_version_has_begun_begins_anew() -> None:
+def test_a_comparison_is_not_continued_by_another_version() -> None:
+    """Both ways: one under the name that earlier versions read lost ids of the list after a rollback."""
     bucket = Bucket()
     run_of(bucket, MANY)
 
@@ -252,7 +253,8 @@ def test_a_comparison_that_an_earlier_version_has_begun_begins_anew() -> None:
 
     run_of(bucket, [*MANY, "new"], before=slow, limit=9)
     head = bucket.json(RESULTS)
-    head["state"]["compared"] = {"version": head["state"]["compared"]["version"], "found": "ffffff"}
+    assert "compared" not in head["state"]
+    head["state"]["compared"] = {"version": head["state"].pop("comparison")["version"], "found": "ffffff"}
     bucket.store(RESULTS, head)
     run_of(bucket, [*MANY, "new"])
     assert Counter(vid for vids in lying(bucket) for vid in vids) == Counter([*MANY, "new"])
