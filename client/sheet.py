@@ -78,7 +78,11 @@ def _decoded(name: str, content: bytes) -> str:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line], delimiter=delimiter), [])
+    """The cells of a line; none when a cell would be longer than the csv module reads."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _rows(name: str, text: str, delimiter: str) -> Iterator[list[str]]:

@@ -128,6 +128,10 @@ class Part(Ledger):
             del self.held[name]
             self.changed = True
 
+    def written_at(self) -> str:
+        """Return when the object was written, as it says itself; empty when it does not."""
+        return str((self.stored or {}).get("updated_at") or "")
+
     def next_due(self) -> float:
         """Return when this object is due again (Unix seconds; 0: at each sweep, FOREVER: never)."""
         if self.pending:

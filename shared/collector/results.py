@@ -56,6 +56,7 @@ class Results:
         self._work = work
         self._base = name.removesuffix(".json")
         self._entries: dict[str, Entry] = {}
+        self._written: dict[str, str] = {}  # when the version that this sweep knows was written
         self._turn = ""
         self._comparison = Comparison()
 
@@ -69,7 +70,7 @@ class Results:
             self.head.read(deadline)
         remembered = remembered_in(self.head.stored)
         self.progress, self._turn = progress_in(remembered.get("watch")), _turn_in(self.head.stored)
-        self._comparison = _comparison_in(remembered.get("compared"))
+        self._comparison = _comparison_in(remembered.get("comparison"))
         parts = remembered.get("parts")
         if isinstance(parts, Mapping):
             self._entries = {name: _entry(entry) for name, entry in parts.items() if self._number(name)}
@@ -161,6 +162,7 @@ class Results:
             if not part.save():
                 self._enter(part)  # its number is taken
                 self._move_half(part)
+        self._written[part.name] = part.written_at()
         self._enter(part)
 
     def save(self, summary: Mapping[str, object]) -> None:
@@ -177,7 +179,8 @@ class Results:
                 "watch": self.progress._asdict() if self.progress != Progress() else None,
                 "parts": {name: entry._asdict() for name, entry in self._entries.items()},
                 "turn": self._turn,
-                "compared": self._comparison._asdict() if self._comparison != Comparison() else None,
+                # Earlier versions read other digits under "compared": after a rollback they would lose ids of the list.
+                "comparison": self._comparison._asdict() if self._comparison != Comparison() else None,
             }
             if self.head.save(shown, remembered):
                 return
@@ -234,7 +237,7 @@ class Results:
             self.save_part(part)
 
     def _stored(self, name: str, deadline: Deadline) -> Part | None:
-        """The head, or a part as it is stored; None when it is damaged, or not there to be read yet.
+        """The head, or a part as it is stored; None when it is damaged, or not there to be read yet as it was written.
 
         Ids that are in both, because they were added again or sweeps have overlapped, move to the part. Raises
         OutOfTime, or another QueryError.
@@ -244,7 +247,7 @@ class Results:
         if name == self.head.name:
             return self.head
         part = self._read(name, deadline)
-        if part is None or part.stored is None:
+        if part is None or part.stored is None or part.written_at() < self._written.get(name, ""):
             return None
         if twice := [vid for vid in part.ids() if self.head.known(vid)]:
             part.receive(self.head.split_off(twice))

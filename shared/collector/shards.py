@@ -106,18 +106,29 @@ class Index:
                 continue
             if isinstance(content, QueryError) and not isinstance(content, DamagedObject):
                 raise content
-            is_ours = isinstance(content, dict) and isinstance(content.get("summary"), Mapping)
-            shard = _shard(content) if is_ours else Shard(damaged=[name])
+            is_summary = isinstance(content, dict) and isinstance(content.get("summary"), Mapping)
+            shard = _shard(content) if is_summary and self._is_ours(content) else Shard(damaged=[name])
             self.shards[name.removeprefix(self._summary(""))] = shard._replace(told=listed[name])
 
     def _read(self, deadline: Deadline) -> Mapping[str, object]:
         """The stored index. Beside a damaged one another is kept. Raises DamagedObject when that is damaged too."""
         try:
-            return self._work.objects.get(self._name, deadline) or {}
+            return self._read_named(deadline)
         except DamagedObject:
             self._damaged.append(self._name)
             self._name = f"{self._name.removesuffix('.json')}.recovered.json"
-            return self._work.objects.get(self._name, deadline) or {}
+            return self._read_named(deadline)
+
+    def _read_named(self, deadline: Deadline) -> Mapping[str, object]:
+        stored = self._work.objects.get(self._name, deadline) or {}
+        if not self._is_ours(stored):
+            raise DamagedObject(f"the object {self._name} is about another kind of task; it is left as it is")
+        return stored
+
+    def _is_ours(self, content: object) -> bool:
+        """Whether an index or a summary is about this kind of task. Summaries of earlier versions do not say."""
+        action = self._work.kind.action
+        return isinstance(content, Mapping) and content.get("action", action) == action
 
     def due(self, deadline: Deadline) -> tuple[list[str], list[str]]:
         """Return the names of the shards that are due, in the order of their turn, and of objects that can't be shards.

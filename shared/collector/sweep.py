@@ -40,8 +40,8 @@ def collect(work: Work, sweep: Sweep) -> Summary:
         raise error
     remarks = _remarks(sweep, results, asking)
     if sweep.summary:
-        content = {"etag": results.progress.etag, "summary": summary, "next_due": results.next_due(), **remarks}
-        work.objects.put(sweep.summary, content)
+        said = {"action": work.kind.action, "etag": results.progress.etag, "summary": summary}
+        work.objects.put(sweep.summary, {**said, "next_due": results.next_due(), **remarks})
     return {**summary, **remarks}
 
 

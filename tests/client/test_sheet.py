@@ -90,6 +90,12 @@ def test_columns_without_a_header_line_are_refused() -> None:
     assert "has no header line" in refused(f"{VID},x\n")
 
 
+@pytest.mark.parametrize("content", [",".join([VID] * 5000), "x" * 200_000, f'["{VID}"' + f', "{VID}"' * 5000 + "]"])
+def test_a_line_longer_than_a_cell_may_be_is_refused(content: str) -> None:
+    """All ids in one line, or the JSON of a watch list: the first look at it raised csv's own error."""
+    assert refused(content, header=True).startswith("ids.csv")
+
+
 def test_short_rows_are_filled_and_blank_lines_are_none() -> None:
     sheet = read("vid,a,b\n\nx\ny,1,2,,\n,,\n")
     assert sheet.rows == [["x", "", ""], ["y", "1", "2"], ["", "", ""]]
