@@ -178,6 +178,15 @@ def test_jobs_are_added(service: CiService) -> None:
     assert fromstring(service.handle(signed(JOB)).body).findtext("JobsDetail/State") == "Running"
 
 
+def test_jobs_are_listed_as_they_can_be_added(service: CiService) -> None:
+    listed = ask_route(service.routes, "GET", "/_local/jobs").body
+    jobs = json.loads(listed)
+    assert ci_jobs.TRANSCODE in {job["JobId"] for job in jobs["jobs"]}
+    assert ci_jobs.SONG in jobs["sources"]
+    added = ask_route(service.routes, "POST", "/_local/jobs", listed)
+    assert json.loads(added.body) == {"jobs": len(jobs["jobs"])}
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"jobs": [{}]}'])
 def test_jobs_that_can_not_be_added(service: CiService, body: bytes) -> None:
     reply = ask_route(service.routes, "POST", "/_local/jobs", body)
