@@ -80,6 +80,11 @@ def test_functions_can_be_a_list(tmp_path: Path) -> None:
     assert {alias: each.name for alias, each in functions.items()} == {"one": "n-dev-n-one", "two": "two"}
 
 
+def test_the_component_can_be_written_with_its_version(tmp_path: Path) -> None:
+    config = read(tmp_path, MULTI.replace("component: multi-scf", "component: multi-scf@0.3.14"))
+    assert config.component == "multi-scf"
+
+
 def test_a_variable_that_is_not_set_leaves_its_entry_out(tmp_path: Path) -> None:
     assert read(tmp_path, MULTI).functions["one"].environment == {"A": "1"}
 
