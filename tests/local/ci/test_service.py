@@ -114,6 +114,7 @@ REFUSED: dict[str, tuple[Request, tuple[int, str]]] = {
     "two levels": (signed(f"{JOB}/x"), (404, "InvalidUrl")),
     "an empty id": (signed(f"{JOB},"), (400, "InvalidArgument")),
     "a new job": (signed("/jobs", method="POST"), (501, "NotImplemented")),
+    "another method": (signed(JOB, method="PUT"), (501, "NotImplemented")),
     "no UTF-8": (Request("GET", "/jobs/%ff", headers={"host": HOST}), (400, "InvalidArgument")),
 }
 
