@@ -96,6 +96,12 @@ def test_a_number_can_come_from_a_variable_and_is_optional_with_it(tmp_path: Pat
     assert problems(tmp_path, text, T="secret") == ["serverless.yml:5: inputs.timeout must be a whole number"]
 
 
+def test_a_truth_value_can_come_from_a_variable(tmp_path: Path) -> None:
+    text = MULTI.replace("timeout: 7", "eip: ${env:EIP}")
+    assert [read(tmp_path, text, EIP=given).functions["one"].eip for given in ("true", "false")] == [True, False]
+    assert problems(tmp_path, text, EIP="yes") == ["serverless.yml:5: inputs.eip must be true or false"]
+
+
 def test_triggers(tmp_path: Path) -> None:
     config = read(tmp_path, MULTI)
     (api,), (url,), (timer,) = config.apis, config.urls, config.timers
