@@ -10,7 +10,7 @@ import pytest
 
 from deploy.access import Call
 from deploy.api import LONGEST_BUSY, LONGEST_REFUSED, AccountApi
-from deploy.apply import ROUNDS, carry_out
+from deploy.apply import PAUSE, ROUNDS, carry_out
 from deploy.errors import DeployError, Refused, Unanswered
 from deploy.found import read_account
 from deploy.plan import plan_remove
@@ -198,14 +198,25 @@ def test_resources_deleted_meanwhile_count_as_removed() -> None:
     assert set(account.functions) == {VIDEO, f"{PROJECT}-picture"}
 
 
+def test_a_refusal_to_delete_is_not_taken_for_done() -> None:
+    account = undisturbed(FIRST)
+    account.refuse = {"DeleteFunction": "UnauthorizedOperation.CAM"}
+    with pytest.raises(DeployError, match="scf:DeleteFunction"):
+        deploy(account, SECOND)
+    assert f"{PROJECT}-audio" in account.functions
+
+
 def test_after_a_conflict_the_account_is_read_again() -> None:
     """A role that was made while the plan was: the plan is made anew, once."""
     account = MemoryAccount()
     stale, ears = plan_of(account, FIRST), Ears()
     deploy(account, FIRST)
     plans = [stale, plan_of(account, FIRST)]
-    carry_out(lambda: plans.pop(0), AccountApi(account, FakeClock().clock), ears)
+    clock = FakeClock()
+    carry_out(lambda: plans.pop(0), AccountApi(account, clock.clock), ears)
     assert plans == []
+    assert ears.reasons == ["cos:PutBucket BucketAlreadyOwnedByYou"]
+    assert clock.seconds == PAUSE
     plans = [stale, stale]
     with pytest.raises(DeployError, match="cos:PutBucket: COS_BUCKET is taken"):
         carry_out(plans.pop, AccountApi(account, FakeClock().clock), ears)
