@@ -102,8 +102,13 @@ def test_what_a_person_writes_into_the_state_is_neither_asked_nor_read_nor_delet
     victims = ["watch/victim.json", "../secret.json", "results/secret.0001.json"]
     parts = {name: {"counts": {}, "next_due": 0} for name in victims}
     state = {"pending": ["../x", "a"], "added": ["../x", "a"], "held": dict.fromkeys(victims, 1), "parts": parts}
-    cos = net.cos("GET", "PUT", objects={RESULTS: {**results(summary()), "state": state}})
-    cos.objects["media-query/watch/victim.json"] = b"{}"
+    note = {"action": "GetVpResult", "tasks": {}, "part": "watch/victim.json"}
+    objects = {
+        RESULTS: {**results(summary()), "state": state},
+        "media-query/results/video.found/1.json": note,
+        "media-query/watch/victim.json": {},
+    }
+    cos = net.cos("GET", "PUT", objects=objects)
     sweep(net)
     assert [call.asked for call in media.calls] == [["a"]]
     assert (cos.deleted, "media-query/watch/victim.json" in cos.objects) == ([], True)
