@@ -155,6 +155,22 @@ def test_a_part_that_a_killed_sweep_has_begun_is_gone_on_with() -> None:
     assert lying(bucket)[1] == ["id00", "id01", "id02", "id03", "id04", "old", "older"]
 
 
+@pytest.mark.parametrize(("pause", "known"), [(0, 1), (900, 0)], ids=["with time", "without time"])
+def test_a_part_that_another_sweep_has_announced_is_read_as_far_as_time_allows(pause: int, known: int) -> None:
+    bucket = Bucket()
+    bucket.store(FIRST, stored(task("old")))
+    bucket.store("results/video.found/1.json", {**noted(), "part": FIRST})
+
+    def slow(method: str, name: str) -> None:
+        bucket.now += pause if name.endswith("found/1.json") else 0
+
+    run = Run(bucket)
+    results = Results(storing(bucket, slow, run=run), RESULTS)
+    results.load(run.deadline.earlier(10))
+    assert (results.counts()["succeeded"], results.next_due() > 0) == (known, bool(known))
+    assert run_of(bucket).counts()["succeeded"] == 1
+
+
 def test_a_part_that_is_not_there_to_be_read_yet_waits() -> None:
     """COS does not promise that a read shows what was just written."""
     bucket = Bucket()
