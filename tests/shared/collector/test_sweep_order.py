@@ -52,6 +52,15 @@ def watching(vids: Sequence[str]) -> Bucket:
     return bucket
 
 
+def test_an_api_that_answers_nothing_is_not_asked_about_the_next_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.collector.results.PART_IDS", 5)
+    bucket = watching("abcdefgh")
+    api = Api(bucket, dict.fromkeys("abcdefgh", DEAD))
+    with pytest.raises(UpstreamFailed):
+        collect(working(bucket, api, limit=LIMIT), WATCHED)
+    assert "".join(api.asked) == "fgh"
+
+
 def test_where_the_time_of_one_sweep_is_over_the_next_begins() -> None:
     bucket, tasks = watching("abcdefgh"), pending("abcdefgh")
     asked = [sweep(bucket, tasks, seconds=2.5) for _ in range(4)]
