@@ -155,22 +155,6 @@ def test_a_part_that_a_killed_sweep_has_begun_is_gone_on_with() -> None:
     assert lying(bucket)[1] == ["id00", "id01", "id02", "id03", "id04", "old", "older"]
 
 
-@pytest.mark.parametrize(("pause", "known"), [(0, 1), (900, 0)], ids=["with time", "without time"])
-def test_a_part_that_another_sweep_has_announced_is_read_as_far_as_time_allows(pause: int, known: int) -> None:
-    bucket = Bucket()
-    bucket.store(FIRST, stored(task("old")))
-    bucket.store("results/video.found/1.json", {**noted(), "part": FIRST})
-
-    def slow(method: str, name: str) -> None:
-        bucket.now += pause if name.endswith("found/1.json") else 0
-
-    run = Run(bucket)
-    results = Results(storing(bucket, slow, run=run), RESULTS)
-    results.load(run.deadline.earlier(10))
-    assert (results.counts()["succeeded"], results.next_due() > 0) == (known, bool(known))
-    assert run_of(bucket).counts()["succeeded"] == 1
-
-
 def test_a_part_that_is_not_there_to_be_read_yet_waits() -> None:
     """COS does not promise that a read shows what was just written."""
     bucket = Bucket()
@@ -192,6 +176,21 @@ def test_an_id_in_two_objects_becomes_one() -> None:
     results = run_of(bucket)
     assert lying(bucket) == [["id05", "id07"], ["id00", "id01", "id02", "id03", "id04", "id06"]]
     assert (results.counts()["watched"], results.counts()["succeeded"]) == (8, 1)
+
+
+def test_who_writes_a_part_last_says_last_when_it_is_due() -> None:
+    bucket = Bucket()
+    run_of(bucket, MANY[:8])
+    run = Run(bucket)
+    slow = Results(storing(bucket, run=run), RESULTS)
+    slow.load(run.deadline)
+    _, part = slow.due(run.deadline)
+    run_of(bucket, None, all_done(MANY))
+    part.record({"id00": task("id00", 3)})
+    slow.save_part(part)
+    slow.save(slow.counts())
+    assert bucket.json(RESULTS)["state"]["parts"][FIRST]["next_due"] == 0
+    assert run_of(bucket).counts()["succeeded"] == 8
 
 
 def test_the_parts_take_turns_when_time_runs_out() -> None:
