@@ -44,7 +44,6 @@ def test_many_shards_with_faults_lose_nothing_and_ask_nothing_twice(tmp_path: Pa
     assert (outcome.lost, outcome.repeated) == (0, 0)
     assert outcome.invocations >= 20
     assert outcome.errors < outcome.invocations
-    assert all(outcome.lines())
 
 
 def test_one_call_in_five_failing_loses_nothing(tmp_path: Path) -> None:
