@@ -51,7 +51,7 @@ def check_emulated(action: str, target: Target) -> None:
     """Raise CosError for the first parameter or header that the action does not support."""
     known = PARAMETERS.get(action, frozenset()) | {*FIELDS, TOKEN}
     for name in target.query:
-        if name.lower() not in known:
+        if name not in known:
             raise _not_emulated(f"The parameter {name[:64]}")
     for name, value in target.headers.items():
         allowed = SERVED_HEADERS.get(name)

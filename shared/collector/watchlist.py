@@ -171,7 +171,7 @@ def _scan(chunk: Chunk, ids: IdForm, progress: Progress) -> Listing:
         at, end = entry.end(), entry[2]
     vids, rest = split_ids(found, ids)
     byte = END if end == b"]" else chunk.start + at
-    damaged = progress.damaged or not found or byte >= chunk.total
+    damaged = not found or byte >= chunk.total
     invalid = (*progress.invalid, *_named(rest))[:MOST_NAMED]
     return Listing(vids, Progress(chunk.etag, END if damaged else byte, damaged, invalid), whole=False)
 

@@ -198,6 +198,37 @@ def test_resources_deleted_meanwhile_count_as_removed() -> None:
     assert set(account.functions) == {VIDEO, f"{PROJECT}-picture"}
 
 
+def test_a_role_that_lost_its_policy_meanwhile_is_removed() -> None:
+    account = undisturbed(FIRST)
+    account.refuse = {"DetachRolePolicy": "ResourceNotFound.PolicyIdNotFound"}
+    api = AccountApi(account, FakeClock().clock)
+    carry_out(lambda: plan_remove(FIRST, read_account(api, FIRST)), api, Ears())
+    assert account.roles == {}
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [("DeleteFunction", "UnauthorizedOperation.CAM"), ("UpdateFunctionCode", "ResourceNotFound.Function")],
+)
+def test_another_refusal_is_not_taken_for_done(action: str, code: str) -> None:
+    account = undisturbed(FIRST)
+    account.refuse = {action: code}
+    with pytest.raises(DeployError, match=f"scf:{action}"):
+        deploy(account, SECOND)
+
+
+def test_a_new_version_is_waited_for() -> None:
+    account, asked = MemoryAccount(), set[str]()
+
+    def noting(service: str, action: str, params: Mapping[str, Any]) -> Answer:
+        if action == "GetFunction":
+            asked.add(params["Qualifier"])
+        return account(service, action, params)
+
+    deploy(noting, FIRST)
+    assert asked == {"$LATEST", "1"}
+
+
 def test_after_a_conflict_the_account_is_read_again() -> None:
     """A role that was made while the plan was: the plan is made anew, once."""
     account, clock = MemoryAccount(), FakeClock()
@@ -206,6 +237,7 @@ def test_after_a_conflict_the_account_is_read_again() -> None:
     plans = [stale, plan_of(account, FIRST)]
     carry_out(lambda: plans.pop(0), AccountApi(account, clock.clock), ears)
     assert plans == []
+    assert ears.reasons == ["cos:PutBucket BucketAlreadyOwnedByYou"]
     assert clock.seconds == PAUSE
     with pytest.raises(DeployError, match="cos:PutBucket: COS_BUCKET is taken"):
         carry_out(lambda: stale, AccountApi(account, clock.clock), ears)

@@ -44,7 +44,6 @@ def test_many_shards_with_faults_lose_nothing_and_ask_nothing_twice(tmp_path: Pa
     assert (figures.lost, figures.repeated) == (0, 0)
     assert len(figures.outcomes) >= 20
     assert any(outcome.ok for outcome in figures.outcomes)
-    assert all(figures.lines())
 
 
 def test_one_call_in_five_failing_loses_nothing(tmp_path: Path) -> None:

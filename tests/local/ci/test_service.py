@@ -114,6 +114,7 @@ REFUSED: dict[str, tuple[Request, tuple[int, str]]] = {
     "two levels": (signed(f"{JOB}/x"), (404, "InvalidUrl")),
     "an empty id": (signed(f"{JOB},"), (400, "InvalidArgument")),
     "a new job": (signed("/jobs", method="POST"), (501, "NotImplemented")),
+    "another method": (signed(JOB, method="PUT"), (501, "NotImplemented")),
     "no UTF-8": (Request("GET", "/jobs/%ff", headers={"host": HOST}), (400, "InvalidArgument")),
 }
 
@@ -176,6 +177,15 @@ def test_jobs_are_added(service: CiService) -> None:
     reply = ask_route(service.routes, "POST", "/_local/jobs", json.dumps(spec).encode())
     assert (reply.status, json.loads(reply.body)) == (200, {"jobs": 1})
     assert fromstring(service.handle(signed(JOB)).body).findtext("JobsDetail/State") == "Running"
+
+
+def test_jobs_are_listed_as_they_can_be_added(service: CiService) -> None:
+    listed = ask_route(service.routes, "GET", "/_local/jobs").body
+    jobs = json.loads(listed)
+    assert ci_jobs.TRANSCODE in {job["JobId"] for job in jobs["jobs"]}
+    assert ci_jobs.SONG in jobs["sources"]
+    added = ask_route(service.routes, "POST", "/_local/jobs", listed)
+    assert json.loads(added.body) == {"jobs": len(jobs["jobs"])}
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"jobs": [{}]}'])

@@ -80,6 +80,11 @@ def test_functions_can_be_a_list(tmp_path: Path) -> None:
     assert {alias: each.name for alias, each in functions.items()} == {"one": "n-dev-n-one", "two": "two"}
 
 
+def test_the_component_can_be_written_with_its_version(tmp_path: Path) -> None:
+    config = read(tmp_path, MULTI.replace("component: multi-scf", "component: multi-scf@0.3.14"))
+    assert config.component == "multi-scf"
+
+
 def test_a_variable_that_is_not_set_leaves_its_entry_out(tmp_path: Path) -> None:
     assert read(tmp_path, MULTI).functions["one"].environment == {"A": "1"}
 
@@ -89,6 +94,12 @@ def test_a_number_can_come_from_a_variable_and_is_optional_with_it(tmp_path: Pat
     assert read(tmp_path, text, T="33").functions["one"].timeout == 33
     assert read(tmp_path, text).functions["one"].timeout == 3
     assert problems(tmp_path, text, T="secret") == ["serverless.yml:5: inputs.timeout must be a whole number"]
+
+
+def test_a_truth_value_can_come_from_a_variable(tmp_path: Path) -> None:
+    text = MULTI.replace("timeout: 7", "eip: ${env:EIP}")
+    assert [read(tmp_path, text, EIP=given).functions["one"].eip for given in ("true", "false")] == [True, False]
+    assert problems(tmp_path, text, EIP="yes") == ["serverless.yml:5: inputs.eip must be true or false"]
 
 
 def test_triggers(tmp_path: Path) -> None:

@@ -29,10 +29,20 @@ def test_a_range(client: Client, asked: str, status: int, body: bytes, content_r
 
 
 @pytest.mark.parametrize(
-    "asked", ["bytes=10-10", "bytes=10-", "bytes=4-2", "bytes=-0", "bytes=-", "bytes=0-1,3-4", "lines=0-1", "bytes=x-y"]
+    "asked",
+    [
+        *("bytes=10-10", "bytes=10-", "bytes=4-2", "bytes=-0", "bytes=-", "bytes=x-y"),
+        *("bytes=0-1,3-4", "bytes=-30,3-4", "lines=0-1", "lines=-30"),
+    ],
 )
 def test_a_malformed_range_is_refused(client: Client, asked: str) -> None:
     client("PUT", "k", body=b"0123456789")
+    assert code_of(client("GET", "k", headers={"range": asked})) == "InvalidRange"
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-", "bytes=-1"])
+def test_an_object_of_no_bytes_has_no_range(client: Client, asked: str) -> None:
+    client("PUT", "k", body=b"")
     assert code_of(client("GET", "k", headers={"range": asked})) == "InvalidRange"
 
 

@@ -60,6 +60,7 @@ def test_other_methods_are_not_allowed(client: Client, method: str) -> None:
         ("GET", "", "cors"),
         ("GET", "k", "imageMogr2/thumbnail/!50p"),
         ("HEAD", "k", "versionId"),
+        ("GET", "", "Prefix"),
         *((method, "k", name) for method in ("GET", "PUT", "DELETE") for name in ("live", "vod", "style", "exif")),
     ],
 )

@@ -56,6 +56,7 @@ def test_lines_between_two_events_wait_for_the_next() -> None:
     output.begin("one", first.append)
     output.data_received(b"a\n\none\nlate\nlater\n")
     output.begin("two", second.append)
+    assert not output.complete.is_set(), "of the event that began now"
     output.data_received(b"b\n\none\n\ntwo\n")
     assert first == ["a"]
     assert second == ["late", "later", "b", "", "one"]

@@ -110,6 +110,14 @@ def test_a_task_that_is_known_after_all_is_missing_no_more() -> None:
     assert made.outcome("a") == PENDING, "it was there: what is missing now may come back"
 
 
+def test_an_id_that_was_given_up_and_is_known_after_all_is_asked_about_if_it_is_watched() -> None:
+    made = ledger("a", "b", patience=0)
+    made.note_missing(["a", "b"])
+    made.drop(["b"])
+    made.merge({"a": RUNNING, "b": task("b", 3)})
+    assert (list(made.pending), made.unwatched) == (["a"], {"b"})
+
+
 def test_a_final_record_never_gives_way() -> None:
     made = ledger("a")
     made.merge({"a": DONE})

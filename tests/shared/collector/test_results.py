@@ -209,3 +209,18 @@ def test_when_to_look_again(pending: bool) -> None:
     if pending:
         results.head.take(["b"])
     assert results.next_due() == (0.0 if pending else NOW + KEPT)
+
+
+@pytest.mark.parametrize(("pause", "known"), [(0, 1), (900, 0)], ids=["with time", "without time"])
+def test_a_part_that_another_sweep_has_announced_is_read_as_far_as_time_allows(pause: int, known: int) -> None:
+    bucket = Bucket()
+    bucket.store("results/video.0001.json", stored(task("old")))
+    bucket.store("results/video.found/1.json", {**noted(), "part": "results/video.0001.json"})
+
+    def slow(method: str, name: str) -> None:
+        bucket.now += pause if name.endswith("found/1.json") else 0
+
+    run = Run(bucket)
+    results = Results(storing(bucket, slow, run=run), RESULTS)
+    results.load(run.deadline.earlier(10))
+    assert (results.counts()["succeeded"], results.next_due() > 0) == (known, bool(known))

@@ -191,6 +191,21 @@ def test_an_id_in_two_objects_becomes_one() -> None:
     assert (results.counts()["watched"], results.counts()["succeeded"]) == (8, 1)
 
 
+def test_who_writes_a_part_last_says_last_when_it_is_due() -> None:
+    bucket = Bucket()
+    run_of(bucket, MANY[:8])
+    run = Run(bucket)
+    slow = Results(storing(bucket, run=run), RESULTS)
+    slow.load(run.deadline)
+    _, part = slow.due(run.deadline)
+    run_of(bucket, None, all_done(MANY))
+    part.record({"id00": task("id00", 3)})
+    slow.save_part(part)
+    slow.save(slow.counts())
+    assert bucket.json(RESULTS)["state"]["parts"][FIRST]["next_due"] == 0
+    assert run_of(bucket).counts()["succeeded"] == 8
+
+
 def test_the_parts_take_turns_when_time_runs_out() -> None:
     bucket = Bucket()
     run_of(bucket, MANY)

@@ -79,6 +79,18 @@ def test_sweeping_in_turn_ends_with_the_time_and_goes_on_where_it_ended() -> Non
     assert all(f"results/video/{letter}.json" in bucket.objects for letter in "abcdef")
 
 
+def test_those_that_were_not_swept_in_time_come_before_those_of_the_next_firing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_SHARDS", 4)
+    bucket = sharded({f"{letter}.json": [letter] for letter in "abcdef"})
+    tasks: dict[str, Record | QueryError] = {letter: task(letter, 3) for letter in "abcdef"}
+    for _ in range(2):
+        assert fire(bucket, Scf(NO), tasks, seconds=3.0, limit=10.0)[0]["swept"] == 3
+        bucket.now += 60
+    assert [letter for letter in "abcdef" if f"results/video/{letter}.json" not in bucket.objects] == []
+
+
 def test_a_shard_that_can_not_be_swept_does_not_keep_the_others_from_their_turn() -> None:
     bucket = sharded({"a.json": ["a"], "b.json": ["b"], "c.json": ["c"]})
     bucket.store("results/video/a.json", b"{")

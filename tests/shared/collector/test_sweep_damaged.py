@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -96,14 +97,22 @@ def test_invalid_ids_are_named_and_never_sent(net: Network) -> None:
     json.dumps(told)
 
 
-def test_what_a_person_writes_into_the_state_is_neither_asked_nor_deleted(net: Network) -> None:
+def test_what_a_person_writes_into_the_state_is_neither_asked_nor_read_nor_deleted(net: Network) -> None:
     media = net.media({"a": task("a", 3)})
-    state = {"pending": ["../x", "a"], "added": ["../x", "a"], "held": {"watch/victim.json": 1, "../secret.json": 1}}
-    cos = net.cos("GET", "PUT", objects={RESULTS: {**results(summary()), "state": state}})
-    cos.objects["media-query/watch/victim.json"] = b"{}"
+    victims = ["watch/victim.json", "../secret.json", "results/secret.0001.json"]
+    parts = {name: {"counts": {}, "next_due": 0} for name in victims}
+    state = {"pending": ["../x", "a"], "added": ["../x", "a"], "held": dict.fromkeys(victims, 1), "parts": parts}
+    note = {"action": "GetVpResult", "tasks": {}, "part": "watch/victim.json"}
+    objects = {
+        RESULTS: {**results(summary()), "state": state},
+        "media-query/results/video.found/1.json": note,
+        "media-query/watch/victim.json": {},
+    }
+    cos = net.cos("GET", "PUT", objects=objects)
     sweep(net)
     assert [call.asked for call in media.calls] == [["a"]]
     assert (cos.deleted, "media-query/watch/victim.json" in cos.objects) == ([], True)
+    assert not [request.url for request in cos.requests if re.search("victim|secret", str(request.url))]
 
 
 def test_no_more_than_twenty_are_named(net: Network) -> None:

@@ -52,6 +52,37 @@ def watching(vids: Sequence[str]) -> Bucket:
     return bucket
 
 
+def test_given_ids_that_are_final_are_not_asked_about_again_and_their_notes_go() -> None:
+    bucket, given, tasks = Bucket(), Sweep(("a", "b"), WATCH, RESULTS), {"a": task("a"), "b": task("b", 3)}
+    assert sweep(bucket, tasks, asked=given)[1] == "ab"
+    bucket.now += KEPT
+    assert sweep(bucket, tasks, asked=given)[1] == "b"
+    assert bucket.under("results/video.found/") == []
+
+
+def test_reading_results_leaves_time_to_ask() -> None:
+    bucket = watching("a")
+    for number in range(20):
+        note = {"action": "GetVpResult", "tasks": {str(number): task(str(number))}}
+        bucket.store(f"results/video.found/{number:02}.json", note)
+
+    def slow(method: str, name: str) -> None:
+        bucket.now += 1 if ".found/" in name else 0
+
+    api = Api(bucket, {"a": task("a")})
+    collect(working(bucket, api, slow, limit=LIMIT), WATCHED)
+    assert api.asked == ["a"]
+
+
+def test_an_api_that_answers_nothing_is_not_asked_about_the_next_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.collector.results.PART_IDS", 5)
+    bucket = watching("abcdefgh")
+    api = Api(bucket, dict.fromkeys("abcdefgh", DEAD))
+    with pytest.raises(UpstreamFailed):
+        collect(working(bucket, api, limit=LIMIT), WATCHED)
+    assert "".join(api.asked) == "fgh"
+
+
 def test_where_the_time_of_one_sweep_is_over_the_next_begins() -> None:
     bucket, tasks = watching("abcdefgh"), pending("abcdefgh")
     asked = [sweep(bucket, tasks, seconds=2.5) for _ in range(4)]

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.collector.watchlist import END, MOST_NAMED, Listing, Progress, read_watched
+from shared.invocation import Deadline
 from shared.tasks import VIDS
 from tests.support import bucket as bucket_module
 from tests.support.bucket import WATCH, Bucket, Objects, Run
@@ -99,6 +101,10 @@ def test_the_rest_of_a_list_counts_as_damaged_after_a_nested_value(text: str, id
     assert (found, last.damaged, last.byte) == (ids, True, END)
 
 
+def test_a_list_that_ends_behind_a_comma_is_damaged_where_it_ends() -> None:
+    assert [listing.progress.damaged for listing in chunks(b'["aaaaaaaa","bbbbbbbb",', 12)] == [False, True]
+
+
 def test_a_damaged_list_is_not_read_again_until_it_is_another() -> None:
     bucket = Bucket()
     bucket.store(WATCH, b'["aaaaaaaa","bbbbbbbb",["cccccccc"]]')
@@ -118,6 +124,20 @@ def test_a_list_that_changes_while_it_is_read_is_read_from_its_beginning() -> No
         bucket.store(WATCH, ["new", *IDS])
         again = read_watched(Objects(bucket), WATCH, VIDS, first.progress, Run(bucket).deadline)
     assert (first.progress.byte > 0, again.vids[0]) == (True, "new")
+
+
+def test_a_list_is_read_from_its_beginning_where_its_rest_can_not_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = Bucket()
+    bucket.store(WATCH, IDS)
+    with patch.object(bucket_module, "CHUNK", 40):
+        first = read_watched(Objects(bucket), WATCH, VIDS, Progress(), Run(bucket).deadline)
+    read = Objects.read
+
+    def from_the_beginning(self: Objects, name: str, deadline: Deadline, *more: Any) -> Listing | None:
+        return read(self, name, deadline, *more) if more[1] == 0 else None
+
+    monkeypatch.setattr(Objects, "read", from_the_beginning)
+    assert read_watched(Objects(bucket), WATCH, VIDS, first.progress, Run(bucket).deadline).vids == IDS
 
 
 ENTRIES = (

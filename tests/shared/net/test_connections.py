@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import ssl
 import threading
 import time
@@ -21,7 +22,7 @@ from benchmarks.certificate import write_certificate
 from shared.invocation import Deadline
 from shared.net import connections
 from shared.net.client import prepare
-from shared.net.connections import HOSTS, ONE_PIECE, BoundedAdapter, BoundedSocket
+from shared.net.connections import HOSTS, ONE_PIECE, Attempt, BoundedAdapter, BoundedSocket
 from tests.support.upstream import NEVER, Line, Upstream, upstream
 
 
@@ -145,3 +146,16 @@ def test_an_unknown_certificate_is_refused_whatever_the_caller_says(tmp_path: Pa
             made.get(f"https://localhost:{server.port}", verify=verify)
         assert server.left_alone()
     assert requests_seen == []
+
+
+def test_an_attempt_shuts_its_socket_only_as_long_as_no_other_attempt_has_it() -> None:
+    near, far = socket.socketpair()
+    with far, BoundedSocket(fileno=near.detach()) as sock:
+        first, second = (Attempt(Deadline(time.monotonic() + NEVER), NEVER) for _ in range(2))
+        first.takes(sock)
+        second.takes(sock)
+        first.shut()
+        far.send(b"x")
+        assert sock.recv_into(bytearray(1)) == 1
+        second.shut()
+        assert sock.recv_into(bytearray(1)) == 0

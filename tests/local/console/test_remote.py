@@ -1,0 +1,36 @@
+"""Commands that are sent to a local cloud in another process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from local.console.remote import ask_running
+from local.server import Reply, Request, Route, Server, json_reply
+
+#: The longest time limit of a function, in seconds (SCF quota limits).
+LONGEST = 900
+
+
+def test_a_function_is_waited_for_as_long_as_its_time_limit_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> dict[str, Any] | None:
+        passed = 0
+
+        async def run_for_long(_: Request) -> Reply:
+            nonlocal passed
+            passed += LONGEST
+            await asyncio.sleep(0.01)  # a timer that is due by now goes off
+            return json_reply({"result": 1, "error": None})
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: time.monotonic() + passed)
+        server = Server(run_for_long, routes=[Route("POST", "/_local/invoke/long", run_for_long)])
+        port = int((await server.start()).rpartition(":")[2])
+        try:
+            return await ask_running(port, "invoke/long", {})
+        finally:
+            await server.stop()
+
+    assert asyncio.run(scenario()) == {"result": 1, "error": None}
