@@ -18,9 +18,12 @@ from shared.collector.ledger import Counts, timestamp
 from shared.collector.part import FOREVER, counts_in, next_due_in, remembered_in
 from shared.collector.sweep import Summary, collect
 from shared.collector.watchlist import MOST_NAMED, added_folder
-from shared.errors import DamagedObject, KeysRejected, OutOfTime, QueryError
+from shared.cos.objects import MAX_OBJECT
+from shared.cos.records import too_many_values
+from shared.errors import DamagedObject, KeysRejected, Misconfigured, OutOfTime, QueryError
 from shared.events.timer import Sweep
 from shared.invocation import Deadline
+from shared.net.json_text import to_bytes
 from shared.net.parallel import each
 from shared.settings import is_safe_key
 
@@ -172,7 +175,10 @@ class Index:
         return [*self._damaged, *(name for shard in self.shards.values() for name in shard.damaged)]
 
     def save(self, turn: str) -> None:
-        """Write the index if anything in it is new; `turn` is the shard that comes first next time."""
+        """Write the index if anything in it is new; `turn` is the shard that comes first next time.
+
+        Raises Misconfigured for an index that could not be read again, and leaves the stored one.
+        """
         shards = {name: one._asdict() for name, one in {**self._gone, **self.shards}.items()}
         index: dict[str, object] = {
             "action": self._work.kind.action,
@@ -182,7 +188,10 @@ class Index:
             "state": {"turn": turn, "shards": shards},
         }
         if json.dumps({**self._stored, "updated_at": ""}) != json.dumps({**index, "updated_at": ""}):
-            self._work.objects.put(self._name, index)
+            body = to_bytes(index)
+            if len(body) > MAX_OBJECT or too_many_values(body.decode()):
+                raise Misconfigured(f"{self._sweep.watch} has too many shards for one index: use several prefixes")
+            self._work.objects.store(self._name, body)
 
     def _summary(self, name: str) -> str:
         """The object with the summary of a shard."""

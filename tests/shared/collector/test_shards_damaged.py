@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import DamagedObject
+from shared.cos import records
+from shared.errors import DamagedObject, Misconfigured
 from tests.support.bucket import one_after_the_other
 from tests.support.shards import INDEX, Scf, counts, fire, sharded, spreading
 from tests.support.wire import task
@@ -89,3 +90,15 @@ def test_an_index_that_remembers_nothing_usable_is_written_anew(damaged: object)
     bucket.store(INDEX, damaged)
     assert fire(bucket)[1].shards == ["a.json"]
     assert list(bucket.json(INDEX)["shards"]) == ["a.json"]
+
+
+def test_an_index_that_could_not_be_read_again_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was once written, and every later firing failed on it."""
+    bucket = sharded({f"{number:02}.json": ["a"] for number in range(20)})
+    fire(bucket)
+    stored = bucket.objects[INDEX]
+    bucket.store("watch/video/more.json", ["b"])
+    monkeypatch.setattr(records, "MOST_VALUES", sum(map(stored.count, (b",", b"[", b"{"))))
+    with pytest.raises(Misconfigured, match="watch/video/ has too many shards"):
+        fire(bucket)
+    assert bucket.objects[INDEX] == stored
