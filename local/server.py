@@ -185,7 +185,7 @@ def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]], too_large:
             return _response(too_large)
         except (ConnectionResetError, web.RequestPayloadError):  # cut short, or not what its headers say
             return web.Response(status=400)
-        parameters = dict(request.match_info) if path.startswith(LOCAL) else {}
+        parameters = dict(request.match_info) if request.path.startswith(LOCAL) else {}
         answer = handle(Request(request.method, path, query, headers, body, remote, parameters))
         reply = answer if isinstance(answer, Reply) else await answer
         if reply.broken == "reset":
