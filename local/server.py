@@ -91,7 +91,9 @@ def takes_json(take: Callable[[object], object]) -> Callable[[Request], Reply]:
 
     def handle(request: Request) -> Reply:
         try:
-            return json_reply(take(json.loads(request.body)))
+            given = json.loads(request.body)
+            json.dumps(given, allow_nan=False)  # Python reads NaN and 1e999, which no browser could read again
+            return json_reply(take(given))
         except (ValueError, RecursionError) as error:
             return json_reply({"error": str(error)}, 400)
 

@@ -80,10 +80,7 @@ class Document:
             line = f":{mark.line + 1}" if mark else ""
             raise ConfigError([f"{path.name}{line}: not YAML: {getattr(error, 'problem', 'unreadable')}"]) from error
         except RecursionError as error:
-            raise ConfigError([f"{path.name} can't be read: it is nested too deep, or an alias is in itself"]) from error
-        if isinstance(node, yaml.MappingNode):
-            self._own = {key.value: item.value for key, item in node.value if isinstance(item, yaml.ScalarNode)}
-        return self._resolve(node, ()) if node else None
+            raise ConfigError([f"{path.name} can't be read: it is nested too deep, or an alias has itself"]) from error
 
     def _resolve(self, node: yaml.Node, place: Place) -> Any:
         self._lines.setdefault(place, node.start_mark.line + 1)

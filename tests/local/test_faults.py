@@ -130,7 +130,9 @@ def test_bad_faults_are_refused_and_the_old_ones_stay(faulty: Faulty, specs: obj
     assert ask(faulty).broken == "reset"
 
 
-@pytest.mark.parametrize("body", [b"", b"[", b"\xff\xfe\xfd"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[", b"\xff\xfe\xfd", b'[{"kind": "delay", "value": NaN}]', b'[{"kind": "delay", "value": 1e999}]']
+)
 def test_faults_that_are_not_json_are_refused(faulty: Faulty, body: bytes) -> None:
     reply = ask_route(faulty.routes, "POST", "/_local/faults", body)
     assert reply.status == 400
