@@ -100,11 +100,8 @@ def _function(function: FunctionConfig, config: Config, functions: Path) -> Iter
         yield f"{alias}: role is missing: without a run role the function gets no temporary keys"
     elif "qcs::" in (function.role or ""):
         yield f"{alias}: role must be the role's name, not its resource description"
-    memory = function.memory_size
-    if memory != 64 and (memory % 128 or not 128 <= memory <= 3072):
-        yield f"{alias}: memorySize must be 64 or a multiple of 128 up to 3072 (MB)"
-    if "timeout" not in function.model_fields_set or not 1 <= function.timeout <= 900:
-        yield f"{alias}: timeout must be given, 1 to 900 (seconds): the default is 3"
+    if "timeout" not in function.model_fields_set:
+        yield f"{alias}: timeout must be given: the default is 3 seconds"
     if not re.fullmatch(rf"[A-Za-z][\w-]{{0,{MAX_NAME - 2}}}[A-Za-z0-9]", function.name, re.ASCII):
         yield (f"{alias}: {function.name} is no valid name: a letter first, a letter or digit last, at most {MAX_NAME}")
 

@@ -16,7 +16,7 @@ from local.console.feed import Feed
 from local.console.routes import console_routes
 from local.cos.buckets import Buckets
 from local.cos.service import too_large
-from local.cos.store import CosStore
+from local.cos.store import CosStore, remove_unfinished
 from local.faults import Faulty
 from local.media.service import MediaService
 from local.media.tasks import MediaTasks
@@ -33,7 +33,7 @@ from local.scf.project import function_spec, read_project
 from local.scf.runtime import Function, Outcome
 from local.scf.timer import Timers
 from local.server import TOO_LARGE, Handler, Reply, Request, Route, Server, json_reply
-from local.state import locked
+from local.state import StateError, locked
 from shared.settings import NAMES
 
 #: Settings of the functions that the environment can set; it overrides serverless.yml.
@@ -114,11 +114,14 @@ class Cloud:
         """Lock the state directory and read its content."""
         self._lock = locked(state)
         try:
+            remove_unfinished(state)
             self.account = Account(state / ".scf")
             self.store = CosStore(state)
             self.buckets = Buckets(state, self.store)
-        except BaseException:
+        except BaseException as error:
             self._lock.close()
+            if isinstance(error, OSError):
+                raise StateError(f"{error.filename} can't be used ({error.strerror}); see LOCAL_STATE") from error
             raise
 
     def _make_account(self) -> None:

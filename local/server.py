@@ -91,7 +91,9 @@ def takes_json(take: Callable[[object], object]) -> Callable[[Request], Reply]:
 
     def handle(request: Request) -> Reply:
         try:
-            return json_reply(take(json.loads(request.body)))
+            given = json.loads(request.body)
+            json.dumps(given, allow_nan=False)  # Python reads NaN and 1e999, which no browser could read again
+            return json_reply(take(given))
         except (ValueError, RecursionError) as error:
             return json_reply({"error": str(error)}, 400)
 
@@ -185,7 +187,7 @@ def _answering(handle: Callable[[Request], Reply | Awaitable[Reply]], too_large:
             return _response(too_large)
         except (ConnectionResetError, web.RequestPayloadError):  # cut short, or not what its headers say
             return web.Response(status=400)
-        parameters = dict(request.match_info) if path.startswith(LOCAL) else {}
+        parameters = dict(request.match_info) if request.path.startswith(LOCAL) else {}
         answer = handle(Request(request.method, path, query, headers, body, remote, parameters))
         reply = answer if isinstance(answer, Reply) else await answer
         if reply.broken == "reset":

@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-LOCK = ".lock"
+LOCK, IMPORTING = ".lock", ".importing"
 #: The names in a state directory: folders of services, of `run` and `load-test`, and buckets.
 _OWN = re.compile(r"\.(lock|headers|incoming|importing|scf)|run|sweep|[a-z0-9][a-z0-9-]*-\d+")
 
@@ -41,8 +42,9 @@ def locked(directory: Path) -> IO[str]:
 def export_state(directory: Path, target: Path) -> int:
     """Write the content of a state directory to a zip file; return the number of files. Raises StateError, OSError."""
     with locked(directory), _opened(target) as archive:
-        # Folders are included: an empty one can be a bucket.
-        paths = [path for path in sorted(directory.rglob("*")) if path.name != LOCK and path != target]
+        # Folders are included: an empty one can be a bucket. What else is neither file nor folder is not the cloud's.
+        inside = (path for path in sorted(directory.rglob("*")) if path not in (directory / LOCK, target))
+        paths = [path for path in inside if path.is_dir() or path.is_file()]
         for path in paths:
             info = zipfile.ZipInfo.from_file(path, path.relative_to(directory).as_posix())
             # The store recognises a file by its exact time; those of the zip format are too coarse.
@@ -64,10 +66,10 @@ def import_state(directory: Path, source: Path) -> int:
     Raises StateError, also for a file that `export_state` has not written; then nothing is changed.
     """
     with locked(directory):
-        incoming = directory / ".importing"
+        incoming = directory / IMPORTING
         try:
             _unpack(source, incoming)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, OverflowError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
             shutil.rmtree(incoming, ignore_errors=True)
             raise StateError(f"{source} can't be read as an exported state: {error}") from error
         try:
@@ -83,11 +85,14 @@ def import_state(directory: Path, source: Path) -> int:
 
 
 def _unpack(source: Path, incoming: Path) -> None:
-    """Unpack an export. Raises OSError, ValueError or BadZipFile for any other file."""
-    incoming.mkdir(exist_ok=True)
+    """Unpack an export into a new folder. Raises OSError, or whatever zipfile does, for any other file."""
+    shutil.rmtree(incoming, ignore_errors=True)  # of an import that was killed
+    incoming.mkdir()
     with zipfile.ZipFile(source) as archive:
-        if foreign := _foreign(name.partition("/")[0] for name in archive.namelist()):
-            raise ValueError(f"it has {foreign}")
+        names = {name.partition("/")[0] for name in archive.namelist()}
+        foreign = next(iter(names & {LOCK, IMPORTING}), _foreign(names))
+        if foreign is not None:
+            raise ValueError(f"it has {foreign or '/'}")
         for info in archive.infolist():
             # zipfile drops names that lead out of the folder.
             os.utime(archive.extract(info, incoming), ns=(int(info.comment or b"0"),) * 2)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from local import keys
 from local.ci.jobs import CiJobs
+from local.cos.operations import check_emulated
 from local.cos.replies import XML_HEADERS, CosError, answered, xml
 from local.cos.signature import check_signature
 from local.cos.target import Target, bucket_of, target_of
@@ -81,7 +82,7 @@ class CiService:
         """Answer one request."""
         try:
             target = target_of(request)
-            if target.query.get("ci-process") == "videoinfo":
+            if "ci-process" in target.query:
                 return answered(lambda: self._media_info(target), request, self._clock())
             return _reply(self._describe(target))
         except CiError as error:
@@ -133,6 +134,10 @@ class CiService:
         """Answer GetMediaInfo (COS 436/55672): it goes to the COS host, so signatures and errors are COS's."""
         self.calls["GetMediaInfo"] += 1
         check_signature(request, self._clock())
+        if request.method != "GET" or request.query["ci-process"] != "videoinfo":
+            what = f"{request.method} with ci-process={request.query['ci-process'][:64]}"
+            raise CosError("NotImplemented", f"{what} is not emulated by the local CI.")
+        check_emulated("GetMediaInfo", request)
         info = self._jobs.sources.get(request.key)
         if info is None:
             raise CosError("NoSuchKey")

@@ -68,6 +68,9 @@ class Document:
     def _read(self, path: Path) -> Any:
         try:
             node = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+            if isinstance(node, yaml.MappingNode):
+                self._own = {key.value: item.value for key, item in node.value if isinstance(item, yaml.ScalarNode)}
+            return self._resolve(node, ()) if node else None
         except OSError as error:
             raise ConfigError([f"{path} can't be read: {error.strerror}"]) from error
         except UnicodeDecodeError as error:
@@ -76,9 +79,8 @@ class Document:
             mark = getattr(error, "problem_mark", None)
             line = f":{mark.line + 1}" if mark else ""
             raise ConfigError([f"{path.name}{line}: not YAML: {getattr(error, 'problem', 'unreadable')}"]) from error
-        if isinstance(node, yaml.MappingNode):
-            self._own = {key.value: item.value for key, item in node.value if isinstance(item, yaml.ScalarNode)}
-        return self._resolve(node, ()) if node else None
+        except RecursionError as error:
+            raise ConfigError([f"{path.name} can't be read: it is nested too deep, or an alias has itself"]) from error
 
     def _resolve(self, node: yaml.Node, place: Place) -> Any:
         self._lines.setdefault(place, node.start_mark.line + 1)
@@ -86,12 +88,19 @@ class Document:
             return [self._resolve(item, (*place, number)) for number, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return self._map(node, place)
-        value = yaml.SafeLoader("").construct_object(node)
+        try:
+            value = yaml.SafeLoader("").construct_object(node)
+        except (yaml.YAMLError, ValueError):  # an unknown tag; a date or a number that does not exist
+            self._problems.append(self.at(place, " is no value that YAML knows"))
+            return UNSET
         return self._text(value, place) if isinstance(value, str) and "${" in value else value
 
     def _map(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                line = f":{key.start_mark.line + 1}"
+                raise ConfigError([f"{self.file}{line}: {named(place)} has a key that is no text"])
             inner = (*place, key.value)
             self._lines[inner] = key.start_mark.line + 1
             if key.value in seen:

@@ -133,6 +133,20 @@ class FunctionConfig(Part):
             raise ValueError(f"must be one of {', '.join(RUNTIMES)}; without it SCF takes Node.js")
         return value
 
+    @field_validator("memory_size")
+    @classmethod
+    def _memory_exists(cls, value: int) -> int:
+        if value != 64 and (value % 128 or not 128 <= value <= 3072):
+            raise ValueError("must be 64 or a multiple of 128 up to 3072 (MB)")
+        return value
+
+    @field_validator("timeout")
+    @classmethod
+    def _timeout_exists(cls, value: int) -> int:
+        if not 1 <= value <= 900:
+            raise ValueError("must be 1 to 900 (seconds)")
+        return value
+
     @field_validator("type")
     @classmethod
     def _is_event(cls, value: str) -> str:

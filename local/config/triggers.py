@@ -24,7 +24,7 @@ def read_triggers(parts: Parts, inputs: Mapping[str, Any], aliases: Collection[s
     only = next(iter(aliases), "") if parts.component == "scf" else None
     triggers: list[Trigger] = []
     for kind, spec, place in _written(parts, inputs):
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             parts.problem(place, f": trigger type {kind} is not one of {', '.join(KINDS)}")
             continue
         parameters = spec.get("parameters", {})

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The default port of the gateway.
 USUAL_PORT = 9000
+#: How many lines of a function's output are shown: a million of them take a minute, and all else waits.
+SHOWN_LINES = 1000
 
 
 def show(console: Console, activity: Activity) -> None:
@@ -24,9 +26,11 @@ def show(console: Console, activity: Activity) -> None:
     if not activity.status:
         return
     console.print(line(activity), soft_wrap=True)
-    if activity.outcome:
-        for text in activity.outcome.output:
-            console.print(Text(f"  {text}", style="dim"), soft_wrap=True)
+    output = activity.outcome.output if activity.outcome else ()
+    for text in output[:SHOWN_LINES]:
+        console.print(Text(f"  {text}", style="dim"), soft_wrap=True)
+    if more := len(output[SHOWN_LINES:]):
+        console.print(Text(f"  … and {more} more lines", style="dim"))
 
 
 def line(activity: Activity) -> Text:

@@ -36,7 +36,7 @@ class Buckets:
         self._clock = clock
         self.services = {keys.BUCKET: self._serve(keys.BUCKET, first)}
         for path in sorted(folder.glob(f"*-{keys.APP_ID}")):
-            if path.name != keys.BUCKET and NAME.fullmatch(path.name):
+            if path.name != keys.BUCKET and NAME.fullmatch(path.name) and path.is_dir():
                 self._open(path.name)
 
     def handle(self, request: Request) -> Reply:

@@ -30,6 +30,7 @@ BUCKET_ACTIONS = {"PUT": "PutBucket", "GET": "GetBucket", "HEAD": "HeadBucket"}
 PARAMETERS: Mapping[str, frozenset[str]] = {
     "GetObject": frozenset(f"response-{name}" for name in KEPT),
     "HeadObject": frozenset(f"response-{name}" for name in KEPT),
+    "GetMediaInfo": frozenset({"ci-process"}),  # Cloud Infinite's, at COS's host
     "GetService": frozenset({"marker", "max-keys"}),
     "GetBucket": frozenset({"prefix", "delimiter", "marker", "max-keys", "encoding-type"}),
 }

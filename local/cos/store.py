@@ -25,6 +25,7 @@ _PIECE = 240
 #: Marks that quote() never yields: after a piece of a longer name; after the name of a folder that has a dot, or of a
 #: file that has none, so that a folder and an object can't collide; instead of an empty name.
 _MORE, _ODD, _EMPTY = "=", "+", "%"
+_INCOMING = ".incoming"
 
 
 class StoredObject(NamedTuple):
@@ -50,6 +51,11 @@ class Page(NamedTuple):
     next_marker: str
 
 
+def remove_unfinished(directory: Path) -> None:
+    """Remove what a cloud that was killed was writing below a state directory. Nothing else may use it."""
+    shutil.rmtree(directory / _INCOMING, ignore_errors=True)
+
+
 class CosStore:
     """The objects of one bucket below `directory`.
 
@@ -62,7 +68,7 @@ class CosStore:
     def __init__(self, directory: Path, bucket: str = keys.BUCKET, clock: Callable[[], int] = time.time_ns) -> None:
         self._objects = directory / bucket
         self._sidecars = directory / ".headers" / bucket
-        self._incoming = directory / ".incoming"
+        self._incoming = directory / _INCOMING
         self._clock = clock
         self._lock = Lock()
         self._make_folders()

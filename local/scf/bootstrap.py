@@ -207,11 +207,14 @@ def serve(handler: str, events: BufferedReader, replies: child.Replies, log_fd: 
         replies.write({"status": fault.status, "message": str(fault), "stack": fault.stack})
         return
     replies.write({"status": 200, "message": "", "stack": ""})
+    process = os.getpid()
     for head in iter(events.readline, b""):
         details = json.loads(head)
         update_environ(details["environ"])
         answer, value = run(function, json.loads(events.readline()), details["context"])
         flush_output()
+        if os.getpid() != process:  # a copy that the handler has forked, and that has returned from it too
+            os._exit(0)
         os.write(log_fd, f"\n{details['marker']}\n".encode())
         replies.write(answer, value)
 
@@ -233,6 +236,8 @@ def main(handler: str, events_fd: int, replies_fd: int, options: dict[str, Any])
     """Serve the two pipes, given as file descriptors, until the parent closes them."""
     for fd in (events_fd, replies_fd):
         os.set_inheritable(fd, False)
+        # For the parent, the end of a pipe means that this process has ended: what it forks must not hold one open.
+        os.register_at_fork(after_in_child=lambda fd=fd: os.close(fd))
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a kill must not lose what was printed
     if "logging" in sys.modules:
         set_up_logging(sys.modules["logging"])

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 STOPPED = 102
 #: The oldest Python on which debugpy still works inside the function.
 DEBUGGABLE = (3, 8)
-#: Audit events that change files, and the positions of the files in their arguments (Python's audit events table).
-CHANGES = {
-    **{f"os.{name}": (0,) for name in ("remove", "mkdir", "rmdir", "truncate", "chmod", "chown", "utime", "setxattr")},
-    "os.rename": (0, 1),
-    "os.link": (0, 1),
-    "os.symlink": (1,),
+#: Audit events that change files (Python's audit events table). For each file: the position of its path in the
+#: arguments, and that of the descriptor of the folder that the path begins in, None if there is none.
+CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
+    **{f"os.{name}": ((0, None),) for name in ("truncate", "setxattr", "removexattr")},
+    **{f"os.{name}": ((0, 1),) for name in ("remove", "rmdir")},
+    **{f"os.{name}": ((0, 2),) for name in ("mkdir", "chmod")},
+    **{f"os.{name}": ((0, 3),) for name in ("chown", "utime")},
+    **{f"os.{name}": ((0, 2), (1, 3)) for name in ("rename", "link")},
+    "os.symlink": ((1, 2),),
 }
 #: What HOME names on SCF. It does not exist there, and can't be made: egg-alinode's mkdir of it ended in EROFS, and
 #: cos-python-sdk-v5 can't write below it (its pull request 250). Here it could be made, by root.
@@ -37,7 +40,8 @@ HOME = "/home/qcloud"
 class CodeFolder:
     """An audit hook that makes the code folders and HOME read-only, as on SCF: here they are the user's own files.
 
-    It sees this process only: a program that the function starts can still write there.
+    It sees Python's own calls in this process only: a program that the function starts can still write there, and so
+    can a library in C, such as SQLite.
 
     It records time and size of the files that are read: an instance whose files have changed is not used again.
     """
@@ -50,25 +54,35 @@ class CodeFolder:
         """Refuse a change with the error of a read-only file system; record what is read."""
         if event == "open":
             path, _, flags = arguments
-            self._opened(path, bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)))
+            if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+                self._refuse(path)
+            self._read(path)
         elif event in CHANGES:
-            for place in CHANGES[event]:
-                self._opened(arguments[place], True)
+            for path, folder in CHANGES[event]:
+                self._refuse(arguments[path], "" if folder is None else folder_of(arguments[folder]))
 
     def take(self) -> dict[str, tuple[int, int]]:
         """Return the files read since the last call; without audit hooks (Python 3.7), the imported ones."""
         if not hasattr(sys, "addaudithook"):
             for module in list(sys.modules.values()):
-                self._opened(getattr(module, "__file__", None) or 0, False)
+                self._read(getattr(module, "__file__", None) or 0)
         files, self.files = self.files, {}
         return files
 
-    def _opened(self, path: object, changes: bool) -> None:
+    def _refuse(self, path: object, folder: str = "") -> None:
+        """Raise OSError for a path in the code folders, by its name or through links; it begins in `folder`."""
+        if isinstance(path, int):
+            return
+        name = os.path.abspath(os.path.join(folder, os.fsdecode(path)))  # type: ignore[arg-type] # what open takes
+        above, own = os.path.split(name)
+        if any(f"{each}/".startswith(self._folders) for each in (name, os.path.join(os.path.realpath(above), own))):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+
+    def _read(self, path: object) -> None:
+        """Record a file of the code folders."""
         if isinstance(path, int):
             return
         name = os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type] # what open takes beside numbers
-        if changes and f"{name}/".startswith(self._folders):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
         if not name.startswith(self._folders):
             return
         folder, _, file = name.rpartition("/__pycache__/")
@@ -78,6 +92,14 @@ class CodeFolder:
         except OSError:
             return  # a file that does not exist is not read
         self.files[source] = (status.st_mtime_ns, status.st_size)
+
+
+def folder_of(descriptor: int) -> str:
+    """Return the folder of a descriptor: "", the working directory, for -1, the root where the system can't tell."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}") if descriptor >= 0 else ""
+    except OSError:
+        return "/"
 
 
 class Packages:

@@ -28,6 +28,9 @@ MAX_FRAME = 8 * 1024 * 1024
 OUTPUT_PATIENCE = 2.0
 #: The most lines kept of an instance's output between two events.
 IDLE_LINES = 1000
+#: How much of an invocation's output is kept, in bytes, each line counted with what it takes beside its text; and the
+#: longest line, of which the rest is another one. A function that prints without end fills the memory of the cloud.
+MAX_OUTPUT, PER_LINE, MAX_LINE = 64 * 1024 * 1024, 64, 1024 * 1024
 
 #: The most descriptors of a function (SCF quota limits: 1,024).
 MAX_DESCRIPTORS = 1024
@@ -54,11 +57,13 @@ class Output(asyncio.Protocol):
         self._take: Log = self._between.append
         self._marker = b""
         self._rest = bytearray()
+        self._left = MAX_OUTPUT
         self._blank = False
 
     def begin(self, marker: str, take: Log) -> None:
         """Pass lines to `take` until the marker comes; lines since the last marker come first."""
         self._marker, self._take = marker.encode(), take
+        self._left = MAX_OUTPUT
         self.complete.clear()
         while self._between:
             take(self._between.popleft())
@@ -70,6 +75,9 @@ class Output(asyncio.Protocol):
             *lines, self._rest = self._rest.split(b"\n")
             for line in lines:
                 self._line(bytes(line))
+        elif len(self._rest) > MAX_LINE:
+            self._line(bytes(self._rest))
+            self._rest.clear()
 
     def connection_lost(self, _: Exception | None) -> None:
         """Take the last line, which has no newline, at the end of the pipe."""
@@ -83,10 +91,15 @@ class Output(asyncio.Protocol):
             self.complete.set()
             return
         if self._blank:
-            self._take("")
+            self._pass("")
         self._blank = not line
         if line:
-            self._take(line.decode(errors="replace"))
+            self._pass(line.decode(errors="replace"))
+
+    def _pass(self, text: str) -> None:
+        if self._left > 0:
+            self._left -= len(text) + PER_LINE
+            self._take(text if self._left > 0 else "… the local cloud keeps no more of this output")
 
 
 class Instance:

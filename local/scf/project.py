@@ -43,7 +43,8 @@ def locate(config: Config, function: FunctionConfig) -> Code:
         return Code(root / "functions", {"shared": root / "shared"})
     layers = local_layers(config) if function.layers else {}
     folder = root / source / (function.source or "")
-    if not folder.is_dir():
+    in_bucket = config.source.object is not None and config.source.src is None
+    if in_bucket or not folder.is_dir():
         where = f"serverless.yml: {function.alias}"
         raise ConfigError([f"{where}: its code is not in the project: src.src must be an existing folder"])
     return Code(folder.resolve(), {}, tuple(layers[each.name] for each in function.layers if each.name in layers))

@@ -54,7 +54,7 @@ def test_a_variable_elsewhere_must_be_set_and_is_left_to_the_cli(checkout: Check
 
 
 WRONG = [
-    ("timeout: 30", "timeout: 0", ["serverless.yml: query-video: timeout", "serverless.yml: query-audio: timeout"]),
+    ("timeout: 30", "timeout: 0", ["serverless.yml:14: inputs.timeout must be 1 to 900"]),
     ("inputs:", "inputs: [", ["serverless.yml:"]),
 ]
 

@@ -38,7 +38,9 @@ def said_to(*headers: str, path: str = "/") -> list[int]:
     """The statuses of one raw request with each of some headers; a local path is answered 200."""
 
     async def run() -> list[bytes]:
-        server = Server(Echo(Reply(200)), routes=[Route("POST", "/_local/{name}", lambda r: json_reply(r.parameters))])
+        server = Server(
+            Echo(Reply(200)), routes=[Route("POST", "/_local/{name}", lambda r: json_reply(r.parameters["name"]))]
+        )
         await server.start()
         try:
             line = f"POST {path} HTTP/1.1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n"
@@ -260,7 +262,8 @@ def test_foreign_pages_can_not_use_local_paths() -> None:
     assert said_to(*(own + origin for origin in origins), path="/query-video") == [200] * len(origins)
 
 
-def test_an_unknown_local_path_does_not_reach_the_service() -> None:
+def test_a_local_path_can_be_percent_encoded_and_an_unknown_one_does_not_reach_the_service() -> None:
+    assert said_to("Host: localhost", path="/%5Flocal/a%2Db") == [200]
     assert said_to("Host: localhost", path="/_local/a/b") == [404]
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from local import keys
 from local.__main__ import main
+from local.cloud import Cloud
 from local.cos.store import CosStore
 from local.state import StateError, export_state, import_state, locked, reset_state
+from tests.support.paths import ROOT
 
 
 @pytest.fixture
@@ -22,6 +27,13 @@ def state(tmp_path: Path) -> Path:
 def content(state: Path) -> dict[str, bytes]:
     store = CosStore(state)
     return {key: store.get(key).body for key in store.list().keys}
+
+
+def opened(state: Path) -> Cloud:
+    """A cloud that has read the state, and let it go."""
+    cloud = Cloud(ROOT, state, {})
+    asyncio.run(cloud.stop())
+    return cloud
 
 
 def test_a_directory_is_held_by_one_at_a_time(state: Path) -> None:
@@ -48,10 +60,69 @@ def test_an_import_replaces_the_state_by_the_export(state: Path, tmp_path: Path)
     assert CosStore(other).get("a/b.json").headers == {"Content-Type": "application/json"}
 
 
+def test_what_is_neither_file_nor_folder_is_not_exported(state: Path, tmp_path: Path) -> None:
+    os.mkfifo(state / "pipe")
+    (state / "link").symlink_to(tmp_path / "gone")
+    export_state(state, tmp_path / "state.zip")
+    assert not {"pipe", "link"} & set(zipfile.ZipFile(tmp_path / "state.zip").namelist())
+
+
+def test_what_a_killed_cloud_was_writing_is_removed_by_the_next(state: Path) -> None:
+    left = state / ".incoming" / "left"
+    left.write_bytes(b"half an obj")
+    opened(state)
+    assert not left.exists()
+    assert content(state) == {"a/b.json": b"[1]"}
+
+
+def test_a_file_with_the_name_of_a_bucket_is_none(state: Path) -> None:
+    (state / f"notes-{keys.APP_ID}").write_text("")
+    assert list(opened(state).buckets.services) == [keys.BUCKET]
+
+
+@pytest.mark.parametrize("name", [".scf/account.json/folder", ".headers", keys.BUCKET])
+def test_a_state_that_can_not_be_used_is_reported_and_let_go(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.mkdir(parents=True) if name.endswith("folder") else path.write_text("")
+    for _ in range(2):
+        with pytest.raises(StateError, match=rf"{name.removesuffix('/folder')}.* can't be used \(.*; see LOCAL_STATE"):
+            Cloud(ROOT, tmp_path, {})
+
+
 def test_a_file_that_is_no_export_changes_nothing(state: Path, tmp_path: Path) -> None:
     (tmp_path / "no.zip").write_text("no zip")
     with pytest.raises(StateError, match=r"no\.zip can't be read as an exported state"):
         import_state(state, tmp_path / "no.zip")
+    assert content(state) == {"a/b.json": b"[1]"}
+
+
+@pytest.mark.parametrize(
+    ("name", "comment"),
+    [("/etc/x", b"1"), (".lock", b"1"), (".lock/x", b"1"), (".importing/x", b"1"), ("run/x", b"9" * 400)],
+)
+def test_a_zip_that_would_spoil_the_state_changes_nothing(
+    state: Path, tmp_path: Path, name: str, comment: bytes
+) -> None:
+    info = zipfile.ZipInfo(name)
+    info.comment = comment
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr(info, "x")
+    with pytest.raises(StateError, match="can't be read as an exported state"):
+        import_state(state, tmp_path / "evil.zip")
+    assert content(state) == {"a/b.json": b"[1]"}
+    assert not (state / ".importing").exists()
+
+
+def test_a_damaged_export_changes_nothing(state: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "state.zip"
+    export_state(state, exported)
+    good = exported.read_bytes()
+    damaged = [info for info in zipfile.ZipFile(exported).infolist() if info.file_size]
+    starts = [info.header_offset + 30 + len(info.filename) for info in damaged]  # 30: the length of a local header
+    for place in (start + step for start in starts for step in range(3)):
+        exported.write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
+        with pytest.raises(StateError, match="can't be read as an exported state"):
+            import_state(state, exported)
     assert content(state) == {"a/b.json": b"[1]"}
 
 

@@ -81,7 +81,8 @@ class Api:
     def _checked(self, request: Request) -> Action:
         """Check signature, time and permission, and return the action. Raises ApiError.
 
-        The real order is not documented; here the signature is checked before the action.
+        The real order is not documented; here the signature is checked before the action, and after the
+        version, which names the service that it must be for.
         """
         if "x-tc-action" not in request.headers and is_call(request):
             raise ApiError("UnsupportedOperation", "HmacSHA1 and HmacSHA256 are not emulated: use TC3-HMAC-SHA256")
@@ -91,11 +92,10 @@ class Api:
             # The real service also takes GET, with parameters in the query. No client of this project uses it.
             raise ApiError("UnsupportedProtocol", "POST is needed")
         service = self._services.get(_common(request, "X-TC-Version"))
-        asked = [service] if service else self._services.values()
-        check_signature(request, [one.name for one in asked], self._clock())
         if service is None:
             versions = ", ".join(f"{one.name} {one.version}" for one in self._services.values())
             raise ApiError("NoSuchVersion", f"the local cloud emulates {versions}")
+        check_signature(request, service.name, self._clock())
         action = service.actions.get(name)
         if action is None:
             message = (

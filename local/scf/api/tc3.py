@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from local.keys import KNOWN, same
 from local.scf.api.parameters import ApiError
@@ -19,8 +19,8 @@ AUTHORIZATION = re.compile(
 )
 
 
-def check_signature(request: Request, services: Collection[str], now: float) -> None:
-    """Raise ApiError unless the request is signed with a known key for one of `services`.
+def check_signature(request: Request, service: str, now: float) -> None:
+    """Raise ApiError unless the request is signed with a known key for `service`.
 
     `now` is in Unix seconds. The real order of the checks is not documented.
     """
@@ -38,13 +38,13 @@ def check_signature(request: Request, services: Collection[str], now: float) -> 
         raise ApiError("AuthFailure.SecretIdNotFound", "the SecretId does not exist or is disabled")
     if not same(request.headers.get("x-tc-token", ""), keys.token):
         raise ApiError("AuthFailure.TokenFailure", "the token is wrong")
-    if not any(same(right, authorization) for right in _right(request, matched, keys, services)):
+    if not any(same(right, authorization) for right in _right(request, matched, keys, service)):
         raise ApiError("AuthFailure.SignatureFailure", "the signature does not match the request")
     if abs(now - int(timestamp)) > WINDOW:
         raise ApiError("AuthFailure.SignatureExpire", f"X-TC-Timestamp is more than {WINDOW} seconds off")
 
 
-def _right(request: Request, matched: re.Match[str], keys: Credentials, services: Collection[str]) -> Iterator[str]:
+def _right(request: Request, matched: re.Match[str], keys: Credentials, service: str) -> Iterator[str]:
     """Yield the valid Authorization headers for a request with these signed headers and this service."""
     names = set(matched["names"].split(";"))
     if not {"content-type", "host"} <= names <= set(request.headers):
@@ -52,7 +52,7 @@ def _right(request: Request, matched: re.Match[str], keys: Credentials, services
     signed = {name: request.headers[name] for name in names}
     # tencentcloud-sdk-nodejs signs the host without port, and the first label of any endpoint as the service.
     hosts = dict.fromkeys((signed["host"], bare_host(signed["host"])))
-    if matched["service"] not in {*services, *(host.partition(".")[0] for host in hosts)}:
+    if matched["service"] not in {service, *(host.partition(".")[0] for host in hosts)}:
         return
     timestamp = int(request.headers["x-tc-timestamp"])
     for host in hosts:

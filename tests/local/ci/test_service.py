@@ -157,6 +157,9 @@ def test_media_info(service: CiService) -> None:
     [
         (signed("/gone.mp3?ci-process=videoinfo", host=COS_HOST, auth=CosAuth), (404, "NoSuchKey")),
         (signed(INFO, host=COS_HOST), (403, "AccessDenied")),
+        (signed(INFO, host=COS_HOST, auth=CosAuth, method="DELETE"), (501, "NotImplemented")),
+        (signed(f"{INFO}&live=1", host=COS_HOST, auth=CosAuth), (501, "NotImplemented")),
+        (signed(f"/{ci_jobs.SONG}?ci-process=snapshot", host=COS_HOST, auth=CosAuth), (501, "NotImplemented")),
         (Request("GET", f"/{ci_jobs.SONG}", "ci-process=videoinfo", {"host": COS_HOST}), (403, "AccessDenied")),
     ],
 )

@@ -192,6 +192,25 @@ WRONG = [
         MULTI.replace("timeout: 7", "timeout: 7\n  timeout: 8"),
         ["serverless.yml:6: inputs.timeout is given twice"],
     ),
+    (
+        "an alias in itself",
+        MULTI.replace("inputs:", "inputs: &i\n  tags: [*i]"),
+        ["serverless.yml can't be read: it is nested too deep"],
+    ),
+    ("a tag of another tool", MULTI.replace("7", "!Ref t"), ["serverless.yml:5: inputs.timeout is no value that YAML"]),
+    ("no such day", MULTI.replace("7", "2020-99-99"), ["serverless.yml:5: inputs.timeout is no value that YAML"]),
+    ("a list as key", MULTI.replace("timeout", "[a]"), ["serverless.yml:5: inputs has a key that is no text"]),
+    (
+        "a list as type",
+        MULTI.replace("type: timer", "type: [timer]"),
+        ["inputs.triggers[0]: trigger type ['timer'] is"],
+    ),
+    ("no time", MULTI.replace("timeout: 7", "timeout: 0"), ["serverless.yml:5: inputs.timeout must be 1 to 900"]),
+    (
+        "an odd memory",
+        MULTI.replace("256", "100"),
+        ["serverless.yml:13: inputs.functions.two.memorySize must be 64 or"],
+    ),
     *(
         (
             f"gateway: {new}",

@@ -138,3 +138,10 @@ def test_the_terminal_has_a_line_a_request_and_the_functions_own_output() -> Non
     )
     assert shown(Activity(1, "GET /", status=404)) == "GET /  404  0 ms\n"
     assert shown(Activity(1, "GET /")) == ""
+
+
+def test_a_flood_of_output_is_cut_in_the_terminal() -> None:
+    written = io.StringIO()
+    flood = DONE._replace(output=tuple(str(number) for number in range(5000)))
+    show(Console(file=written, width=200), Activity(1, "invoke", status=200, outcome=flood))
+    assert written.getvalue().splitlines()[-2:] == ["  999", "  … and 4000 more lines"]

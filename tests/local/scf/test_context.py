@@ -76,6 +76,17 @@ def test_environment_is_scfs_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -
     }
 
 
+def test_a_folder_elsewhere_can_be_emptied(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    assert value(invoke("tidies", str(tmp_path / "own"))) is False
+
+
+def test_a_link_to_the_code_folder_is_read_only_too(tmp_path: Path) -> None:
+    error = invoke("writes_through_a_link", str(tmp_path / "link")).error
+    assert error is not None
+    assert "Read-only file system" in str(error["stackTrace"])
+
+
 def test_the_home_folder_cannot_be_made_or_written() -> None:
     assert invoke("home").result == [errno.EROFS, errno.EROFS]
 

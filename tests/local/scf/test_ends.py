@@ -97,6 +97,19 @@ def test_timeout_with_a_process_that_left_the_group(monkeypatch: pytest.MonkeyPa
     assert outcome.status == 433
 
 
+def test_only_one_answers_when_a_copy_of_the_process_returns_too() -> None:
+    outcomes = invoke_each("forks_and_both_return", 1, 2, 3)
+    assert [outcome.result for outcome in outcomes] == [[1, "parent"], [2, "parent"], [3, "parent"]]
+
+
+def test_process_that_dies_while_a_copy_of_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.scf.instance.OUTPUT_PATIENCE", 0.2)
+    left, died = invoke_each("leaves_a_copy_and_dies", "leave", "die", timeout=3)
+    os.kill(int(str(left.result)), 9)
+    assert died.error is not None
+    assert died.error["errorMessage"] == "User process exit when running: exit code 4"
+
+
 def test_memory_limit() -> None:
     within, over, after = invoke_each("allocates", 1, 200, 1, memory=128)
     assert within.ok

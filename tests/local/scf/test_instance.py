@@ -68,3 +68,16 @@ def test_only_the_last_lines_between_two_events_are_kept(monkeypatch: pytest.Mon
     output.data_received(b"1\n2\n3\n")
     output.begin("mark", taken.append)
     assert taken == ["2", "3"]
+
+
+def test_output_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "MAX_OUTPUT", 3 * (instance.PER_LINE + 4))
+    monkeypatch.setattr(instance, "MAX_LINE", 3)
+    output, taken, next_taken = Output(), list[str](), list[str]()
+    output.begin("one", taken.append)
+    feed(output, b"abcdefgh" + b"ij" * 1000 + b"\n\none\n", 4)
+    assert output.complete.is_set()
+    assert taken == ["abcd", "efgh", "… the local cloud keeps no more of this output"]
+    output.begin("two", next_taken.append)
+    feed(output, b"a\n\ntwo\n", 4)
+    assert next_taken == ["a"]

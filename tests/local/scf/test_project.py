@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from local.config import ConfigError
 from local.config.interpreters import find_python
 from local.scf.project import differences, function_spec, read_project
 from tests.support import projects
@@ -35,3 +36,11 @@ def test_a_function_runs_on_the_python_of_its_runtime_where_that_is_found(
     specs = [function_spec(config, function, {}) for function in config.functions.values()]
     assert {(spec.python, spec.options, spec.runtime) for spec in specs} == {(str(python), ("-S",), "Python3.9")}
     assert not [line for line in differences(config) if "Python" in line]
+
+
+def test_code_that_is_in_a_bucket_is_not_taken_from_the_folder(tmp_path: Path) -> None:
+    root = projects.single(tmp_path / "project")
+    path = root / "serverless.yml"
+    path.write_text(path.read_text().replace('src: {src: ./src, exclude: [".env"]}', "src: {bucket: b, object: o.zip}"))
+    with pytest.raises(ConfigError, match="its code is not in the project"):
+        read_project(root, {})

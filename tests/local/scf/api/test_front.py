@@ -47,6 +47,7 @@ def test_calls_are_counted_by_action(service: Service) -> None:
         (signed(CALL)._replace(method="GET"), "UnsupportedProtocol"),
         (signed(CALL, headers={"X-TC-Action": "InvokeFunctions"}), "InvalidAction"),
         (signed(CALL, headers={"X-TC-Version": "2017-03-12"}), "NoSuchVersion"),
+        (signed({}, service="cvm", headers={"X-TC-Version": "2017-03-12"}), "NoSuchVersion"),
         (signed(CALL, headers={"X-TC-Region": "ap-shanghai"}), "UnsupportedRegion"),
         (signed(b"{"), "InvalidParameter"),
         (signed(b"[" * 100_000), "InvalidParameter"),

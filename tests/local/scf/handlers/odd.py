@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -51,6 +52,20 @@ def home(event: object, context: Mapping[str, object]) -> object:
         except OSError as error:
             errors.append(error.errno)
     return errors
+
+
+def tidies(event: str, context: Mapping[str, object]) -> object:
+    """Empty a folder in the way of shutil.rmtree: by names below its descriptor. One of them is this file's."""
+    folder = Path(event)
+    (folder / Path(__file__).name).touch()
+    shutil.rmtree(folder)
+    return folder.exists()
+
+
+def writes_through_a_link(event: str, context: Mapping[str, object]) -> None:
+    link = Path(event)
+    link.symlink_to(Path(__file__).parent)
+    os.utime(link / Path(__file__).name)
 
 
 def environ(event: str, context: Mapping[str, object]) -> object:
@@ -195,3 +210,18 @@ def forks(event: bool, context: Mapping[str, object]) -> object:
 def forks_then_sleeps(event: bool, context: Mapping[str, object]) -> None:
     forks(event, context)
     time.sleep(3600)
+
+
+def forks_and_both_return(event: object, context: Mapping[str, object]) -> object:
+    return [event, os.fork() and "parent"]
+
+
+def leaves_a_copy_and_dies(event: object, context: Mapping[str, object]) -> object:
+    """Leave a copy of this process running, out of its group; return its id, or end with the event `die`."""
+    if event == "die":
+        os._exit(4)
+    if pid := os.fork():
+        return pid
+    os.setsid()
+    time.sleep(3600)
+    return None
