@@ -75,7 +75,7 @@ def added_folder(watch: str) -> str:
     `watch/video.json` and `watch/video/` share `watch/video.added/`; with the prefix that is the list of its shard
     `watch/video/added.json`.
     """
-    return f"{watch.removesuffix('/added.json').removesuffix('/').removesuffix('.json')}.added/"
+    return f"{watch.removesuffix('.json').removesuffix('/added').removesuffix('/')}.added/"
 
 
 def add_ids(objects: CosObjects, watch: str, vids: Sequence[str]) -> Stored:

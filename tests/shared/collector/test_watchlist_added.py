@@ -50,6 +50,8 @@ def notes(bucket: Bucket, contents: Mapping[str, object]) -> list[str]:
         (WATCH, ADDED),
         ("watch/video/", ADDED),
         ("watch/video/added.json", ADDED),
+        ("watch/video/added", ADDED),
+        ("watch/video/added/", "watch/video/added.added/"),
         ("watch/video/x.json", "watch/video/x.added/"),
         ("team/a", "team/a.added/"),
         ("a.json.json", "a.json.added/"),
