@@ -63,8 +63,8 @@ def test_a_dropped_table_without_the_column_asks_which(window: Window) -> None:
     window.all("#column button")[0].click()
     window.done()
     assert [row[1:4] for row in window.rows()] == [
-        [f"{A[:-1]}x", "Missing", "The API knows no task with this id."],
-        [f"{B[:-1]}x", "Missing", "The API knows no task with this id."],
+        [f"{A[:-1]}x", "Missing", "The API has no such id."],
+        [f"{B[:-1]}x", "Missing", "The API has no such id."],
         ["—", "Invalid", "No id in this row"],
     ]
 

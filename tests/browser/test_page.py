@@ -61,7 +61,7 @@ def test_every_outcome_has_a_word_and_its_details(window: Window, thousand: list
         ["Failed", "122 · the source file can not be decoded", *times, ""],
         ["Pending", "in progress", times[0], "", ""],
         ["Deleted", "The API marks the task as deleted, whatever its status.", *times, "▶ Open file 1 mp4"],
-        ["Missing", "The API knows no task with this id.", "", "", ""],
+        ["Missing", "The API has no such id.", "", "", ""],
         ["Invalid", "Not an id: letters, digits, _ and -, up to 64", "", "", ""],
     ]
 
@@ -144,7 +144,7 @@ def test_audio_and_its_words(window: Window, live: LiveCloud) -> None:
     assert window.text("count") == "6 ids"
     assert window.column(3) == [
         *("waiting", "source information known", "transcoding"),
-        *("122 · the source file can not be decoded", "took 43 sec", "The API knows no task with this id."),
+        *("122 · the source file can not be decoded", "took 43 sec", "The API has no such id."),
     ]
     assert window.column(2)[-1] == "Missing"
     assert window.rows()[4][6] == "▶ Open file 1 mp3"
