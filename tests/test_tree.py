@@ -68,6 +68,9 @@ def private_of_others(tree: ast.Module, ours: set[str]) -> Iterator[str]:
                 yield f"line {node.lineno}: {ast.unparse(node)}"
         elif isinstance(node, ast.ImportFrom):
             yield from (f"line {node.lineno}: {alias.name}" for alias in node.names if is_private(alias.name))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
+            texts = [str(each.value) for each in node.args if isinstance(each, ast.Constant)]
+            yield from (f"line {node.lineno}: {text}" for text in texts if text.rpartition(".")[2] in foreign)
 
 
 @cache
@@ -92,8 +95,9 @@ def test_the_checks_find_violations() -> None:
     assert list(long_functions(ast.parse(long))) == ["long: 41 lines"]
     code = (
         "from shared.x import _late\napi._limiter.call()\nself._limiter\nrow._replace()\nmine = _own = 1\nmine._own\n"
+        "patch.setattr(api, '_limiter', 0)\npatch.setattr('local.x._limiter', 0)\npatch.setattr(os, '_exit', 0)\n"
     )
-    found = list(private_of_others(ast.parse(code), {"_limiter", "_own"}))
-    assert found == ["line 1: _late", "line 2: api._limiter"]
+    found = sorted(private_of_others(ast.parse(code), {"_limiter", "_own"}))
+    assert found == ["line 1: _late", "line 2: api._limiter", "line 7: _limiter", "line 8: local.x._limiter"]
     assert defined(ast.parse("class _A:\n    def _f(self):\n        self._x = _y = 1\n")) == {"_A", "_f", "_x", "_y"}
     assert {"_limiter", "_lock"} <= private_names()

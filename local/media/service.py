@@ -82,7 +82,7 @@ class MediaService:
     def __init__(self, tasks: MediaTasks, clock: Callable[[], float] = time.time) -> None:
         self.calls: Counter[str] = Counter()
         self._tasks = tasks
-        self._clock = clock
+        self.clock = clock
         self.nonces = Nonces()
         self.routes = (
             Route("POST", TASKS_PATH, takes_json(lambda spec: {"tasks": tasks.add(spec)})),
@@ -96,7 +96,7 @@ class MediaService:
         The Date header is the service's own, so a client that gets 4200 can see how far its clock is off.
         """
         reply = self._answer(request)
-        return reply._replace(headers={**reply.headers, "Date": formatdate(self._clock(), usegmt=True)})
+        return reply._replace(headers={**reply.headers, "Date": formatdate(self.clock(), usegmt=True)})
 
     def _answer(self, request: Request) -> Reply:
         refused = _transport_refusal(request)
@@ -133,7 +133,7 @@ class MediaService:
             raise ApiError(4105)
         if not _is_signed(request, params, keys.secret_key):
             raise ApiError(4100)
-        now = self._clock()
+        now = self.clock()
         # The CDN's table (228/5078) has 4200 for this; the newer one (213/6982) lacks it and has 4500 for a Timestamp
         # outside the window. The CDN's table decides here.
         if abs(now - timestamp) > WINDOW:

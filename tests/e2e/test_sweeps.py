@@ -171,7 +171,7 @@ def test_keys_that_expire_fail_the_sweep_and_renewed_ones_finish_it(
 
 def test_a_clock_that_is_off_is_corrected(live: LiveCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     live.media("tasks", json=[{"vid": VIDS[0], "status": 5}])
-    monkeypatch.setattr(live.cloud.media_service, "_clock", lambda: time.time() + 4000)
+    monkeypatch.setattr(live.cloud.media_service, "clock", lambda: time.time() + 4000)
     assert live.call("query-video", {"vids": [VIDS[0]]})["code"] == 0
     refused = live.media("calls")
     assert refused["GetVpResult"] >= 2
