@@ -51,7 +51,7 @@ def lay_out(work: Path) -> Stage:
     """Build and install everything in `work`. Raises BenchError when there is no Python of the runtime's version."""
     runtime = find_python(RUNTIME)
     if runtime is None:
-        raise BenchError("no Python 3.10 starts on this machine; install one (pyenv install 3.10)")
+        raise BenchError(f"no Python {RUNTIME} starts on this machine; install one (pyenv install {RUNTIME})")
     # A virtual environment without pip: an import path of the standard library and nothing else.
     subprocess.run([runtime, "-m", "venv", "--without-pip", str(work / "python")], check=True)
     archive = build(work)

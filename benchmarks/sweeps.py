@@ -50,7 +50,7 @@ async def measure(stage: Stage, media: MediaProcess) -> Topic:  # noqa: ARG001 -
         raise BenchError(f"{million.repeated} ids were asked about again once final")
     lists = (
         _list("A million ids, 5% of all calls failing in six ways", million, _cost(million)),
-        _list(f"{KILLED.kills} instances killed with SIGKILL at random moments", killed),
+        _list(f"Up to {KILLED.kills} instances killed with SIGKILL at random moments", killed),
         _list("20% of all calls failing in six ways", faulty),
     )
     return Topic("Sweeps", "\n\n".join((NOTE, *lists)), rows)
@@ -66,10 +66,10 @@ async def _memory(stage: Stage, order: load_test.Order, most: float) -> Row:
 async def _swept(stage: Stage, order: load_test.Order) -> load_test.Figures:
     """Sweep to the end. Raises BenchError when anything was lost."""
     bundle, state = Bundle(stage.bundle, stage.python), stage.archive.parent / "state"
-    outcome = await load_test.run(ROOT, state, order, lambda _: None, bundle)
-    if outcome.lost:
-        raise BenchError(f"{outcome.lost} of {order.ids} ids have not the result that they should")
-    return outcome
+    figures = await load_test.run(ROOT, state, order, lambda _: None, bundle)
+    if figures.lost:
+        raise BenchError(f"{figures.lost} of {order.ids} ids have not the result that they should")
+    return figures
 
 
 def _cost(figures: load_test.Figures) -> str:
@@ -82,5 +82,5 @@ def _cost(figures: load_test.Figures) -> str:
     )
 
 
-def _list(what: str, outcome: load_test.Figures, *more: str) -> str:
-    return "\n".join((f"{what}:", "", *(f"- {line}" for line in (*outcome.lines(), *more))))
+def _list(what: str, figures: load_test.Figures, *more: str) -> str:
+    return "\n".join((f"{what}:", "", *(f"- {line}" for line in (*figures.lines(), *more))))

@@ -12,6 +12,7 @@ from deploy.api import AccountApi
 from deploy.errors import DeployError
 from deploy.found import read_url
 from deploy.resources import URL, Trigger, WantedFunction
+from shared.settings import LOOPBACK
 
 #: Not an id: the answer is an envelope, without a call of the API.
 QUESTION = {"vids": "?"}
@@ -43,7 +44,7 @@ def _check(function: WantedFunction, trigger: Trigger, token: str, api: AccountA
     url = _address(function, api, deadline)
     if trigger.setting["AuthType"] != "NONE":
         return Url(function.alias, url, "not called: it accepts only signed requests")
-    if urlsplit(url).scheme != "https" and urlsplit(url).hostname != "127.0.0.1":
+    if urlsplit(url).scheme != "https" and not LOOPBACK.fullmatch(urlsplit(url).hostname or ""):
         raise DeployError(f"{function.alias}: its URL is not https, so the token is not sent")
     while True:
         answer = _call(url, token)

@@ -76,7 +76,7 @@ class Cloud:
 
     The gateway's URL serves API 3.0 too, COS's serves CI too, for requests with CI's Host. `root` is the project,
     `functions` are those of its serverless.yml; settings in `environ` override it. `log` gets each line of their logs.
-    Raises ConfigError; StateError, ValueError or OSError if the directory `state` can't be used.
+    Raises ConfigError; StateError or ValueError if the directory `state` can't be used.
     """
 
     def __init__(
@@ -212,7 +212,11 @@ class Cloud:
         """
         if is_call(request):
             call = self.feed.begin(f"API {request.headers.get('x-tc-action', '')}".rstrip())
-            reply = await self.scf_front.handle(request)
+            try:
+                reply = await self.scf_front.handle(request)
+            except BaseException:
+                self.feed.end(call, 500)  # as aiohttp answers
+                raise
             self.feed.end(call, reply.status)
             return reply
         target = request.path + (f"?{request.query}" if request.query else "")

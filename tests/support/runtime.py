@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def spec(handler: str, **changes: Any) -> FunctionSpec:
-    """A function of tests/handlers; a handler without a dot is one of odd.py."""
+    """A function of HANDLERS; a handler without a dot is one of odd.py."""
     plain = FunctionSpec(
         name="query-video",
         handler=changes.pop("spelt", handler if "." in handler else f"odd.{handler}"),

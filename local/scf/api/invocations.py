@@ -52,7 +52,10 @@ def invoke_actions(account: Account, served: Mapping[str, str], asynchronous: As
 
     async def run(given: InvokeAction | InvokeFunction, parameter: str, text: str) -> Answer:
         name = _find(account, served, given)
-        outcome = await asynchronous.invoke(name, _event(text, parameter, MAX_EVENT), "", "")
+        try:
+            outcome = await asynchronous.invoke(name, _event(text, parameter, MAX_EVENT), "", "")
+        except OSError as error:  # no process could be started: a trouble of this machine, which SCF does not have
+            raise ApiError("InternalError", str(error)) from error
         return {"Result": _result(outcome, given.log_type == "Tail")}
 
     async def invoke(given: InvokeAction) -> Answer:

@@ -87,6 +87,14 @@ def test_the_largest_event_is_taken_and_a_larger_one_is_not(service: Service, ki
     assert len(service.runtime.seen) == 1
 
 
+def test_a_function_that_can_not_be_started_says_why(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def impossible(*_: object) -> None:
+        raise OSError("debugpy is not installed")
+
+    monkeypatch.setattr(service.asynchronous, "invoke", impossible)
+    assert service.send(signed(CALL))["Error"]["Message"] == "debugpy is not installed"
+
+
 def test_a_full_queue_is_reported(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.scf.asynchronous.QUEUE", 0)
     assert service.refusal(signed({**CALL, "InvocationType": "Event"})) == "LimitExceeded.Quota"
