@@ -13,6 +13,7 @@ from local.console.samples import read_samples
 from local.cos.store import CosStore, StoredObject
 from local.scf.api.account import Function, Settings
 from local.scf.api.triggers import public_urls
+from local.scf.asynchronous import QueueFull
 from local.scf.runtime import Outcome
 from local.server import LOCAL, Reply, Request, Route, json_reply
 
@@ -155,7 +156,7 @@ async def _reply(invocation: Awaitable[Outcome]) -> Reply:
         return json_reply((await invocation)._asdict())
     except KeyError as error:  # there is no such function or timer
         return json_reply({"error": error.args[0]}, 400)
-    except OSError as error:  # no process could be started
+    except (OSError, QueueFull) as error:  # no process could be started, or too many wait for one
         return json_reply({"error": str(error)}, 500)
 
 

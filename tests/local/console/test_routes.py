@@ -166,6 +166,12 @@ def test_a_function_that_can_t_be_started_is_reported(cloud: LiveCloud, monkeypa
         assert (response.status_code, response.json()) == (500, {"error": "debugpy is not installed"})
 
 
+def test_a_full_queue_is_reported(cloud: LiveCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.scf.asynchronous.QUEUE", 0)
+    response = cloud.post("/_local/fire/collect-video", data="null")
+    assert (response.status_code, response.json()) == (500, {"error": "0 events of query-video are waiting"})
+
+
 def test_another_site_s_page_gets_nothing(cloud: LiveCloud, tmp_path: Path) -> None:
     headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
     for path in ("invoke/query-video", "fire/collect-video", "faults", "services/media/tasks"):
