@@ -1,4 +1,4 @@
-"""Carries a plan out; plans again from the account's state after a failure that passes."""
+"""Carries a plan out; plans again from the account's state after a passing failure."""
 
 from __future__ import annotations
 

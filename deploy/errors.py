@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-#: How long a failure may last that passes, and until everywhere in the cloud a change is known, in seconds.
+#: How long a passing failure may last, and how long a change may take to be known everywhere, in seconds.
 LONGEST_PASSING, LONGEST_UNKNOWN = 60.0, 10.0
 
 
@@ -36,7 +36,7 @@ class Refused(DeployError):
 class Unanswered(DeployError):
     """There was no usable answer; the request may have been carried out."""
 
-    #: As of a refusal.
+    #: As for a refusal.
     absent = False
 
     def __init__(self, service: str, action: str, reason: str) -> None:

@@ -30,6 +30,8 @@ OWN_HOST = re.compile(
     r"(myqcloud\.com|tencentcos\.cn|qcloud\.com|tencentcloudapi\.com|cloud\.tencent\.com))(:[0-9]{1,5})?",
     re.IGNORECASE,
 )
+#: Characters that aiohttp refuses in a header, and lone surrogates, which come from bytes that are not UTF-8.
+NOT_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 LOCAL = "/_local/"
 JSON_HEADERS = {"Content-Type": "application/json"}
 

@@ -111,12 +111,11 @@ class Feed:
     def end(self, activity: Activity, status: int, reply: Reply | None = None) -> None:
         """Record the end of an activity."""
         activity.status, activity.reply = status, reply and reply._replace(body=reply.body[:SHOWN])
-        activity.outcome = activity.outcome and _kept(activity.outcome)
         activity.milliseconds = (time.time() - activity.began) * 1000
         self._tell(activity)
 
     def begin(self, route: str) -> Activity:
-        """Record the begin of an activity; no invocation belongs to it."""
+        """Record the start of an activity; no invocation belongs to it."""
         self._number += 1
         activity = Activity(self._number, route)
         self.kept.append(activity)
@@ -126,6 +125,7 @@ class Feed:
     def _tell(self, activity: Activity) -> None:
         for listener in list(self._listeners):
             listener(activity)
+        activity.outcome = activity.outcome and _kept(activity.outcome)
 
 
 def _shortened(event: object) -> str:
@@ -137,7 +137,7 @@ def _shortened(event: object) -> str:
 
 
 def _kept(outcome: Outcome) -> Outcome:
-    """Return an outcome small enough to keep. The log has the result too, so its length bounds both."""
+    """Return an outcome small enough to keep. The log has the result and the output too, so its length bounds all."""
     if sum(map(len, outcome.log)) <= SHOWN:
         return outcome
-    return outcome._replace(result="too long to show", log=[line[:1000] for line in outcome.log[:100]])
+    return outcome._replace(result="too long to show", log=[line[:1000] for line in outcome.log[:100]], output=())

@@ -27,12 +27,12 @@ async def ask_running(port: int, path: str, event: object, project: Path | None 
             aiohttp.ClientSession(timeout=unlimited) as session,
             session.post(url, params=given, data=json.dumps(event)) as response,
         ):
-            answer: dict[str, Any] = await response.json()
+            answer: Any = await response.json()
     except aiohttp.ClientConnectorError:
         return None
-    except aiohttp.ClientError:
+    except (aiohttp.ClientError, ValueError):
         answer = {}
-    if "error" not in answer:
+    if not isinstance(answer, dict) or "error" not in answer:
         raise CommandError(f"what answers on port {port} is no local cloud; see LOCAL_PORT")
     if response.status != 200:
         raise CommandError(answer["error"])

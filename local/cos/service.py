@@ -17,8 +17,8 @@ from local.cos.operations import KEPT, META, action_of, check_emulated
 from local.cos.replies import XML_HEADERS, CosError, ListQuery, answered, common_headers, error_reply, list_body
 from local.cos.signature import check_signature
 from local.cos.store import CosStore, StoredObject
-from local.cos.target import NOT_HEADER, Target, bucket_of, target_of
-from local.server import MAX_BODY, Reply, Request
+from local.cos.target import Target, bucket_of, target_of
+from local.server import MAX_BODY, NOT_HEADER, Reply, Request
 
 #: In bytes of UTF-8 (object overview, 436/13324).
 MAX_KEY = 850

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from local import keys
 from local.cos.replies import CosError
-from local.server import Request, bare_host
+from local.server import NOT_HEADER, Request, bare_host
 
 DOMAINS = (".myqcloud.com", ".tencentcos.cn")
 #: Names below it are this machine (RFC 6761); COS has no such host, but clients given an endpoint build one.
 LOCALHOST = ".localhost"
-#: Characters that aiohttp refuses in a header, and lone surrogates, which come from bytes that are not UTF-8.
-NOT_HEADER = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 class Target(NamedTuple):

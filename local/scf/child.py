@@ -55,7 +55,7 @@ class CodeFolder:
         if event == "open":
             path, _, flags = arguments
             if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
-                self._refuse(path)
+                self._refuse(path if isinstance(path, int) else os.path.realpath(path))
             self._read(path)
         elif event in CHANGES:
             for path, folder in CHANGES[event]:

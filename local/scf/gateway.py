@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from itertools import chain
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, unquote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from local.config import Api
 from local.scf.runtime import Outcome
-from local.server import Reply, Request, json_reply
+from local.server import NOT_HEADER, Reply, Request, json_reply
 
 URL_PREFIX = "/_url/"
 #: The gateway's answer to a malformed integrated response (FAQ, doc 583/40714). Its status is not documented; 403
@@ -207,7 +207,10 @@ def _integrated(result: object) -> Reply | None:
     try:
         given = _Integrated.model_validate(result)
         content = base64.b64decode(given.body, validate=True) if given.is_base64_encoded else given.body.encode()
-    except (ValidationError, binascii.Error):
+    except ValueError:
+        return None
+    values = [[value] if isinstance(value, str) else value for value in given.headers.values()]
+    if any(NOT_HEADER.search(text) for text in chain(given.headers, *values)):
         return None
     return Reply(given.status_code, given.headers, content)
 

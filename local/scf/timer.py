@@ -63,9 +63,9 @@ class Timers:
         return await self._accept(timers[name], datetime.now(timezone.utc), message).first
 
     async def _run(self) -> None:
+        now = datetime.now(CRON_ZONE)
         while True:
             self._changed.clear()
-            now = datetime.now(CRON_ZONE)
             dues = self.due(now)
             pause = (dues[0].at - now).total_seconds() if dues else None
             with contextlib.suppress(asyncio.TimeoutError):  # no timer changed until then

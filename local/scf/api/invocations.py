@@ -54,7 +54,7 @@ def invoke_actions(account: Account, served: Mapping[str, str], asynchronous: As
         name = _find(account, served, given)
         try:
             outcome = await asynchronous.invoke(name, _event(text, parameter, MAX_EVENT), "", "")
-        except OSError as error:  # no process could be started: a trouble of this machine, which SCF does not have
+        except OSError as error:  # no process could be started: a problem of this machine that SCF does not have
             raise ApiError("InternalError", str(error)) from error
         return {"Result": _result(outcome, given.log_type == "Tail")}
 

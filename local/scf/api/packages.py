@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import io
 import shutil
@@ -75,7 +74,7 @@ def _remove(path: Path) -> None:
 def _decoded(text: str, most: int) -> bytes:
     try:
         archive = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ApiError("InvalidParameterValue.ZipFileBase64BinasciiError", f"ZipFile is not Base64: {error}") from error
     if len(archive) > most:
         # No code is documented for this; the one here is for a parameter that is too long.
@@ -93,7 +92,7 @@ def _unpack(archive: bytes, folder: Path) -> None:
                 raise ApiError("InvalidParameterValue.ZipFile", "the package has a file outside its root")
             folder.mkdir()
             package.extractall(folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise ApiError("InvalidParameterValue.ZipFile", f"the package is not a readable zip: {error}") from error
     for path in folder.rglob("*"):
         if path.is_file():

@@ -90,11 +90,12 @@ def test_long_texts_are_cut() -> None:
     feed, long = Feed(), "x" * 3 * feed_module.SHOWN
     with feed.request("POST /a") as activity:
         with feed.invocation("invoke", "f", {"body": long}) as invocation:
-            invocation.outcome = DONE._replace(result=long, log=["START", long])
+            invocation.outcome = DONE._replace(result=long, log=["START", long], output=(long,))
         feed.end(activity, 200, Reply(200, {}, long.encode()))
     (kept,) = feed.kept
     assert kept.outcome is not None
     assert kept.reply is not None
+    assert not kept.outcome.output
     assert (
         max(map(len, (kept.event, kept.reply.body, *kept.outcome.log, str(kept.outcome.result)))) <= feed_module.SHOWN
     )

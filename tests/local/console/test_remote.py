@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.console.remote import ask_running
+from local.console.remote import CommandError, ask_running
 from local.server import Reply, Request, Route, Server, json_reply
 
 #: The longest time limit of a function, in seconds (SCF quota limits).
@@ -34,3 +34,20 @@ def test_a_function_is_waited_for_as_long_as_its_time_limit_allows(monkeypatch: 
             await server.stop()
 
     assert asyncio.run(scenario()) == {"result": 1, "error": None}
+
+
+@pytest.mark.parametrize("body", [b"", b"3", b"nope", b"[]", b"{}"])
+def test_what_is_no_local_cloud_is_said_in_one_line(body: bytes) -> None:
+    async def scenario() -> None:
+        async def answer(_: Request) -> Reply:
+            return Reply(200, {"Content-Type": "application/json"}, body)
+
+        server = Server(answer, routes=[Route("POST", "/_local/invoke/f", answer)])
+        port = int((await server.start()).rpartition(":")[2])
+        try:
+            await ask_running(port, "invoke/f", {})
+        finally:
+            await server.stop()
+
+    with pytest.raises(CommandError, match="is no local cloud; see LOCAL_PORT"):
+        asyncio.run(scenario())

@@ -81,8 +81,9 @@ def test_a_folder_elsewhere_can_be_emptied(tmp_path: Path) -> None:
     assert value(invoke("tidies", str(tmp_path / "own"))) is False
 
 
-def test_a_link_to_the_code_folder_is_read_only_too(tmp_path: Path) -> None:
-    error = invoke("writes_through_a_link", str(tmp_path / "link")).error
+@pytest.mark.parametrize("handler", ["writes_through_a_link", "opens_a_link"])
+def test_a_link_to_the_code_is_read_only_too(tmp_path: Path, handler: str) -> None:
+    error = invoke(handler, str(tmp_path / "link")).error
     assert error is not None
     assert "Read-only file system" in str(error["stackTrace"])
 

@@ -107,6 +107,10 @@ MALFORMED = {
     "a header list no text": {**GOOD, "headers": {"a": [1]}},
     "body no text": {**GOOD, "body": {}},
     "no base64": {**GOOD, "isBase64Encoded": True, "body": "*"},
+    "base64 beyond ascii": {**GOOD, "isBase64Encoded": True, "body": "é"},
+    "a header with a line end": {**GOOD, "headers": {"a": "b\nc"}},
+    "a header list with a line end": {**GOOD, "headers": {"a": ["b", "\r"]}},
+    "a header's name with a line end": {**GOOD, "headers": {"a\n": "b"}},
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
@@ -66,6 +66,27 @@ def test_an_unknown_timer_is_refused_with_the_names_there_are() -> None:
 def test_a_timer_whose_years_are_over_never_fires_by_itself() -> None:
     over = TICK.model_copy(update={"cron": "0 0 0 1 1 * 1999"})
     assert Timers(lambda: [over], Asynchronous(Recorder())).due(SUNDAY) == []
+
+
+def test_a_firing_that_falls_due_between_two_looks_at_the_clock_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait ends a little early, and the time is over before the next one is looked for."""
+    times = iter([SUNDAY - timedelta(milliseconds=1), SUNDAY - timedelta(microseconds=1)])
+
+    class Scripted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # of the clock's own class
+            return next(times, SUNDAY)
+
+    async def scenario() -> list[Any]:
+        monkeypatch.setattr("local.scf.timer.datetime", Scripted)
+        recorder, yearly = Recorder(), TICK.model_copy(update={"cron": "0 0 9 22 11 * *"})
+        timers = Timers(lambda: [yearly], Asynchronous(recorder))
+        timers.start()
+        await asyncio.wait_for(recorder.called.wait(), 60)
+        await timers.stop()
+        return recorder.seen
+
+    assert [event["TriggerName"] for event in asyncio.run(scenario())] == ["tick"]
 
 
 def test_enabled_timers_fire_by_themselves() -> None:

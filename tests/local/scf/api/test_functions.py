@@ -194,6 +194,7 @@ def test_functions_are_listed_filtered_and_paged(account: Desk) -> None:
         ({"Code": None}, "MissingParameter.Code"),
         ({"Code": {}}, "MissingParameter.Code"),
         ({"Code": {"ZipFile": "?"}}, "InvalidParameterValue.ZipFileBase64BinasciiError"),
+        ({"Code": {"ZipFile": "é"}}, "InvalidParameterValue.ZipFileBase64BinasciiError"),
         ({"Code": {"ZipFile": "AAAA"}}, "InvalidParameterValue.ZipFile"),
         ({"Code": {"ZipFile": package(CODE, "../index.py")}}, "InvalidParameterValue.ZipFile"),
         ({"Code": {"CosBucketName": "b"}}, "UnsupportedOperation"),

@@ -68,6 +68,12 @@ def writes_through_a_link(event: str, context: Mapping[str, object]) -> None:
     os.utime(link / Path(__file__).name)
 
 
+def opens_a_link(event: str, context: Mapping[str, object]) -> None:
+    Path(event).symlink_to(__file__)
+    with open(event, "r+b"):
+        pass
+
+
 def environ(event: str, context: Mapping[str, object]) -> object:
     return os.environ.get(event)
 
