@@ -17,7 +17,7 @@ from shared.tasks import PENDING, UNANSWERED, IdForm, split_ids
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 2.0, 30.0, 1.5
 #: After so many failed chunks in a row, each tried several times, asking stops.
 GIVE_UP = 20
-#: The deadline of a whole list in seconds: none in effect. Each request has a limit of its own.
+#: The deadline of a whole list in seconds: none in effect. Each wait for a reply is bounded.
 FOREVER = 10 * 365 * 86_400.0
 
 
@@ -31,7 +31,7 @@ class Source(Protocol):
     workers: int
 
     def outcomes(self, vids: Sequence[str], deadline: Deadline) -> list[Outcome]:
-        """Return an outcome for each of up to `size` ids; cancelling the deadline ends the request.
+        """Return an outcome for each of up to `size` ids; once the deadline is called off, no other is sent.
 
         Raises ClientError or QueryError if further requests are pointless.
         """

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from local.scf.runtime import Outcome
+
+logger = logging.getLogger(__name__)
 
 #: A run that fails is repeated twice, a minute apart (error types and retry policies, 583/39851). By that page a system
 #: or quota error is retried for six hours; the local runtime has neither.
@@ -77,9 +80,12 @@ class Asynchronous:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _finish(self, first: Awaitable[Outcome], run: Callable[[], Awaitable[Outcome]]) -> None:
-        outcome = await first
-        for _ in range(RETRIES):
-            if outcome.ok or outcome.status in REFUSED:
-                return
-            await asyncio.sleep(self.retry_delay)
-            outcome = await run()
+        try:
+            outcome = await first
+            for _ in range(RETRIES):
+                if outcome.ok or outcome.status in REFUSED:
+                    return
+                await asyncio.sleep(self.retry_delay)
+                outcome = await run()
+        except OSError as error:  # no process could be started; who waits for the first run gets it as well
+            logger.warning("an event is dropped: %s", error)

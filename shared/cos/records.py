@@ -63,7 +63,7 @@ def to_text(content: Mapping[str, object]) -> bytes:
 def parse_object(body: bytes) -> dict[str, object]:
     """Return the content of a JSON object as `json.loads` does, but each record in its `tasks` as a TextRecord.
 
-    Raises ValueError or RecursionError for other JSON, for what is no JSON, and for what would take too much memory.
+    Raises ValueError or RecursionError for other JSON, for what is no JSON, and for too many values beside the records.
     """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     content: dict[str, object] = {}

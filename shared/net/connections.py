@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
+from io import DEFAULT_BUFFER_SIZE
 from math import inf
 from typing import Any
 
@@ -185,7 +186,7 @@ class BoundedConnection(HTTPConnection):
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own overrides http.client's
         """As in urllib3, which reads the head here and leaves the body to be read."""
-        _thread.attempt.most_bytes = MOST_HEAD
+        _thread.attempt.most_bytes = MOST_HEAD + DEFAULT_BUFFER_SIZE  # with the head may come that much of the body
         response = super().getresponse()
         _thread.attempt.most_bytes = inf
         return response

@@ -81,7 +81,7 @@ class Names:
                 lookup = self._lookups[host, port]
             try:
                 lookup.found = _look_up(host, port)
-            except (OSError, ValueError) as error:  # ValueError: not a host name
+            except Exception as error:  # noqa: BLE001 - else nobody would look up a name in this instance again
                 lookup.error = error
             with self._changed:
                 lookup.ended = time.monotonic()

@@ -148,3 +148,18 @@ def test_a_full_queue_refuses_events_of_its_function_only(monkeypatch: pytest.Mo
     assert QUEUE == 100_000
     monkeypatch.setattr("local.scf.asynchronous.QUEUE", 2)
     scenario_of(body, 200)
+
+
+def test_an_event_that_can_not_be_run_is_dropped_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    async def impossible(*_: object) -> Outcome:
+        raise OSError("debugpy is not installed")
+
+    async def scenario() -> None:
+        events = Asynchronous(impossible)
+        accepted = events.accept("f", {})
+        await events.settle()
+        with pytest.raises(OSError, match="debugpy"):
+            await accepted.first
+
+    asyncio.run(scenario())
+    assert caplog.messages == ["an event is dropped: debugpy is not installed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.collector import shards
 from shared.cos import records
 from shared.errors import DamagedObject, Misconfigured
 from tests.support.bucket import one_after_the_other
@@ -92,13 +93,17 @@ def test_an_index_that_remembers_nothing_usable_is_written_anew(damaged: object)
     assert list(bucket.json(INDEX)["shards"]) == ["a.json"]
 
 
-def test_an_index_that_could_not_be_read_again_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["values", "bytes"])
+def test_an_index_that_could_not_be_read_again_is_not_written(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """It was once written, and every later firing failed on it."""
     bucket = sharded({f"{number:02}.json": ["a"] for number in range(20)})
     fire(bucket)
     stored = bucket.objects[INDEX]
     bucket.store("watch/video/more.json", ["b"])
-    monkeypatch.setattr(records, "MOST_VALUES", sum(map(stored.count, (b",", b"[", b"{"))))
+    if limit == "values":
+        monkeypatch.setattr(records, "MOST_VALUES", sum(map(stored.count, (b",", b"[", b"{"))))
+    else:
+        monkeypatch.setattr(shards, "MAX_OBJECT", len(stored))
     with pytest.raises(Misconfigured, match="watch/video/ has too many shards"):
         fire(bucket)
     assert bucket.objects[INDEX] == stored

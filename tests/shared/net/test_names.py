@@ -68,6 +68,20 @@ def test_a_thread_that_can_not_start_keeps_no_later_lookup_waiting(
     assert names.addresses("known.example", 80, Deadline(time.monotonic() + 5))
 
 
+def test_an_error_that_nobody_foresaw_keeps_no_later_lookup_waiting(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> object:
+        raise MemoryError
+
+    names = Names()
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.getaddrinfo", no_memory)
+        with pytest.raises(OSError, match=r"no address of known\.example"):
+            names.addresses("known.example", 80, Deadline(time.monotonic() + 5))
+    assert names.addresses("known.example", 80, Deadline(time.monotonic() + 5))
+
+
 def test_a_name_that_does_not_exist_is_the_upstreams_failure(asked: list[str]) -> None:
     with pytest.raises(UpstreamFailed) as caught:
         send(prepare("GET", "https://never.example/", {}), Unsigned(), ahead(), "it", 1_000_000)
